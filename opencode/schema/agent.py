@@ -1,0 +1,70 @@
+"""Agents, commands and the server's place, as clients list them."""
+
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
+
+from .base import JsonObject, Wire
+from .session import PermissionRule
+
+AgentMode = Literal["subagent", "primary", "all"]
+
+
+class AgentModel(Wire):
+    provider_id: str
+    model_id: str
+
+
+class Agent(Wire):
+    """A named way to work: its prompt, model, permissions and how many steps a turn may take."""
+
+    name: str
+    mode: AgentMode
+    permission: list[PermissionRule]
+    options: JsonObject
+    description: str | UnsetType = UNSET
+    native: bool | UnsetType = UNSET
+    hidden: bool | UnsetType = UNSET
+    top_p: float | UnsetType = UNSET
+    temperature: float | UnsetType = UNSET
+    color: str | UnsetType = UNSET
+    model: AgentModel | UnsetType = UNSET
+    variant: str | UnsetType = UNSET
+    prompt: str | UnsetType = UNSET
+    steps: int | UnsetType = UNSET
+
+
+class Command(Wire):
+    name: str
+    template: str
+    hints: list[str]
+    description: str | UnsetType = UNSET
+    agent: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    source: Literal["command", "mcp", "skill"] | UnsetType = UNSET
+    subtask: bool | UnsetType = UNSET
+
+
+class Path(Wire):
+    home: str
+    state: str
+    config: str
+    worktree: str
+    directory: str
+
+
+class ProjectTime(Wire):
+    created: int
+    updated: int
+
+
+class Project(Wire):
+    id: str
+    worktree: str
+    time: ProjectTime
+    sandboxes: list[str]
+
+
+class Health(Wire):
+    healthy: bool
+    version: str

@@ -1,0 +1,103 @@
+"""Messages: what a user asked and what the assistant answered, one assistant message per step."""
+
+from typing import Literal
+
+from msgspec import UNSET, UnsetType, field
+
+from .base import JsonObject, Wire
+from .error import MessageError
+from .part import CreatedTime, Part, Tokens
+
+
+class FileDiff(Wire):
+    additions: int
+    deletions: int
+    file: str | UnsetType = UNSET
+    patch: str | UnsetType = UNSET
+    status: Literal["added", "deleted", "modified"] | UnsetType = UNSET
+
+
+class UserSummary(Wire):
+    diffs: list[FileDiff]
+    title: str | UnsetType = UNSET
+    body: str | UnsetType = UNSET
+
+
+class ModelChoice(Wire):
+    """A model by provider and id; `variant` is a reasoning effort that the model offers."""
+
+    provider_id: str
+    model_id: str
+    variant: str | UnsetType = UNSET
+
+
+class TextFormat(Wire, tag_field="type", tag="text"):
+    """A plain answer."""
+
+
+class JsonSchemaFormat(Wire, tag_field="type", tag="json_schema"):
+    """An answer that fits a JSON schema; `retry_count`: how often the model may try again."""
+
+    schema: JsonObject
+    retry_count: int | UnsetType = UNSET
+
+
+OutputFormat = TextFormat | JsonSchemaFormat
+
+
+class UserMessage(Wire, tag_field="role", tag="user"):
+    id: str
+    session_id: str
+    time: CreatedTime
+    agent: str
+    model: ModelChoice
+    format: OutputFormat | UnsetType = UNSET
+    summary: UserSummary | UnsetType = UNSET
+    system: str | UnsetType = UNSET
+    tools: dict[str, bool] | UnsetType = UNSET
+
+
+class MessageTime(Wire):
+    """Unix milliseconds; `completed` is left out while the message is being written."""
+
+    created: int
+    completed: int | UnsetType = UNSET
+
+
+class MessagePath(Wire):
+    cwd: str
+    root: str
+
+
+class AssistantMessage(Wire, tag_field="role", tag="assistant"):
+    """One step's answer; `cost` in USD, `finish` why the model stopped."""
+
+    id: str
+    session_id: str
+    time: MessageTime
+    parent_id: str
+    model_id: str
+    provider_id: str
+    mode: str
+    agent: str
+    path: MessagePath
+    cost: float
+    tokens: Tokens
+    error: MessageError | UnsetType = UNSET
+    summary: bool | UnsetType = UNSET
+    structured: object | UnsetType = UNSET
+    variant: str | UnsetType = UNSET
+    finish: str | UnsetType = UNSET
+
+
+Message = UserMessage | AssistantMessage
+
+
+class MessageWithParts(Wire):
+    info: Message
+    parts: list[Part] = field(default_factory=list)
+
+
+class AssistantMessageWithParts(Wire):
+    info: AssistantMessage
+    parts: list[Part] = field(default_factory=list)
