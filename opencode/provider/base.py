@@ -1,0 +1,180 @@
+"""The seam between the agent loop and every model: a ModelRequest goes in, StreamEvents come out.
+
+An adapter knows its provider's wire and nothing of sessions; the loop knows this module and no provider.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+import msgspec
+
+from opencode.schema.base import JsonObject
+from opencode.schema.part import Tokens
+from opencode.schema.provider import Model
+
+
+class Text(msgspec.Struct, frozen=True):
+    text: str
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """A file for the model: `data` is its content in base64, or None where `url` is an https address."""
+
+    mime: str
+    url: str
+    data: str | None = None
+    filename: str | None = None
+
+
+class Reasoning(msgspec.Struct, frozen=True):
+    """Thinking of an earlier step. `metadata`: what BlockEnd carried, given back unchanged.
+
+    The loop sends it only to the provider that wrote it, so an adapter may trust its form.
+    """
+
+    text: str
+    metadata: JsonObject
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    call_id: str
+    name: str
+    input: JsonObject
+    metadata: JsonObject = {}
+
+
+class ToolOutput(msgspec.Struct, frozen=True):
+    """What a call gave. Every ToolCall of an AssistantTurn has its ToolOutput in the next UserTurn."""
+
+    call_id: str
+    name: str
+    output: str
+    is_error: bool = False
+    attachments: tuple[Attachment, ...] = ()
+
+
+class UserTurn(msgspec.Struct, frozen=True):
+    """Tool outputs come first, then what the user said."""
+
+    content: tuple[ToolOutput | Text | Attachment, ...]
+
+
+class AssistantTurn(msgspec.Struct, frozen=True):
+    """In the order in which the model wrote it."""
+
+    content: tuple[Text | Reasoning | ToolCall, ...]
+
+
+class ToolDefinition(msgspec.Struct, frozen=True):
+    """A tool as the model sees it; `parameters` is a JSON Schema of an object."""
+
+    name: str
+    description: str
+    parameters: JsonObject
+
+
+class ModelRequest(msgspec.Struct, frozen=True):
+    """Everything one step asks of a model. Turns alternate: user first, user last.
+
+    `options` are the model's, the agent's and the variant's merged, in the spelling of opencode.json
+    (`reasoningEffort`, `thinking`, `textVerbosity`, …). `max_output_tokens`: None leaves it to the adapter.
+    `session_id` may serve as the provider's cache key. `tool_choice`: `required` forces some call.
+    """
+
+    model: Model
+    turns: tuple[UserTurn | AssistantTurn, ...]
+    system: tuple[str, ...] = ()
+    tools: tuple[ToolDefinition, ...] = ()
+    tool_choice: Literal["auto", "required", "none"] = "auto"
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    options: JsonObject = {}
+    session_id: str = ""
+
+
+class TextDelta(msgspec.Struct, frozen=True):
+    """More text of the open text block; opens one where none is open."""
+
+    text: str
+
+
+class ReasoningDelta(msgspec.Struct, frozen=True):
+    """More thinking of the open reasoning block; opens one where none is open. May be empty."""
+
+    text: str
+
+
+class BlockEnd(msgspec.Struct, frozen=True):
+    """The open text or reasoning block is whole. `metadata`: what must come back with it, for this provider.
+
+    A delta of the other kind, a tool call or Finish ends an open block as well.
+    """
+
+    metadata: JsonObject = {}
+
+
+class ToolCallStart(msgspec.Struct, frozen=True):
+    call_id: str
+    name: str
+
+
+class ToolCallDelta(msgspec.Struct, frozen=True):
+    """More of a call's input, as JSON text. Calls of one answer may interleave."""
+
+    call_id: str
+    text: str
+
+
+class ToolCallEnd(msgspec.Struct, frozen=True):
+    """The call is whole: `raw` is its input as the model wrote it, valid JSON or not; "" means {}."""
+
+    call_id: str
+    raw: str
+    metadata: JsonObject = {}
+
+
+StopReason = Literal["stop", "tool-calls", "length", "content-filter", "pause", "other"]
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """Always the last event, once. `pause`: the provider asks to be sent the conversation again to go on."""
+
+    reason: StopReason
+    tokens: Tokens
+
+
+StreamEvent = TextDelta | ReasoningDelta | BlockEnd | ToolCallStart | ToolCallDelta | ToolCallEnd | Finish
+
+
+class Adapter(ABC):
+    """One provider's door.
+
+    `stream` raises only ModelError (and lets CancelledError through, closing the connection). It does not
+    retry: the loop does, where it can tell the user. Silence is an error: no bytes for the idle time-out.
+    """
+
+    @abstractmethod
+    def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
+        """Ask the model and yield its answer as it comes; deltas that came together may be one."""
+
+    async def model_ids(self) -> list[str]:
+        """Return the ids of the models that the provider says it has; raises ModelError."""
+        return []
+
+    async def close(self) -> None:  # noqa: B027 - not every adapter holds a connection
+        """Close its connections."""
+
+
+def merge_options(*layers: JsonObject) -> dict[str, Any]:
+    """Return option layers merged, the later over the earlier, objects key by key."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = merged.get(key)
+            if isinstance(old, dict) and isinstance(value, dict):
+                merged[key] = merge_options(old, value)
+            else:
+                merged[key] = value
+    return merged

@@ -1,0 +1,103 @@
+"""What a tool is: a name, an input type, a time limit, one coroutine. It knows nothing of HTTP or models."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from opencode.schema.base import JsonObject
+from opencode.schema.session import Todo
+
+
+class ToolAttachment(msgspec.Struct, frozen=True):
+    """A file that a tool gives back; `url` is a `data:` URL with its content."""
+
+    mime: str
+    url: str
+    filename: str | None = None
+
+
+class ToolResult(msgspec.Struct, frozen=True):
+    """What a call gave: `output` is for the model, `title` and `metadata` are for people and clients."""
+
+    output: str
+    title: str = ""
+    metadata: JsonObject = {}
+    attachments: tuple[ToolAttachment, ...] = ()
+
+
+class TodoList(Protocol):
+    """One session's todos, stored; writing tells every client."""
+
+    async def read(self) -> list[Todo]: ...
+
+    async def write(self, todos: list[Todo]) -> None: ...
+
+
+Asker = Callable[[str, list[str], JsonObject], Awaitable[None]]
+"""Asks whether a call may go on: (permission, patterns, metadata). Raises ToolError where it may not."""
+
+
+class ToolContext(msgspec.Struct, frozen=True):
+    """Where a call stands, and what a tool may reach through it."""
+
+    session_id: str
+    message_id: str
+    call_id: str
+    agent: str
+    todos: TodoList
+    ask: Asker
+
+
+Args = TypeVar("Args", bound=msgspec.Struct)
+
+
+class Tool(ABC, Generic[Args]):
+    """Something a model may do.
+
+    `run` raises ToolError with a sentence that the model can act on. It is cancelled on abort and after
+    `timeout` seconds. Output over `max_output` characters is cut by the caller, with a note.
+    """
+
+    name: str
+    description: str
+    input_type: type[Args]
+    timeout: float = 60.0
+    max_output: int = 50_000
+
+    def parameters(self) -> JsonObject:
+        """Return the JSON Schema of the input, as models are given it."""
+        return object_schema(self.input_type)
+
+    def parse(self, value: JsonObject) -> Args:
+        """Return the model's input as the tool's own type; raises msgspec.ValidationError."""
+        return msgspec.convert(value, self.input_type, strict=False)
+
+    @abstractmethod
+    async def run(self, args: Args, context: ToolContext) -> ToolResult:
+        """Do it."""
+
+    async def close(self) -> None:  # noqa: B027 - not every tool holds something
+        """Release what it holds."""
+
+
+AnyTool = Tool[Any]
+
+
+def object_schema(type_: type[msgspec.Struct]) -> JsonObject:
+    """Return a struct's JSON Schema as one self-contained object: models are given no `$ref`."""
+    (schema,), definitions = msgspec.json.schema_components([type_], ref_template="{name}")
+    inlined: JsonObject = _inline(schema, definitions)
+    return inlined
+
+
+def _inline(schema: Any, definitions: JsonObject) -> Any:
+    if isinstance(schema, list):
+        return [_inline(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        target = _inline(definitions[schema["$ref"]], definitions)
+        return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+    return {key: _inline(value, definitions) for key, value in schema.items() if key != "title"}
