@@ -78,7 +78,7 @@ class Tool(ABC, Generic[Args]):
     async def run(self, args: Args, context: ToolContext) -> ToolResult:
         """Do it."""
 
-    async def close(self) -> None:  # noqa: B027 - not every tool holds something
+    async def close(self) -> None:
         """Release what it holds."""
 
 
