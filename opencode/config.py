@@ -1,4 +1,4 @@
-"""Settings, read and checked once at start: the environment, and an opencode.json in opencode's own format."""
+"""Settings, read and checked once at start: the environment, and an opencode.json in its own format."""
 
 import ipaddress
 import os

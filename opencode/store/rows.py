@@ -1,0 +1,51 @@
+"""Between wire objects and rows."""
+
+import msgspec
+
+from opencode.schema.base import encode
+from opencode.schema.message import AssistantMessage, Message
+from opencode.schema.part import Part
+from opencode.schema.session import Session, Todo
+
+from .writer import Row
+
+decode_session = msgspec.json.Decoder(Session).decode
+decode_message = msgspec.json.Decoder(Message).decode
+decode_part = msgspec.json.Decoder(Part).decode
+decode_todo = msgspec.json.Decoder(Todo).decode
+
+
+def session_row(session: Session) -> Row:
+    return {
+        "id": session.id,
+        "parent_id": session.parent_id or None,
+        "title": session.title,
+        "time_updated": session.time.updated,
+        "data": encode(session).decode(),
+    }
+
+
+def message_row(message: Message) -> Row:
+    unfinished = isinstance(message, AssistantMessage) and not message.time.completed
+    return {
+        "id": message.id,
+        "session_id": message.session_id,
+        "unfinished": unfinished,
+        "data": encode(message).decode(),
+    }
+
+
+def part_row(part: Part) -> Row:
+    return {
+        "id": part.id,
+        "session_id": part.session_id,
+        "message_id": part.message_id,
+        "data": encode(part).decode(),
+    }
+
+
+def todo_rows(session_id: str, todos: list[Todo]) -> list[Row]:
+    return [
+        {"session_id": session_id, "position": position, "data": encode(todo).decode()}
+        for position, todo in enumerate(todos)
+    ]

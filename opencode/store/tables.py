@@ -1,0 +1,57 @@
+"""The tables. A row is its wire object as JSON in `data`, beside the columns that queries need."""
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _owner(column: str) -> Column[str]:
+    return Column("session_id", ForeignKey(column, ondelete="CASCADE"), nullable=False)
+
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("parent_id", String(64)),
+    Column("title", Text, nullable=False),
+    Column("time_updated", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+    Index(None, "time_updated", "id"),
+    Index(None, "parent_id"),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    _owner("session.id"),
+    Column("unfinished", Boolean, nullable=False),
+    Column("data", Text, nullable=False),
+    Index(None, "session_id", "id"),
+    Index(None, "unfinished"),
+)
+
+part = Table(
+    "part",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    _owner("session.id"),
+    Column("message_id", String(64), nullable=False),
+    Column("data", Text, nullable=False),
+    Index(None, "session_id", "message_id", "id"),
+)
+
+todo = Table(
+    "todo",
+    metadata,
+    Column("session_id", ForeignKey("session.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("data", Text, nullable=False),
+)
