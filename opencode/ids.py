@@ -6,6 +6,7 @@ Clients sort messages and parts by id, so ids made in one process are strictly m
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 from typing import Literal
 
 Kind = Literal["ses", "msg", "prt", "evt", "per", "que", "req"]
@@ -26,9 +27,20 @@ def _next_stamp() -> int:
         return _last_stamp
 
 
+def _random_tails() -> Iterator[str]:
+    """Yield 14 random characters at a time; the system is asked for 256 of them at once."""
+    to_letters = bytes(ord(_ALPHABET[byte % 62]) for byte in range(256))
+    while True:
+        letters = secrets.token_bytes(14 * 256).translate(to_letters).decode()
+        for start in range(0, len(letters), 14):
+            yield letters[start : start + 14]
+
+
+_tails = _random_tails()
+
+
 def _render(kind: Kind, stamp: int) -> str:
-    tail = "".join([_ALPHABET[byte % 62] for byte in secrets.token_bytes(14)])
-    return f"{kind}_{stamp & _TIME_MASK:012x}{tail}"
+    return f"{kind}_{stamp & _TIME_MASK:012x}{next(_tails)}"
 
 
 def ascending(kind: Kind) -> str:

@@ -48,6 +48,10 @@ class Subscription:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Listen no more."""
         self._leave(self)
 
     async def next(self, timeout: float | None = None) -> list[Event]:
@@ -55,7 +59,7 @@ class Subscription:
 
         Raises Lagged once the subscriber has been cut off.
         """
-        if not self._waiting and not self._ended:
+        if not (self._waiting or self._ended or self.lagged):
             self._wake = asyncio.get_running_loop().create_future()
             timer = self._wake.get_loop().call_later(timeout, self._rouse) if timeout is not None else None
             try:
@@ -118,6 +122,10 @@ class Bus:
                 subscription.offer(event)
         return event
 
+    def stamp(self, properties: EventProperties) -> Event:
+        """Make an event for one listener alone; it can't be resumed from."""
+        return Event(ids.ascending("evt"), properties)
+
     def subscribe(self, session_id: str | None = None) -> Subscription:
         """Listen from now on, to one session's events or to all of them."""
         subscription = Subscription(self._remove, session_id)
@@ -140,6 +148,11 @@ class Bus:
             if session_id is None or event.session_id == session_id:
                 missed.append(event)
         return Replay(missed[::-1], complete=True)
+
+    @property
+    def position(self) -> str:
+        """The id of the newest event: a subscriber that starts now resumes from here."""
+        return self._newest
 
     @property
     def subscribers(self) -> int:

@@ -4,7 +4,7 @@ An adapter knows its provider's wire and nothing of sessions; the loop knows thi
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Literal
 
 import msgspec
@@ -156,7 +156,7 @@ class Adapter(ABC):
     """
 
     @abstractmethod
-    def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
         """Ask the model and yield its answer as it comes; deltas that came together may be one."""
 
     async def model_ids(self) -> list[str]:

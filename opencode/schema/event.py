@@ -3,7 +3,7 @@
 An event on the wire is `{"id", "type", "properties"}`; `type` comes from the class.
 """
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Union
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -26,69 +26,97 @@ class SessionEvent(EventProperties):
 
 
 class ServerConnected(EventProperties):
+    """The first event of every stream."""
+
     type: ClassVar[str] = "server.connected"
 
 
 class ServerHeartbeat(EventProperties):
+    """The stream is alive."""
+
     type: ClassVar[str] = "server.heartbeat"
 
 
 class SessionCreated(SessionEvent):
+    """A session was made."""
+
     type: ClassVar[str] = "session.created"
     info: Session
 
 
 class SessionUpdated(SessionEvent):
+    """A session changed: its title, model, sums."""
+
     type: ClassVar[str] = "session.updated"
     info: Session
 
 
 class SessionDeleted(SessionEvent):
+    """A session is gone, with all that belonged to it."""
+
     type: ClassVar[str] = "session.deleted"
     info: Session
 
 
 class SessionStatusChanged(SessionEvent):
+    """A session is busy, waits for a retry, or is idle."""
+
     type: ClassVar[str] = "session.status"
     status: SessionStatus
 
 
 class SessionIdle(SessionEvent):
+    """A session's turn has ended."""
+
     type: ClassVar[str] = "session.idle"
 
 
 class SessionFailed(EventProperties):
+    """A turn failed; the error is in its message as well."""
+
     type: ClassVar[str] = "session.error"
     session_id: str | UnsetType = UNSET
     error: MessageError | UnsetType = UNSET
 
 
 class SessionCompacted(SessionEvent):
+    """A session's history was condensed."""
+
     type: ClassVar[str] = "session.compacted"
 
 
 class SessionDiff(SessionEvent):
+    """What a session changed in files."""
+
     type: ClassVar[str] = "session.diff"
     diff: list[FileDiff]
 
 
 class MessageUpdated(SessionEvent):
+    """A message began or changed."""
+
     type: ClassVar[str] = "message.updated"
     info: Message
 
 
 class MessageRemoved(SessionEvent):
+    """A message is gone."""
+
     type: ClassVar[str] = "message.removed"
     message_id: str
 
 
 class PartUpdated(SessionEvent):
+    """A part of a message began or changed; it replaces what was known of it."""
+
     type: ClassVar[str] = "message.part.updated"
     part: Part
     time: int
 
 
 class PartDelta(SessionEvent):
+    """More text of a part: add `delta` to its `field`."""
+
     type: ClassVar[str] = "message.part.delta"
     message_id: str
     part_id: str
@@ -97,12 +125,16 @@ class PartDelta(SessionEvent):
 
 
 class PartRemoved(SessionEvent):
+    """A part is gone: its step is tried again."""
+
     type: ClassVar[str] = "message.part.removed"
     message_id: str
     part_id: str
 
 
 class TodoUpdated(SessionEvent):
+    """A session's todos changed; the list is whole."""
+
     type: ClassVar[str] = "todo.updated"
     todos: list[Todo]
 
@@ -113,6 +145,8 @@ class ToolReference(Wire):
 
 
 class PermissionAsked(SessionEvent):
+    """A tool call waits for the user's permission."""
+
     type: ClassVar[str] = "permission.asked"
     id: str
     permission: str
@@ -123,6 +157,8 @@ class PermissionAsked(SessionEvent):
 
 
 class PermissionReplied(SessionEvent):
+    """A permission was given or refused."""
+
     type: ClassVar[str] = "permission.replied"
     request_id: str
     reply: Literal["once", "always", "reject"]
@@ -142,6 +178,8 @@ class Question(Wire):
 
 
 class QuestionAsked(SessionEvent):
+    """The model asks the user something."""
+
     type: ClassVar[str] = "question.asked"
     id: str
     questions: list[Question]
@@ -149,12 +187,16 @@ class QuestionAsked(SessionEvent):
 
 
 class QuestionReplied(SessionEvent):
+    """The user answered."""
+
     type: ClassVar[str] = "question.replied"
     request_id: str
     answers: list[list[str]]
 
 
 class QuestionRejected(SessionEvent):
+    """The user did not want to answer."""
+
     type: ClassVar[str] = "question.rejected"
     request_id: str
 
@@ -198,8 +240,17 @@ def event_struct(properties: type[EventProperties]) -> Any:
     name = "Event" + properties.__name__
     fields: list[Any] = [("id", str), ("properties", properties)]
     return msgspec.defstruct(
-        name, fields, tag_field="type", tag=properties.type, kw_only=True, module=__name__
+        name,
+        fields,
+        tag_field="type",
+        tag=properties.type,
+        kw_only=True,
+        module=__name__,
+        namespace={"__doc__": properties.__doc__},
     )
 
 
 EVENT_STRUCTS: tuple[Any, ...] = tuple(event_struct(properties) for properties in EVENT_TYPES)
+
+AnyEvent: Any = Union[EVENT_STRUCTS]  # noqa: UP007 - the members are made at run time
+"""Any event's whole JSON object, as one type."""

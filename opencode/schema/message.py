@@ -1,6 +1,6 @@
 """Messages: what a user asked and what the assistant answered, one assistant message per step."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType, field
 
@@ -85,7 +85,7 @@ class AssistantMessage(Wire, tag_field="role", tag="assistant"):
     tokens: Tokens
     error: MessageError | UnsetType = UNSET
     summary: bool | UnsetType = UNSET
-    structured: object | UnsetType = UNSET
+    structured: Any = UNSET
     variant: str | UnsetType = UNSET
     finish: str | UnsetType = UNSET
 

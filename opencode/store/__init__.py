@@ -1,5 +1,6 @@
 """What is kept on disk: one embedded SQLite file by default; every query is portable SQL."""
 
-from .store import SessionQuery, Store
+from .queries import SessionQuery
+from .store import Store
 
 __all__ = ["SessionQuery", "Store"]

@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 
-from sqlalchemy import Table, delete
+import msgspec
+from sqlalchemy import Connection, Table, delete
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from opencode.errors import Unavailable
 
 from . import tables
+from .database import Database
 
 FLUSH_SECONDS = 0.2
 """How long a change may wait for others; the promise to users is 0.25 s."""
@@ -23,8 +24,17 @@ Render = Callable[[], Row | list[Row] | None]
 """Returns the row as it is at the time of the flush; None removes it; a list replaces a session's todos."""
 
 Key = tuple[str, str]
+Changes = dict[str, dict[Key, Render]]
 
 log = logging.getLogger(__name__)
+
+
+class Batch(msgspec.Struct):
+    """What one transaction does, by table name. Rows are written after what is lost is removed."""
+
+    lost: dict[str, list[str]]
+    rows: dict[str, list[Row]]
+    sessions: list[str]
 
 
 class Writer:
@@ -34,9 +44,10 @@ class Writer:
     together share one transaction.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._dirty: dict[str, dict[Key, Render]] = {}
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._dirty: Changes = {}
+        self._writing: Changes = {}
         self._removed: list[str] = []
         self._gone: set[str] = set()
         self._waiters: list[asyncio.Future[None]] = []
@@ -61,7 +72,7 @@ class Writer:
         """Note a change. `render` is asked for the row when it is written: many changes are one write."""
         if session_id in self._gone:
             return
-        self._dirty.setdefault(session_id, {})[(table.name, key)] = render
+        self._dirty.setdefault(session_id, {})[table.name, key] = render
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._wanted.set)
 
@@ -72,50 +83,47 @@ class Writer:
         self._removed.append(session_id)
 
     def pending(self, session_id: str | None = None) -> bool:
-        """Return whether changes wait, of one session or of any."""
-        return bool(self._dirty) if session_id is None else session_id in self._dirty
+        """Return whether changes wait or are being written, of one session or of any."""
+        if session_id is None:
+            return bool(self._dirty or self._writing)
+        return session_id in self._dirty or session_id in self._writing
 
     async def commit(self) -> None:
         """Wait until every change so far is on disk; raises Unavailable where that can't be."""
-        if not self._dirty and not self._removed and not self._wanted.is_set():
-            return
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         self._wanted.set()
         await waiter
 
     async def _run(self) -> None:
-        async with self._engine.connect() as connection:
-            while True:
-                await self._wanted.wait()
-                await self._flush(connection)
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            await self._flush()
 
-    async def _flush(self, connection: AsyncConnection) -> None:
-        dirty, self._dirty = self._dirty, {}
+    async def _flush(self) -> None:
+        dirty = self._writing = self._dirty
+        self._dirty = {}
         removed, self._removed = self._removed, []
         waiters, self._waiters = self._waiters, []
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         try:
-            async with connection.begin():
-                await _write(connection, dirty, removed)
+            if dirty or removed:
+                batch = _render(dirty, removed)
+                await self._database.write(lambda connection: _write(connection, batch))
         except SQLAlchemyError as error:
-            log.error("could not write to the database: %s", error)
+            log.error("could not write to the database: %s", getattr(error, "orig", None) or error)
             self._take_back(dirty, removed)
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_exception(Unavailable("The database can't be written to; try again later."))
+            _settle(waiters, Unavailable("The database can't be written to; try again later."))
             self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._wanted.set)
-            self._wanted.clear()
-            return
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        if not self._waiters:
-            self._wanted.clear()
+        else:
+            _settle(waiters, None)
+        finally:
+            self._writing = {}
 
-    def _take_back(self, dirty: dict[str, dict[Key, Render]], removed: list[str]) -> None:
+    def _take_back(self, dirty: Changes, removed: list[str]) -> None:
         """Keep what could not be written; what has changed since stays newer."""
         for session_id, changes in dirty.items():
             if session_id not in self._gone:
@@ -123,35 +131,39 @@ class Writer:
         self._removed = removed + self._removed
 
 
-_TABLES = (tables.session, tables.message, tables.part)
+def _settle(waiters: list[asyncio.Future[None]], error: Unavailable | None) -> None:
+    for waiter in waiters:
+        if waiter.done():
+            continue
+        if error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(error)
 
 
-async def _write(
-    connection: AsyncConnection, dirty: dict[str, dict[Key, Render]], removed: Iterable[str]
-) -> None:
-    rows: dict[str, list[Row]] = {}
-    lost: dict[str, list[str]] = {}
+def _render(dirty: Changes, removed: list[str]) -> Batch:
+    batch = Batch({}, {}, removed)
     for changes in dirty.values():
         for (name, key), render in changes.items():
             row = render()
-            if row is None:
-                lost.setdefault(name, []).append(key)
-            elif isinstance(row, list):
-                lost.setdefault(name, []).append(key)
-                rows.setdefault(name, []).extend(row)
+            if not isinstance(row, dict):
+                batch.lost.setdefault(name, []).append(key)
+                batch.rows.setdefault(name, []).extend(row or [])
             else:
-                rows.setdefault(name, []).append(row)
-    for table in _TABLES:
-        if table.name in lost:
-            await connection.execute(delete(table).where(table.c.id.in_(lost[table.name])))
-        if table.name in rows:
-            await connection.execute(_upsert(connection.dialect.name, table), rows[table.name])
-    if sessions := lost.get(tables.todo.name):
-        await connection.execute(delete(tables.todo).where(tables.todo.c.session_id.in_(sessions)))
-        if tables.todo.name in rows:
-            await connection.execute(tables.todo.insert(), rows[tables.todo.name])
-    for session_id in removed:
-        await connection.execute(delete(tables.session).where(tables.session.c.id == session_id))
+                batch.rows.setdefault(name, []).append(row)
+    return batch
+
+
+def _write(connection: Connection, batch: Batch) -> None:
+    for table in (tables.session, tables.message, tables.part, tables.todo):
+        key = table.c.session_id if table is tables.todo else table.c.id
+        if lost := batch.lost.get(table.name):
+            connection.execute(delete(table).where(key.in_(lost)))
+        if rows := batch.rows.get(table.name):
+            statement = table.insert() if table is tables.todo else _upsert(connection.dialect.name, table)
+            connection.execute(statement, rows)
+    for session_id in batch.sessions:
+        connection.execute(delete(tables.session).where(tables.session.c.id == session_id))
 
 
 _INSERTS: dict[str, type[SqliteInsert] | type[PostgresInsert]] = {

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -85,6 +86,7 @@ class Tool(ABC, Generic[Args]):
 AnyTool = Tool[Any]
 
 
+@cache
 def object_schema(type_: type[msgspec.Struct]) -> JsonObject:
     """Return a struct's JSON Schema as one self-contained object: models are given no `$ref`."""
     (schema,), definitions = msgspec.json.schema_components([type_], ref_template="{name}")

@@ -1,0 +1,130 @@
+"""The agents by name: those that are built in, and those of opencode.json."""
+
+from functools import cache
+from pathlib import Path
+
+from msgspec import UNSET, UnsetType, structs
+
+from opencode.config import AgentConfig, Config
+from opencode.errors import BadRequest, SettingsError, nearest
+from opencode.schema.agent import Agent, AgentMode, AgentModel
+from opencode.schema.base import given
+from opencode.schema.session import PermissionRule
+
+from .permission import ALLOW_ALL, rules, tool_rules
+
+DEFAULT_STEPS = 50
+"""How many requests to the model one turn may make, where an agent does not say."""
+
+DENY_ALL = PermissionRule(permission="*", pattern="*", action="deny")
+DENY_TASK = PermissionRule(permission="task", pattern="*", action="deny")
+DENY_TODO = PermissionRule(permission="todo*", pattern="*", action="deny")
+
+
+def _native(
+    name: str,
+    mode: AgentMode,
+    description: str | UnsetType,
+    *extra: PermissionRule,
+    hidden: bool | UnsetType = UNSET,
+    temperature: float | UnsetType = UNSET,
+) -> Agent:
+    return Agent(
+        name=name,
+        mode=mode,
+        description=description,
+        permission=[ALLOW_ALL, *extra],
+        options={},
+        native=True,
+        hidden=hidden,
+        temperature=temperature,
+        prompt=_prompt(name),
+    )
+
+
+@cache
+def _prompt(name: str) -> str:
+    return (Path(__file__).parent / "prompts" / f"{name}.txt").read_text(encoding="utf-8").strip()
+
+
+def _built_in() -> list[Agent]:
+    return [
+        _native("build", "primary", "The default agent: answers, looks things up and carries tasks out."),
+        _native("plan", "primary", "Plans without carrying anything out."),
+        _native(
+            "general", "subagent", "Carries out a task of several steps on its own.", DENY_TODO, DENY_TASK
+        ),
+        _native("explore", "subagent", "Finds things out, widely and fast.", DENY_TODO, DENY_TASK),
+        _native("title", "primary", UNSET, DENY_ALL, hidden=True, temperature=0.5),
+        _native("summary", "primary", UNSET, DENY_ALL, hidden=True),
+        _native("compaction", "primary", UNSET, DENY_ALL, hidden=True),
+    ]
+
+
+class Agents:
+    """Every agent that a prompt may name."""
+
+    def __init__(self, config: Config) -> None:
+        general = [*tool_rules(config.tools), *rules(config.permission)]
+        self._agents: dict[str, Agent] = {}
+        for agent in _built_in():
+            own = agent.permission[1:]
+            self._agents[agent.name] = structs.replace(agent, permission=[ALLOW_ALL, *general, *own])
+        for name, entry in config.agent.items():
+            if entry.disable:
+                self._agents.pop(name, None)
+            else:
+                base = self._agents.get(name) or Agent(
+                    name=name, mode="all", permission=[ALLOW_ALL, *general], options={}, native=False
+                )
+                self._agents[name] = _configured(base, entry)
+        self.default = given(config.default_agent, "build")
+        chosen = self._agents.get(self.default)
+        if chosen is None or chosen.mode == "subagent":
+            raise SettingsError(
+                f"default_agent names {self.default!r}, which is no primary agent. "
+                f"Known: {', '.join(agent.name for agent in self.list() if agent.mode != 'subagent')}."
+            )
+
+    def list(self) -> list[Agent]:
+        """Return all agents, the default one first, then by name."""
+        return sorted(self._agents.values(), key=lambda agent: (agent.name != self.default, agent.name))
+
+    def get(self, name: str) -> Agent:
+        """Return an agent by name; raises BadRequest with the names that are near."""
+        agent = self._agents.get(name)
+        if agent is None:
+            visible = [agent.name for agent in self._agents.values() if agent.hidden is not True]
+            raise BadRequest(f"There is no agent {name!r}. {nearest(name, visible)}".rstrip())
+        return agent
+
+
+def _configured(base: Agent, entry: AgentConfig) -> Agent:
+    """Return `base` with what the configuration says of it."""
+    model: AgentModel | UnsetType = base.model
+    if entry.model is not UNSET:
+        provider_id, slash, model_id = entry.model.partition("/")
+        if not slash:
+            raise SettingsError(f'agent.{base.name}.model must be "provider/model", not {entry.model!r}.')
+        model = AgentModel(provider_id=provider_id, model_id=model_id)
+    steps = given(entry.steps, given(entry.max_steps, given(base.steps, 0)))
+    if steps < 0:
+        raise SettingsError(f"agent.{base.name}.steps must be at least 1, not {steps}.")
+    permission = [*base.permission, *tool_rules(entry.tools)]
+    if entry.permission is not UNSET:
+        permission += rules(entry.permission)
+    return structs.replace(
+        base,
+        mode=given(entry.mode, base.mode),
+        permission=permission,
+        options={**base.options, **entry.options},
+        description=entry.description or base.description,
+        hidden=base.hidden if entry.hidden is UNSET else entry.hidden,
+        temperature=base.temperature if entry.temperature is UNSET else entry.temperature,
+        top_p=base.top_p if entry.top_p is UNSET else entry.top_p,
+        color=entry.color or base.color,
+        model=model,
+        variant=entry.variant or base.variant,
+        prompt=entry.prompt or base.prompt,
+        steps=steps or UNSET,
+    )

@@ -1,0 +1,42 @@
+"""A session's title, made by a small model from the first prompt."""
+
+from contextlib import aclosing
+
+from opencode.errors import ModelError
+from opencode.provider.base import ModelRequest, Text, TextDelta, UserTurn
+from opencode.provider.registry import Resolved
+from opencode.schema.agent import Agent
+from opencode.schema.base import given
+
+LONGEST_PROMPT = 4_000
+LONGEST_TITLE = 100
+
+
+async def make_title(resolved: Resolved, agent: Agent, prompt: str) -> str | None:
+    """Return a title for a conversation that begins with `prompt`; None where the model gives none.
+
+    Raises ModelError.
+    """
+    question = (
+        Text("Give a title to the conversation that begins like this:"),
+        Text(prompt[:LONGEST_PROMPT]),
+    )
+    request = ModelRequest(
+        model=resolved.model,
+        turns=(UserTurn(question),),
+        system=(given(agent.prompt, ""),),
+        temperature=agent.temperature
+        if agent.temperature and resolved.model.capabilities.temperature
+        else None,
+        options=resolved.model.options,
+    )
+    text = ""
+    async with aclosing(resolved.adapter.stream(request)) as events:
+        async for event in events:
+            if isinstance(event, TextDelta):
+                text += event.text
+                if len(text) > 20 * LONGEST_TITLE:
+                    raise ModelError("The model gave an essay for a title.")
+    lines = [line.strip().strip("\"'*#“”«»").strip() for line in text.splitlines()]
+    title = next((line for line in lines if line), None)
+    return title[:LONGEST_TITLE] if title else None

@@ -1,0 +1,275 @@
+"""The one writer of a step: what a model says and what tools give becomes parts, stored and then told.
+
+Text goes out at once and to the store behind; whatever is finished is on disk before anyone hears of it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import UNSET
+
+from opencode import ids
+from opencode.bus import Bus
+from opencode.clock import now_ms
+from opencode.errors import ModelError, ToolError
+from opencode.provider.base import (
+    BlockEnd,
+    ReasoningDelta,
+    StreamEvent,
+    TextDelta,
+    ToolCallEnd,
+    ToolCallStart,
+)
+from opencode.schema.base import JsonObject, optional
+from opencode.schema.event import MessageUpdated, PartDelta, PartRemoved, PartUpdated, SessionFailed
+from opencode.schema.message import AssistantMessage, MessageWithParts
+from opencode.schema.part import (
+    CompletedTime,
+    FilePart,
+    Part,
+    ReasoningPart,
+    RunTime,
+    StartTime,
+    StepFinishPart,
+    StepStartPart,
+    TextPart,
+    TimeSpan,
+    Tokens,
+    ToolPart,
+    ToolStateCompleted,
+    ToolStateError,
+    ToolStatePending,
+    ToolStateRunning,
+)
+from opencode.store import Store
+from opencode.tool.base import ToolResult
+
+
+class Block:
+    """A text or reasoning part while it grows; `current` gathers what came since the last look."""
+
+    def __init__(self, part: TextPart | ReasoningPart) -> None:
+        self.part = part
+        self._fresh: list[str] = []
+
+    def add(self, text: str) -> None:
+        self._fresh.append(text)
+
+    def current(self) -> TextPart | ReasoningPart:
+        if self._fresh:
+            self.part.text += "".join(self._fresh)
+            self._fresh.clear()
+        return self.part
+
+
+class Transcript:
+    """Writes one assistant message. `calls`: the step's tool calls with their input as the model wrote it."""
+
+    def __init__(self, store: Store, bus: Bus, message: AssistantMessage) -> None:
+        self._store = store
+        self._bus = bus
+        self._block: Block | None = None
+        self._ended: list[Part] = []
+        self.message = message
+        self.parts: list[Part] = []
+        self.calls: dict[str, tuple[ToolPart, str]] = {}
+
+    def open(self) -> None:
+        """Begin the message and its step."""
+        self._store.put_message(self.message)
+        self._bus.publish(MessageUpdated(session_id=self.message.session_id, info=self.message))
+
+    def start_step(self) -> None:
+        self._add(StepStartPart(**self._identity()))
+
+    async def write(self, event: StreamEvent) -> None:
+        """Write what the model said next."""
+        if isinstance(event, TextDelta):
+            if self._block is None or not isinstance(self._block.part, TextPart):
+                await self._open_block(TextPart(**self._identity(), text="", time=TimeSpan(start=now_ms())))
+            self._grow(event.text)
+        elif isinstance(event, ReasoningDelta):
+            if self._block is None or not isinstance(self._block.part, ReasoningPart):
+                await self._open_block(
+                    ReasoningPart(**self._identity(), text="", time=TimeSpan(start=now_ms()))
+                )
+            self._grow(event.text)
+        elif isinstance(event, BlockEnd):
+            self._end_block(event.metadata)
+        elif isinstance(event, ToolCallStart):
+            await self._settle()
+            part = ToolPart(
+                **self._identity(),
+                call_id=event.call_id,
+                tool=event.name,
+                state=ToolStatePending(input={}, raw=""),
+            )
+            self.calls[event.call_id] = (part, "")
+            self._add(part)
+        elif isinstance(event, ToolCallEnd):
+            part, _ = self.calls[event.call_id]
+            part.metadata = event.metadata or UNSET
+            self.calls[event.call_id] = (part, event.raw)
+
+    def tool_running(self, call_id: str, arguments: JsonObject) -> None:
+        part, _ = self.calls[call_id]
+        part.state = ToolStateRunning(input=arguments, time=StartTime(start=now_ms()))
+        self._store.put_part(part)
+        self._tell(part)
+
+    async def tool_completed(self, call_id: str, result: ToolResult) -> None:
+        part, _ = self.calls[call_id]
+        files = [
+            FilePart(**self._identity(), mime=file.mime, url=file.url, filename=optional(file.filename))
+            for file in result.attachments
+        ]
+        part.state = ToolStateCompleted(
+            input=part.state.input,
+            output=result.output,
+            title=result.title,
+            metadata=result.metadata,
+            time=CompletedTime(start=_started(part), end=now_ms()),
+            attachments=files or UNSET,
+        )
+        await self._finish([part])
+
+    async def tool_failed(self, call_id: str, error: ToolError) -> None:
+        part, _ = self.calls[call_id]
+        part.state = ToolStateError(
+            input=part.state.input, error=error.message, time=RunTime(start=_started(part), end=now_ms())
+        )
+        await self._finish([part])
+
+    async def discard(self) -> None:
+        """Take back everything since the step began: the model will be asked again."""
+        self._block = None
+        self._ended.clear()
+        self.calls.clear()
+        while self.parts and not isinstance(self.parts[-1], StepStartPart):
+            part = self.parts.pop()
+            self._store.remove_part(part.session_id, part.id)
+            self._bus.publish(
+                PartRemoved(session_id=part.session_id, message_id=part.message_id, part_id=part.id)
+            )
+
+    async def finish_step(
+        self, reason: str, tokens: Tokens, cost: float, error: ModelError | None = None
+    ) -> None:
+        """End the step and the message: why the model stopped, its tokens, USD, and what is wrong with it."""
+        self._end_block({})
+        step = StepFinishPart(**self._identity(), reason=reason, tokens=tokens, cost=cost)
+        self.parts.append(step)
+        self.message.finish = reason
+        self.message.tokens = tokens
+        self.message.cost = cost
+        if error is not None:
+            self._tell_error(error)
+        await self._close(step)
+
+    async def fail(self, error: ModelError) -> None:
+        """End the message with an error; what it said until then stays."""
+        self._end_block({})
+        for part, _ in self.calls.values():
+            if isinstance(part.state, ToolStatePending | ToolStateRunning):
+                part.state = interrupted(part, error.message)
+                self._ended.append(part)
+        self._tell_error(error)
+        await self._close()
+
+    def snapshot(self) -> MessageWithParts:
+        """Return the message as it stands, with the text so far."""
+        if self._block is not None:
+            self._block.current()
+        return MessageWithParts(info=self.message, parts=self.parts)
+
+    def _tell_error(self, error: ModelError) -> None:
+        self.message.error = error.wire()
+        self._bus.publish(SessionFailed(session_id=self.message.session_id, error=self.message.error))
+
+    async def _close(self, *last: Part) -> None:
+        self.message.time.completed = now_ms()
+        self._store.put_message(self.message)
+        await self._finish([*self._take_ended(), *last])
+        self._bus.publish(MessageUpdated(session_id=self.message.session_id, info=self.message))
+
+    async def _open_block(self, part: TextPart | ReasoningPart) -> None:
+        await self._settle()
+        self._block = Block(part)
+        self.parts.append(part)
+        self._tell(part)
+
+    def _grow(self, text: str) -> None:
+        block = self._block
+        if block is None or not text:
+            return
+        block.add(text)
+        part = block.part
+        self._store.put_live_part(part.session_id, part.id, block.current)
+        self._bus.publish(
+            PartDelta(
+                session_id=part.session_id,
+                message_id=part.message_id,
+                part_id=part.id,
+                field="text",
+                delta=text,
+            )
+        )
+
+    def _end_block(self, metadata: JsonObject) -> None:
+        """Close the open block; it is stored and told with what comes next, in one write."""
+        if self._block is None:
+            return
+        part = self._block.current()
+        if part.time:
+            part.time.end = now_ms()
+        part.metadata = metadata or UNSET
+        self._ended.append(part)
+        self._block = None
+
+    async def _settle(self) -> None:
+        """Store and tell the blocks that have ended."""
+        self._end_block({})
+        if self._ended:
+            await self._finish(self._take_ended())
+
+    def _take_ended(self) -> list[Part]:
+        ended, self._ended = self._ended, []
+        return ended
+
+    async def _finish(self, parts: Sequence[Part]) -> None:
+        """Put finished parts on disk, then tell."""
+        for part in parts:
+            self._store.put_part(part)
+        await self._store.commit()
+        for part in parts:
+            self._tell(part)
+
+    def _add(self, part: Part) -> None:
+        self.parts.append(part)
+        self._store.put_part(part)
+        self._tell(part)
+
+    def _tell(self, part: Part) -> None:
+        self._bus.publish(PartUpdated(session_id=part.session_id, part=part, time=now_ms()))
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "id": ids.ascending("prt"),
+            "session_id": self.message.session_id,
+            "message_id": self.message.id,
+        }
+
+
+def interrupted(part: ToolPart, reason: str) -> ToolStateError:
+    """Return the state of a call that was cut off."""
+    return ToolStateError(
+        input=part.state.input,
+        error=f"The call was interrupted: {reason}",
+        time=RunTime(start=_started(part), end=now_ms()),
+        metadata={"interrupted": True},
+    )
+
+
+def _started(part: ToolPart) -> int:
+    state = part.state
+    return state.time.start if isinstance(state, ToolStateRunning) else now_ms()

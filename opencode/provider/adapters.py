@@ -1,0 +1,49 @@
+"""Opens the adapter for a wire, which opencode names by the npm package that speaks it."""
+
+from typing import Literal
+
+from msgspec import UNSET, UnsetType, structs
+
+from opencode.config import ProviderOptions
+
+from .anthropic import AnthropicAdapter
+from .base import Adapter
+from .compatible import CompatibleAdapter
+from .openai import OpenAIAdapter
+from .timeouts import Timeouts
+
+ANTHROPIC = "@ai-sdk/anthropic"
+OPENAI = "@ai-sdk/openai"
+COMPATIBLE = "@ai-sdk/openai-compatible"
+
+
+def open_adapter(provider_id: str, npm: str, url: str, key: str | None, options: ProviderOptions) -> Adapter:
+    """Return a new adapter. `npm`: opencode's driver, which tells the wire; any but two are Chat Completions.
+
+    `url`: the base URL, "" for the one that the SDK knows.
+    """
+    timeouts = _timeouts(options)
+    if npm == ANTHROPIC:
+        # opencode's addresses end in the version, which this SDK adds itself.
+        url = url.rstrip("/").removesuffix("/v1")
+        return AnthropicAdapter(provider_id, key, url or None, options.headers, timeouts)
+    if npm == OPENAI:
+        return OpenAIAdapter(provider_id, key, url or None, options.headers, timeouts)
+    return CompatibleAdapter(provider_id, key, url, options.headers, timeouts)
+
+
+def _timeouts(options: ProviderOptions) -> Timeouts:
+    """Return opencode.json's time-outs, in ms there, with the adapters' own where it has none."""
+    usual = Timeouts()
+    head = options.timeout if options.header_timeout is UNSET else options.header_timeout
+    return structs.replace(
+        usual,
+        header_s=_seconds(head, usual.header_s),
+        idle_s=_seconds(options.chunk_timeout, usual.idle_s),
+    )
+
+
+def _seconds(ms: int | Literal[False] | UnsetType, default: float | None) -> float | None:
+    if ms is UNSET:
+        return default
+    return None if ms is False else ms / 1000

@@ -1,0 +1,126 @@
+"""A ModelRequest in the words of Chat Completions, as the many servers that speak it understand it."""
+
+from typing import Any
+
+from opencode.schema.base import JsonObject
+from opencode.schema.provider import Interleaved
+
+from .base import (
+    AssistantTurn,
+    Attachment,
+    ModelRequest,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolOutput,
+    UserTurn,
+)
+from .payload import encode_json
+
+MAX_TOKENS = 32_000
+_RENAMED = {"reasoningEffort": "reasoning_effort", "textVerbosity": "verbosity"}
+
+
+def chat_body(request: ModelRequest) -> JsonObject:
+    """Return the body of `POST /chat/completions`.
+
+    Options that this program does not know go to the server as they are: each has its own.
+    """
+    body: JsonObject = {_RENAMED.get(key, key): value for key, value in request.options.items()}
+    body |= {
+        "model": request.model.api.id,
+        "messages": _messages(request),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if request.tools:
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": tool.parameters,
+                },
+            }
+            for tool in request.tools
+        ]
+        if request.tool_choice != "auto":
+            body["tool_choice"] = request.tool_choice
+    if max_tokens := request.max_output_tokens or _output_limit(request):
+        body["max_tokens"] = max_tokens
+    if request.temperature is not None and request.model.capabilities.temperature:
+        body["temperature"] = request.temperature
+    if request.top_p is not None:
+        body["top_p"] = request.top_p
+    return body
+
+
+def _output_limit(request: ModelRequest) -> int:
+    """Return the answer's limit in tokens, 0 for the server's own.
+
+    Asking for as much as the whole window would leave no room for the prompt: at most half is asked for.
+    """
+    limit = request.model.limit
+    return min(limit.output, MAX_TOKENS, limit.context // 2 or MAX_TOKENS)
+
+
+def _messages(request: ModelRequest) -> list[JsonObject]:
+    interleaved = request.model.capabilities.interleaved
+    field = interleaved.field if isinstance(interleaved, Interleaved) else "reasoning_content" * interleaved
+    messages: list[JsonObject] = []
+    if request.system:  # one message: the templates of many local models refuse a second
+        messages.append({"role": "system", "content": "\n\n".join(request.system)})
+    for turn in request.turns:
+        if isinstance(turn, UserTurn):
+            messages += _user_messages(turn)
+        else:
+            messages.append(_assistant_message(turn, field))
+    return messages
+
+
+def _user_messages(turn: UserTurn) -> list[JsonObject]:
+    """Return the tool outputs' messages, then the user's, which also carries the files that tools gave."""
+    outputs = [item for item in turn.content if isinstance(item, ToolOutput)]
+    messages: list[JsonObject] = [
+        {"role": "tool", "tool_call_id": output.call_id, "content": output.output} for output in outputs
+    ]
+    said: list[Text | Attachment] = []
+    for output in outputs:
+        if output.attachments:
+            said += [Text(f"Files from the tool {output.name}:"), *output.attachments]
+    said += [item for item in turn.content if not isinstance(item, ToolOutput)]
+    if said:
+        messages.append({"role": "user", "content": _content(said)})
+    return messages
+
+
+def _content(said: list[Text | Attachment]) -> str | list[JsonObject]:
+    """Return plain text where it is only text: many local models' templates take nothing else."""
+    texts = [item.text for item in said if isinstance(item, Text)]
+    return "\n\n".join(texts) if len(texts) == len(said) else [_part(item) for item in said]
+
+
+def _part(item: Text | Attachment) -> JsonObject:
+    if isinstance(item, Text):
+        return {"type": "text", "text": item.text}
+    address = item.url if item.data is None else f"data:{item.mime};base64,{item.data}"
+    if item.mime.startswith("image/"):
+        return {"type": "image_url", "image_url": {"url": address}}
+    return {"type": "file", "file": {"filename": item.filename or "attachment.pdf", "file_data": address}}
+
+
+def _assistant_message(turn: AssistantTurn, reasoning_field: str) -> JsonObject:
+    text = "".join(item.text for item in turn.content if isinstance(item, Text))
+    calls = [_call(item) for item in turn.content if isinstance(item, ToolCall)]
+    message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else "")}
+    if calls:
+        message["tool_calls"] = calls
+    if reasoning_field:
+        message[reasoning_field] = "".join(item.text for item in turn.content if isinstance(item, Reasoning))
+    return message
+
+
+def _call(item: ToolCall) -> JsonObject:
+    function = {"name": item.name, "arguments": encode_json(item.input).decode()}
+    return {"id": item.call_id, "type": "function", "function": function}

@@ -1,0 +1,181 @@
+"""One provider as it is set up here: its key and address, its models, and the adapters that speak to it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from opencode.config import ProviderConfig
+from opencode.errors import ModelError
+from opencode.schema.base import given
+from opencode.schema.provider import Model, ModelApi, Provider
+
+from . import catalog
+from .adapters import open_adapter
+from .base import Adapter
+from .models import at_address, bare_model, configured_model, is_chat, listed_model
+
+LIST_TIMEOUT_S = 5.0
+LIST_FRESH_S = 600.0
+_LIST_RETRY_S = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class Connection:
+    """A provider that can be asked.
+
+    `url`: its base URL, "" for the one that its SDK knows. `elsewhere`: the URL is not the provider's own
+    place, so what the catalog says it has does not hold: the server there is asked. `only`: the one adapter
+    and the models of a provider that is built in.
+    """
+
+    def __init__(
+        self,
+        provider_id: str,
+        name: str,
+        source: Literal["env", "config", "custom", "api"],
+        *,
+        npm: str,
+        url: str = "",
+        elsewhere: bool = False,
+        key: str | None = None,
+        env: list[str] | None = None,
+        config: ProviderConfig | None = None,
+        only: tuple[Adapter, Mapping[str, Model]] | None = None,
+    ) -> None:
+        self.id = provider_id
+        self.name = name
+        self.elsewhere = elsewhere
+        self._source = source
+        self._npm = npm
+        self._url = url
+        self._key = key
+        self._env = env or []
+        self._config = config or ProviderConfig()
+        self._only = only
+        self._models: dict[str, Model] | None = None
+        self._adapters: dict[tuple[str, str], Adapter] = {}
+        self._listed: list[str] | None = None
+        self._asked_at = float("-inf")
+        self._asking: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"Connection({self.id!r}, {self._npm!r})"
+
+    @property
+    def models(self) -> dict[str, Model]:
+        """The models that are known by now, by id; not to be changed."""
+        if self._models is None:
+            self._models = self._merge()
+        return self._models
+
+    @property
+    def configured(self) -> list[str]:
+        """The models that opencode.json names, in its order."""
+        return [model_id for model_id in self._config.models if self._allowed(model_id)]
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether the provider was asked for its models and answered, or failed to."""
+        return self._asked_at > float("-inf")
+
+    def adapter(self, model: Model) -> Adapter:
+        """Return the door to one of this provider's models; made once per wire and address."""
+        if self._only:
+            return self._only[0]
+        place = (model.api.npm, model.api.url)
+        adapter = self._adapters.get(place)
+        if adapter is None:
+            adapter = self._adapters[place] = open_adapter(self.id, *place, self._key, self._config.options)
+        return adapter
+
+    async def find(self, model_id: str) -> Model | None:
+        """Return a model that is not known yet: the provider is asked, and believed if it can't be asked."""
+        if not self._allowed(model_id):
+            return None
+        await self.ask(_LIST_RETRY_S, LIST_TIMEOUT_S)
+        model = self.models.get(model_id)
+        if model is None and self.elsewhere and self._listed is None:
+            model = self.models[model_id] = self._unknown(model_id)
+        return model
+
+    async def ask(self, fresh_s: float, wait_s: float) -> None:
+        """Have the provider's own list of models, not older than `fresh_s`; wait at most `wait_s` for it."""
+        if self._asking is None and time.monotonic() - self._asked_at > fresh_s:
+            self._asking = asyncio.create_task(self._list(), name=f"models of {self.id}")
+        if self._asking and wait_s:
+            await asyncio.wait({self._asking}, timeout=wait_s)
+
+    def provider(self) -> Provider:
+        """Return the provider as clients see it: never its key."""
+        return Provider(
+            id=self.id,
+            name=self.name,
+            source=self._source,
+            env=self._env,
+            options={"baseURL": _without_login(self._url)} if self._url else {},
+            models=self.models,
+        )
+
+    async def close(self) -> None:
+        """Close the adapters and stop asking."""
+        if self._asking:
+            self._asking.cancel()
+            await asyncio.wait({self._asking})
+        for adapter in self._adapters.values():
+            await adapter.close()
+
+    async def _list(self) -> None:
+        try:
+            async with asyncio.timeout(LIST_TIMEOUT_S):
+                listed = await self.adapter(self._unknown("")).model_ids()
+            if listed:
+                self._listed, self._models = listed, None
+        except (ModelError, TimeoutError) as error:
+            log.info("provider %s did not list its models: %s", self.id, error or "no answer in time")
+        finally:
+            self._asked_at = time.monotonic()
+            self._asking = None
+
+    def _merge(self) -> dict[str, Model]:
+        known = self._known_models()
+        if self._listed is None:
+            models = dict(known)
+        else:
+            models = {} if self.elsewhere else dict(known)
+            for model_id in self._listed:
+                if model_id in known:
+                    models[model_id] = known[model_id]
+                elif is_chat(model_id):
+                    models[model_id] = listed_model(model_id, self._unknown(model_id), known)
+        for model_id, entry in self._config.models.items():
+            sent = given(entry.id, model_id)
+            base = models.get(sent) or known.get(sent) or self._unknown(model_id)
+            models[model_id] = configured_model(model_id, base, entry)
+        return {model_id: model for model_id, model in models.items() if self._allowed(model_id)}
+
+    def _known_models(self) -> Mapping[str, Model]:
+        if self._only:
+            return self._only[1]
+        public = catalog.providers().get(self.id)
+        if public is None or (public.npm, public.api) == (self._npm, self._url):
+            return catalog.models(self.id)
+        return {
+            model.id: at_address(model, self._npm, self._url) for model in catalog.models(self.id).values()
+        }
+
+    def _unknown(self, model_id: str) -> Model:
+        return bare_model(self.id, model_id, ModelApi(id=model_id, url=self._url, npm=self._npm))
+
+    def _allowed(self, model_id: str) -> bool:
+        only = given(self._config.whitelist, [model_id])
+        return model_id in only and model_id not in self._config.blacklist
+
+
+def _without_login(url: str) -> str:
+    """Return a URL without a user's name and password in it."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

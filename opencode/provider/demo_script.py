@@ -1,0 +1,206 @@
+"""What the demo model says and does: one answer per request, from the user's words and the tools' outputs."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import msgspec
+
+from opencode.errors import ModelAPIError
+from opencode.schema.base import JsonObject
+
+from .base import AssistantTurn, Attachment, ModelRequest, Text, ToolCall, ToolOutput, UserTurn
+
+TITLE_LENGTH = 50
+
+_SEARCH = re.compile(r"search(?: for)?:?\s+(?P<query>.+)", re.IGNORECASE)
+_FETCH = re.compile(r"(?:fetch:?\s+)?(?P<url>https?://\S+)", re.IGNORECASE)
+_TODO = re.compile(r"todos?:?\s+(?P<items>.+)", re.IGNORECASE)
+_LINK = re.compile(r"\[(?P<title>[^\]\n]+)\]\((?P<url>https?://[^\s)]+)\)|(?P<bare>https?://[^\s)>\]\"'`]+)")
+_REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
+_ASKS_FOR_TITLE = re.compile(r"^.*\btitle\b.*:\s*$", re.IGNORECASE | re.MULTILINE)
+
+_COMMANDS = """\
+- `search quart streaming` searches the web
+- `fetch https://example.com` reads a page
+- `todo: buy bread, bake cake` keeps a list; several such lines are done in parallel
+- `think`, `markdown`, `long` and `fail` show long reasoning, formatting, a long answer (good for trying \
+*stop*) and a failure"""
+
+_CONNECT = """\
+To talk to a real model, start the server with `ANTHROPIC_API_KEY`, `OPENAI_API_KEY` or `HF_TOKEN` set, or \
+with `OPENAI_BASE_URL` for any OpenAI-compatible server. A running server takes a key too:
+
+```sh
+curl -X PUT http://localhost:7860/auth/anthropic \\
+  -H 'content-type: application/json' -d '{"type": "api", "key": "…"}'
+```"""
+
+_MARKDOWN = """\
+## Markdown from the demo model
+
+Some *emphasis*, some **weight**, some `code`, a [link](https://example.com).
+
+| tool | command |
+|---|---|
+| web search | `search …` |
+| web fetch | `fetch https://…` |
+| todos | `todo: a, b, c` |
+
+1. first
+2. second
+   - and below it
+
+- [x] done
+- [ ] to do
+
+> A quotation.
+
+```python
+def greet(name: str) -> str:
+    return f"Hello, {name}!"
+```
+"""
+
+_LONG_THOUGHT = " ".join(
+    f"Step {step}: a real model would weigh the question here; the demo only shows what that looks like."
+    for step in range(1, 13)
+)
+_LONG_ANSWER = "\n".join(
+    f"{line}. The demo model writes line {line} of 100, so that there is time to stop it."
+    for line in range(1, 101)
+)
+
+
+class Call(msgspec.Struct, frozen=True):
+    tool: str
+    input: JsonObject
+
+
+class Script(msgspec.Struct, frozen=True):
+    """An answer, in this order: reasoning, text, then a failure or calls."""
+
+    text: str = ""
+    reasoning: str = ""
+    calls: list[Call] = []
+    failure: ModelAPIError | None = None
+
+
+def script_for(request: ModelRequest) -> Script:
+    """Return the answer to the request's last turn."""
+    said = _said(request.turns[-1])
+    if not request.tools and "title" in " ".join([*request.system, *map(_said, request.turns)]).lower():
+        return Script(text=_title(request))
+    outputs = [part for part in request.turns[-1].content if isinstance(part, ToolOutput)]
+    summary = "\n\n".join(_summary(output, _input_of(output, request)) for output in outputs)
+    if outputs and not said:
+        return Script(text=summary, reasoning="The tools have answered; I sum up what they gave.")
+    answer = _answer(request, said)
+    return msgspec.structs.replace(answer, text=f"{summary}\n\n{answer.text}".strip())
+
+
+def _answer(request: ModelRequest, said: str) -> Script:
+    available = {tool.name for tool in request.tools}
+    calls = list(_calls(said))
+    if calls:
+        missing = sorted({call.tool for call in calls} - available)
+        return Script(
+            reasoning="The message has commands that I know: I call the tools for them.",
+            text="\n".join(f"This agent has no `{tool}` tool, so I can't do that." for tool in missing),
+            calls=[call for call in calls if call.tool in available],
+        )
+    match re.split(r"\W+", said.lower(), maxsplit=1)[0]:
+        case "think":
+            return Script(reasoning=_LONG_THOUGHT, text="That was the demo model's long reasoning.")
+        case "markdown":
+            return Script(reasoning="Something of every format.", text=_MARKDOWN)
+        case "slow" | "long":
+            return Script(reasoning="I write a long answer, line by line.", text=_LONG_ANSWER)
+        case "fail":
+            failure = ModelAPIError("The demo model failed, as it was asked to.", retryable=False)
+            return Script(reasoning="I was asked to fail.", failure=failure)
+    return _introduction(request, said)
+
+
+def _introduction(request: ModelRequest, said: str) -> Script:
+    parts = [
+        "This is the **demo model**: it works offline, from a script, and can't think about what you wrote"
+    ]
+    parts[0] += f":\n\n{_quoted(said, 5)}" if said else "."
+    if any(isinstance(part, Attachment) for part in request.turns[-1].content):
+        parts.append("It can't look into attachments either.")
+    parts += [f"It does call the real tools, though. Try:\n\n{_COMMANDS}", _CONNECT]
+    return Script(reasoning="No command that I know: I say what I am.", text="\n\n".join(parts))
+
+
+def _calls(said: str) -> Iterator[Call]:
+    for line in map(str.strip, said.splitlines()):
+        if match := _SEARCH.fullmatch(line):
+            yield Call("websearch", {"query": match["query"]})
+        elif match := _FETCH.fullmatch(line):
+            yield Call("webfetch", {"url": match["url"], "format": "markdown"})
+        elif match := _TODO.fullmatch(line):
+            items = [item.strip() for item in re.split(r"[,;]", match["items"]) if item.strip()]
+            todos = [{"content": item, "status": "pending", "priority": "medium"} for item in items]
+            yield Call("todowrite", {"todos": todos})
+
+
+def _summary(output: ToolOutput, value: JsonObject) -> str:
+    """Return a tool's output in a few lines of Markdown; `value` is the input of its call."""
+    if output.is_error:
+        return f"`{output.name}` failed:\n\n{_quoted(output.output, 3)}"
+    if output.name == "todowrite":
+        items = [item["content"] for item in value.get("todos", [])]
+        return "The list now:\n\n" + "\n".join(f"- [ ] {item}" for item in items)
+    if output.name == "webfetch":
+        return f"How {_link(value.get('url', ''))} begins:\n\n{_quoted(output.output, 5)}"
+    sources = list(_sources(output.output))
+    if output.name == "websearch" and sources:
+        found = "\n".join(f"- {source}" for source in sources)
+        return f"What the search for *{value.get('query', '')}* found:\n\n{found}"
+    return f"`{output.name}` gave:\n\n{_quoted(output.output, 5)}"
+
+
+def _sources(text: str, count: int = 5) -> Iterator[str]:
+    seen: set[str] = set()
+    for match in _LINK.finditer(text):
+        url = match["url"] or match["bare"].rstrip(".,;")
+        if url not in seen and len(seen) < count:
+            seen.add(url)
+            yield _link(url, match["title"])
+
+
+def _link(url: str, title: str | None = None) -> str:
+    parts = urlsplit(url)
+    return f"[{title or (parts.netloc + parts.path).rstrip('/')}]({url})"
+
+
+def _quoted(text: str, lines: int, width: int = 200) -> str:
+    """Return a text's first lines as a Markdown quotation."""
+    kept = [line.strip() for line in text.splitlines() if line.strip()]
+    cut = [line if len(line) <= width else f"{line[:width]}…" for line in kept[:lines]]
+    return "\n".join(f"> {line}  " for line in cut + ["…"] * (len(kept) > lines))
+
+
+def _said(turn: UserTurn | AssistantTurn) -> str:
+    """Return a user's own words in a turn."""
+    if isinstance(turn, AssistantTurn):
+        return ""
+    text = "\n".join(part.text for part in turn.content if isinstance(part, Text))
+    return _REMINDER.sub("", text).strip()
+
+
+def _input_of(output: ToolOutput, request: ModelRequest) -> JsonObject:
+    calls = (part for turn in request.turns for part in turn.content if isinstance(part, ToolCall))
+    return next((call.input for call in calls if call.call_id == output.call_id), {})
+
+
+def _title(request: ModelRequest) -> str:
+    """Return the user's first words, whole ones, as a title."""
+    words = _ASKS_FOR_TITLE.sub("", "\n".join(filter(None, map(_said, request.turns)))).split()
+    title = ""
+    for word in words:
+        if len(title) + len(word) + 1 > TITLE_LENGTH:
+            break
+        title = f"{title} {word}".strip()
+    return title or (words[0][:TITLE_LENGTH] if words else "A talk with the demo model")

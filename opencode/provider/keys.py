@@ -1,0 +1,88 @@
+"""Provider keys that were set through the API: kept in a file that only the server's user can read.
+
+The file is opencode's auth.json, so that one can be brought along; entries that are not keys are left alone.
+"""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from opencode.errors import BadRequest, SettingsError
+from opencode.schema.base import JsonObject
+from opencode.schema.provider import ApiAuth
+
+_PROVIDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_KEY = re.compile(r"[!-~]+")
+
+
+class Keys:
+    """The keys in one auth.json. Raises SettingsError where the file is there but can't be understood."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._entries = _read(path)
+
+    def __repr__(self) -> str:
+        return f"Keys({str(self._path)!r}, providers={sorted(self._entries)})"
+
+    def provider_ids(self) -> list[str]:
+        """Return the providers that have a key here, in the order in which they were set."""
+        return [provider_id for provider_id in self._entries if self.get(provider_id)]
+
+    def get(self, provider_id: str) -> str | None:
+        """Return the provider's key, None where none is kept."""
+        entry = self._entries.get(provider_id, {})
+        key = entry.get("key") if entry.get("type") == "api" else None
+        return key if isinstance(key, str) and key else None
+
+    def set(self, provider_id: str, auth: ApiAuth) -> None:
+        """Keep a key. Raises BadRequest where the id or the key can't be one."""
+        if not _PROVIDER_ID.fullmatch(provider_id):
+            raise BadRequest("A provider id is made of letters, digits, '.', '_' and '-'.", "Path")
+        check_key(auth.key)
+        self._write({**self._entries, provider_id: msgspec.to_builtins(auth)})
+
+    def remove(self, provider_id: str) -> None:
+        """Forget the provider's key; a provider without one is left as it is."""
+        if provider_id in self._entries:
+            self._write({name: entry for name, entry in self._entries.items() if name != provider_id})
+
+    def _write(self, entries: dict[str, JsonObject]) -> None:
+        """Replace the file whole: a reader, or a crash, meets the old one or the new one."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".auth-")  # its mode is 0600
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(msgspec.json.format(msgspec.json.encode(entries)))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, self._path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        self._entries = entries
+
+
+def check_key(key: str) -> None:
+    """Raise BadRequest, without the key in it, where `key` can't be sent in an HTTP header."""
+    if not key:
+        raise BadRequest("The key is empty: send the provider's API key as `key`.")
+    if key != key.strip():
+        raise BadRequest("The key begins or ends with white space: send it without.")
+    if not _KEY.fullmatch(key):
+        raise BadRequest("The key has white space or characters beyond ASCII in it: copy it again.")
+
+
+def _read(path: Path) -> dict[str, JsonObject]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, JsonObject])
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.DecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not a JSON object of objects"
+        raise SettingsError(
+            f"{path} can't be read: {reason}. Repair it, or delete it and set keys again."
+        ) from None

@@ -1,0 +1,33 @@
+"""JSON on its way to and from models: quick where it is sound, forgiving where a character is broken."""
+
+import json
+from typing import Any
+
+from opencode.schema.base import JsonObject, encode
+
+
+def encode_json(value: JsonObject) -> bytes:
+    """Return an object's JSON. Half a surrogate pair, which no UTF-8 can hold, becomes U+FFFD."""
+    try:
+        return encode(value)
+    except UnicodeEncodeError:
+        return encode(_whole_characters(value))
+
+
+def repaired(payload: bytes) -> bytes | None:
+    """Return JSON with its broken characters replaced by U+FFFD; None where it is not JSON at all."""
+    try:
+        value = json.loads(payload.decode("utf-8", "replace"))
+    except ValueError:
+        return None
+    return encode(_whole_characters(value))
+
+
+def _whole_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole_characters(item) for item in value]
+    return value

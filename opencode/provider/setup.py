@@ -1,0 +1,112 @@
+"""How a provider comes to be connected: opencode.json, the environment, a key set at run time."""
+
+import logging
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from msgspec import UNSET
+
+from opencode.config import ProviderConfig, Settings
+from opencode.errors import SettingsError
+from opencode.schema.base import given
+
+from . import catalog
+from .adapters import ANTHROPIC, COMPATIBLE, OPENAI
+from .connection import Connection
+from .demo import DEMO, DEMO_MODELS, DEMO_NAME, TOKENS_PER_SECOND, DemoAdapter
+from .keys import Keys
+
+PREFERRED = ("anthropic", "openai", "huggingface")
+
+_URL_VARIABLES = {"anthropic": "ANTHROPIC_BASE_URL", "openai": "OPENAI_BASE_URL"}
+_OPENAI_WIRES = {"responses": OPENAI, "chat": COMPATIBLE}
+# Set on many machines for other purposes than models.
+_GENERAL_TOKENS = ("GITHUB_TOKEN", "GITLAB_TOKEN")
+
+log = logging.getLogger(__name__)
+
+
+def check_environment(environ: Mapping[str, str]) -> None:
+    """Raise SettingsError where a provider's variable has a value that it can't have."""
+    if environ.get("OPENAI_API") and environ["OPENAI_API"] not in _OPENAI_WIRES:
+        raise SettingsError(f"OPENAI_API must be responses or chat, not {environ['OPENAI_API']!r}.")
+    _demo_pace(environ)
+
+
+def candidates(settings: Settings) -> list[str]:
+    """Return the ids of every provider that might be connected, in the order in which they are preferred."""
+    ids = dict.fromkeys([*settings.config.provider, *PREFERRED, *catalog.providers(), DEMO])
+    return [provider_id for provider_id in ids if is_enabled(provider_id, settings)]
+
+
+def is_enabled(provider_id: str, settings: Settings) -> bool:
+    """Tell whether opencode.json allows the provider."""
+    only = given(settings.config.enabled_providers, [provider_id])
+    return provider_id in only and provider_id not in settings.config.disabled_providers
+
+
+def connect(provider_id: str, settings: Settings, keys: Keys) -> Connection | None:
+    """Set a provider up; None where there is neither a key for it nor an address of its own.
+
+    A key in opencode.json comes before one set at run time, and that before one in the environment.
+    `OPENAI_BASE_URL` at another host than OpenAI's is spoken to in Chat Completions, the one wire that all
+    OpenAI-compatible servers have; `OPENAI_API` (`responses` or `chat`) chooses otherwise.
+    """
+    if provider_id == DEMO:
+        demo = DemoAdapter(_demo_pace(settings.environ))
+        return Connection(DEMO, DEMO_NAME, "custom", npm=DEMO, only=(demo, DEMO_MODELS))
+    public = catalog.providers().get(provider_id)
+    entry = settings.config.provider.get(provider_id)
+    config = entry or ProviderConfig()
+    env = config.env or (public.env if public else [])
+    configured_url = given(config.options.base_url, "") or given(config.api, "")
+    set_url = configured_url or settings.environ.get(_URL_VARIABLES.get(provider_id, ""), "")
+    stored = keys.get(provider_id)
+    key = given(config.options.api_key, "") or stored or _key_in_environment(env, settings.environ)
+    url = set_url or (public.api if public else "")
+    elsewhere = not (public and _is_at(set_url, _host(public.api)))
+    npm = given(config.npm, public.npm if public else COMPATIBLE)
+    if provider_id == "openai" and config.npm is UNSET:
+        npm = _openai_wire(settings.environ, COMPATIBLE if elsewhere and not configured_url else OPENAI)
+    has_place = configured_url or (set_url and provider_id == "openai")
+    if not (has_place or (key and (url or npm in (ANTHROPIC, OPENAI)))):
+        if entry:
+            missing = "baseURL" if key else "key (or baseURL, of a server that needs none)"
+            log.warning("opencode.json's provider %s is not used: it has no %s", provider_id, missing)
+        return None
+    return Connection(
+        provider_id,
+        given(config.name, public.name if public else provider_id),
+        "config" if entry else "api" if stored else "env",
+        npm=npm,
+        url=url,
+        elsewhere=elsewhere,
+        key=key,
+        env=env,
+        config=config,
+    )
+
+
+def _openai_wire(environ: Mapping[str, str], usual: str) -> str:
+    return _OPENAI_WIRES.get(environ.get("OPENAI_API", ""), usual)
+
+
+def _demo_pace(environ: Mapping[str, str]) -> float:
+    """Return OPENCODE_DEMO_PACE: tokens per second, 0 for as fast as it goes."""
+    text = environ.get("OPENCODE_DEMO_PACE") or str(TOKENS_PER_SECOND)
+    if not text.replace(".", "", 1).isdecimal():
+        raise SettingsError(f"OPENCODE_DEMO_PACE must be tokens per second, such as 80, not {text!r}.")
+    return float(text)
+
+
+def _key_in_environment(names: list[str], environ: Mapping[str, str]) -> str | None:
+    return next((environ[name] for name in names if environ.get(name) and name not in _GENERAL_TOKENS), None)
+
+
+def _is_at(url: str, host: str) -> bool:
+    """Tell whether a URL leads to `host` or a part of it; no URL leads to the provider's own place."""
+    return not url or _host(url) == host or _host(url).endswith(f".{host}")
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""

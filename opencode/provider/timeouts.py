@@ -1,0 +1,76 @@
+"""How long a provider may take, and the cheap clock that watches a stream for silence."""
+
+import asyncio
+from types import TracebackType
+
+import msgspec
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """Seconds; None waits for ever.
+
+    `connect_s`: until the connection stands. `header_s`: from the request to the answer's head (local servers
+    load a model and read the prompt first). `idle_s`: silence between two reads of a stream.
+    """
+
+    connect_s: float | None = 10.0
+    header_s: float | None = 300.0
+    idle_s: float | None = 120.0
+
+
+class SilenceLimit:
+    """`asyncio.timeout` for the many short waits of one stream: `with limit: await the_next_bytes()`.
+
+    One timer per stream that is moved on when it fires, in place of one per wait: a wait then costs a
+    reading of the clock. Raises TimeoutError out of a wait that lasted `seconds`.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: asyncio.Task[object] | None = None
+        self._cancelling = 0
+        self._since = 0.0
+        self._expired = False
+
+    def __enter__(self) -> None:
+        if self.seconds is None:
+            return
+        task = self._waiting = asyncio.current_task()
+        self._cancelling = task.cancelling() if task else 0
+        self._since = self._loop.time()
+        if self._timer is None:
+            self._timer = self._loop.call_later(self.seconds, self._check)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        task, self._waiting = self._waiting, None
+        if self._expired and task is not None:
+            self._expired = False
+            if task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+                raise TimeoutError from error
+
+    def shorten(self, seconds: float) -> None:
+        """Let no later wait last longer than `seconds`."""
+        if self.seconds is None or self.seconds > seconds:
+            self.close()
+            self.seconds = seconds
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check(self) -> None:
+        self._timer = None
+        if self._waiting is None or self.seconds is None:
+            return
+        left = self._since + self.seconds - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._check)
+        else:
+            self._expired = True
+            self._waiting.cancel()

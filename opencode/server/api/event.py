@@ -1,0 +1,57 @@
+"""What happens, as it happens: server-sent events of everything, or of one session."""
+
+import os
+
+from quart import Blueprint, Response
+
+from opencode.schema.base import encode
+from opencode.schema.event import AnyEvent
+
+from ..endpoint import endpoint
+from ..sse import Form, GlobalForm, event_stream, follow, last_event_id, opening
+from ..state import services
+
+blueprint = Blueprint("event", __name__)
+
+
+@blueprint.get("/event")
+@endpoint(None, stream=AnyEvent)
+async def all_events() -> Response:
+    """Follow all events.
+
+    A stream of server-sent events: `server.connected` at once, then everything that happens in every session,
+    and `server.heartbeat` every 10 seconds. Each has an `id:` line; a client that comes back with it as
+    `Last-Event-ID` (or `?lastEventID=`) gets what it missed. Where that is too long ago, it gets the present
+    state of what is running instead, as whole `message.updated` and `message.part.updated` events.
+    """
+    return _stream(None, Form())
+
+
+@blueprint.get("/global/event")
+@endpoint(None, stream=AnyEvent)
+async def global_events() -> Response:
+    """Follow all events, each in an envelope.
+
+    As `/event`, with every event wrapped as `{"directory", "project", "payload": event}`.
+    """
+    return _stream(None, GlobalForm(encode(os.getcwd())))
+
+
+@blueprint.get("/session/<session_id>/event")
+@endpoint(None, stream=AnyEvent, errors=(404,))
+async def session_events(session_id: str) -> Response:
+    """Follow one session's events.
+
+    As `/event`, of this session only. A client that lost the stream of a prompt goes on here, with its
+    `Last-Event-ID`.
+    """
+    await services().sessions.get(session_id)
+    return _stream(session_id, Form())
+
+
+def _stream(session_id: str | None, form: Form) -> Response:
+    found = services()
+    subscription = found.bus.subscribe(session_id)
+    missed = found.sessions.present_state(session_id)
+    first, position = opening(found.bus, last_event_id(), session_id, missed, form)
+    return event_stream(follow(subscription, found.bus, first, position, form))

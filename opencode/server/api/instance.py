@@ -1,0 +1,97 @@
+"""The server itself: health, configuration, agents, commands, where it runs."""
+
+import os
+from pathlib import Path as FilePath
+
+from quart import Blueprint
+
+from opencode import __version__
+from opencode.clock import now_ms
+from opencode.schema.agent import Agent, Command, Health, Path, Project, ProjectTime
+from opencode.schema.base import JsonObject
+
+from ..endpoint import endpoint
+from ..state import services
+
+blueprint = Blueprint("instance", __name__)
+
+_STARTED = now_ms()
+
+
+@blueprint.get("/global/health")
+@endpoint(Health)
+async def health() -> Health:
+    """Tell whether the server is well. Needs no password."""
+    return Health(healthy=True, version=__version__)
+
+
+@blueprint.get("/config")
+@endpoint(JsonObject)
+async def get_config() -> JsonObject:
+    """Get the configuration, as opencode.json has it; secrets are left out."""
+    found = services()
+    config = found.settings.config
+    default = next(("/".join(item) for item in found.providers.defaults().items()), None)
+    return {
+        "$schema": "https://opencode.ai/config.json",
+        "agent": {},
+        "command": {},
+        "mode": {},
+        "provider": {},
+        "share": config.share,
+        "username": config.username or found.settings.username,
+        **({"model": default} if default else {}),
+        **found.settings.raw,
+    }
+
+
+@blueprint.get("/agent")
+@endpoint(list[Agent])
+async def list_agents() -> list[Agent]:
+    """List the agents, the default one first."""
+    return services().agents.list()
+
+
+@blueprint.get("/command")
+@endpoint(list[Command])
+async def list_commands() -> list[Command]:
+    """List the commands of opencode.json."""
+    return [
+        Command(
+            name=name,
+            template=entry.template,
+            hints=[],
+            description=entry.description,
+            agent=entry.agent,
+            model=entry.model,
+            subtask=entry.subtask,
+            source="command",
+        )
+        for name, entry in services().settings.config.command.items()
+    ]
+
+
+@blueprint.get("/path")
+@endpoint(Path)
+async def get_path() -> Path:
+    """Get the directories that the server works with."""
+    settings = services().settings
+    home = FilePath.home()
+    config = settings.config_path.parent if settings.config_path else home / ".config" / "opencode"
+    here = os.getcwd()
+    return Path(
+        home=str(home),
+        state=str(settings.data_dir),
+        config=str(config.absolute()),
+        worktree=here,
+        directory=here,
+    )
+
+
+@blueprint.get("/project/current")
+@endpoint(Project)
+async def get_project() -> Project:
+    """Get the project. There is one."""
+    return Project(
+        id="global", worktree=os.getcwd(), time=ProjectTime(created=_STARTED, updated=_STARTED), sandboxes=[]
+    )

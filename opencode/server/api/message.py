@@ -1,0 +1,144 @@
+"""Messages: send one and get the answer as events or as JSON; read what was said."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET
+from quart import Blueprint, Response, request
+
+from opencode.bus import Bus, Event, Lagged, Subscription
+from opencode.schema.base import encode
+from opencode.schema.event import AnyEvent, MessageUpdated, ServerHeartbeat, SessionDeleted, SessionIdle
+from opencode.schema.message import MessageWithParts
+from opencode.schema.prompt import PromptBody
+from opencode.session.sessions import Prompted
+
+from ..endpoint import JSON, endpoint
+from ..sse import HEARTBEAT_SECONDS, Form, event_stream
+from ..state import services
+from .session import NEXT_CURSOR
+
+blueprint = Blueprint("message", __name__, url_prefix="/session/<session_id>")
+
+PROMPT_EXAMPLE = {"content": "Hello, what can you help me with?"}
+
+
+class MessageListQuery(msgspec.Struct):
+    """Which messages to list."""
+
+    limit: (
+        Annotated[int, msgspec.Meta(ge=1, description="How many at most, the newest; all by default.")] | None
+    ) = None
+    before: (
+        Annotated[str, msgspec.Meta(description="Only messages before this id or X-Next-Cursor.")] | None
+    ) = None
+
+
+@blueprint.post("/message")
+@endpoint(
+    MessageWithParts,
+    body=PromptBody,
+    errors=(400, 404, 409, 413),
+    stream=AnyEvent,
+    example=PROMPT_EXAMPLE,
+)
+async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | Response:
+    """Send a message and get the answer.
+
+    `{"content": "…"}` is answered with server-sent events, from the stored message to `session.idle`; then
+    the stream ends. `{"parts": […]}` is answered with one JSON object when the turn has ended. `Accept` with
+    `text/event-stream` or `application/json` chooses either form for either body.
+
+    A message that is sent while a turn runs joins it: the next step answers it. A client that goes away ends
+    nothing; only `/abort` does.
+    """
+    found = services()
+    if not _wants_events(body):
+        return await (await found.sessions.prompt(session_id, body)).answer()
+    subscription = found.bus.subscribe(session_id)
+    try:
+        prompted = await found.sessions.prompt(session_id, body)
+    except BaseException:
+        subscription.leave()
+        raise
+    return event_stream(_answer_events(subscription, found.bus, prompted))
+
+
+@blueprint.post("/prompt_async")
+@endpoint(None, body=PromptBody, status=204, errors=(400, 404, 409, 413), example=PROMPT_EXAMPLE)
+async def send_message_async(session_id: str, body: PromptBody) -> None:
+    """Send a message and don't wait: the answer comes as events."""
+    await services().sessions.prompt(session_id, body)
+
+
+@blueprint.get("/message")
+@endpoint(
+    list[MessageWithParts],
+    query=MessageListQuery,
+    errors=(400, 404),
+    headers={NEXT_CURSOR: "`before` of the page with older messages; left out where there are none."},
+)
+async def list_messages(session_id: str, query: MessageListQuery) -> Response:
+    """List a session's messages with their parts, oldest first.
+
+    With `limit`, the newest ones; `before` pages back from there.
+    """
+    more = None if query.limit is None else query.limit + 1
+    messages = await services().sessions.messages(session_id, more, query.before)
+    response_headers = {}
+    if query.limit is not None and len(messages) > query.limit:
+        messages = messages[1:]
+        response_headers[NEXT_CURSOR] = messages[0].info.id
+    return Response(encode(messages), content_type=JSON, headers=response_headers)
+
+
+@blueprint.get("/message/<message_id>")
+@endpoint(MessageWithParts, errors=(404,))
+async def get_message(session_id: str, message_id: str) -> MessageWithParts:
+    """Get one message with its parts."""
+    return await services().sessions.message(session_id, message_id)
+
+
+def _wants_events(body: PromptBody) -> bool:
+    accepted = request.headers.get("Accept", "")
+    if "text/event-stream" in accepted:
+        return True
+    return body.content is not UNSET and JSON not in accepted
+
+
+async def _answer_events(subscription: Subscription, bus: Bus, prompted: Prompted) -> AsyncIterator[bytes]:
+    """Yield the session's events, from the prompt's own to the end of the turn."""
+    form = Form()
+    position = bus.position
+    begun = False
+    async with subscription:
+        while not subscription.ended:
+            try:
+                events = await subscription.next(HEARTBEAT_SECONDS)
+            except Lagged:
+                return
+            if not begun:
+                events = _from_prompt(events, prompted)
+                begun = True
+            ended = prompted.running is None or any(map(_ends, events))
+            if events:
+                position = events[-1].id
+                yield b"".join(map(form.event, events))
+            elif not ended:
+                yield form.private(bus.stamp(ServerHeartbeat()), position)
+            if ended:
+                return
+
+
+def _from_prompt(events: list[Event], prompted: Prompted) -> list[Event]:
+    """Return the events from the prompt's own on; it was told before its turn began, so it is among them."""
+    for index, event in enumerate(events):
+        properties = event.properties
+        if isinstance(properties, MessageUpdated) and properties.info.id == prompted.message.info.id:
+            return events[index:]
+    return events
+
+
+def _ends(event: Event) -> bool:
+    return isinstance(event.properties, SessionIdle | SessionDeleted)

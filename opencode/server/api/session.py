@@ -1,0 +1,137 @@
+"""Sessions: create, list, look at, change, delete, abort."""
+
+from typing import Annotated
+
+import msgspec
+from quart import Blueprint, Response
+
+from opencode.errors import BadRequest
+from opencode.schema.base import encode
+from opencode.schema.prompt import CreateSessionBody, UpdateSessionBody
+from opencode.schema.session import Session, SessionStatus, Todo
+from opencode.store import SessionQuery
+
+from ..endpoint import JSON, endpoint
+from ..state import services
+
+blueprint = Blueprint("session", __name__, url_prefix="/session")
+
+NEXT_CURSOR = "X-Next-Cursor"
+
+
+class SessionListQuery(msgspec.Struct):
+    """Which sessions to list."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many at most.")] = 100
+    roots: Annotated[bool, msgspec.Meta(description="Leave out the sessions that others began.")] = False
+    search: Annotated[str, msgspec.Meta(description="Only titles that contain this text.")] | None = None
+    start: Annotated[int, msgspec.Meta(description="Only sessions changed since; Unix ms.")] | None = None
+    cursor: Annotated[str, msgspec.Meta(description="X-Next-Cursor of the page before.")] | None = None
+
+
+@blueprint.get("")
+@endpoint(
+    list[Session],
+    query=SessionListQuery,
+    errors=(400,),
+    headers={NEXT_CURSOR: "Where the next page begins; left out on the last one."},
+)
+async def list_sessions(query: SessionListQuery) -> Response:
+    """List sessions, the last changed first."""
+    page = SessionQuery(
+        limit=query.limit,
+        roots=query.roots,
+        search=query.search,
+        updated_since=query.start,
+        after=_after(query.cursor),
+    )
+    sessions = await services().sessions.find(page)
+    response = Response(encode(sessions), content_type=JSON)
+    if len(sessions) == query.limit:
+        response.headers[NEXT_CURSOR] = f"{sessions[-1].time.updated}:{sessions[-1].id}"
+    return response
+
+
+def _after(cursor: str | None) -> tuple[int, str] | None:
+    if cursor is None:
+        return None
+    updated, colon, session_id = cursor.partition(":")
+    if not colon or not updated.isdecimal():
+        raise BadRequest(f"cursor is not one that {NEXT_CURSOR} gave: {cursor!r}.", "Query")
+    return int(updated), session_id
+
+
+@blueprint.post("")
+@endpoint(
+    Session,
+    body=CreateSessionBody,
+    body_required=False,
+    errors=(400, 404),
+    example={"title": "Trip to Lisbon"},
+)
+async def create_session(body: CreateSessionBody) -> Session:
+    """Create a session.
+
+    Everything is optional, the body too. Without a title the session gets one from its first prompt.
+    """
+    return await services().sessions.create(body)
+
+
+@blueprint.get("/status")
+@endpoint(dict[str, SessionStatus])
+async def session_statuses() -> dict[str, SessionStatus]:
+    """Tell which sessions are at work.
+
+    Sessions that are not named are idle.
+    """
+    return services().sessions.statuses()
+
+
+@blueprint.get("/<session_id>")
+@endpoint(Session, errors=(404,))
+async def get_session(session_id: str) -> Session:
+    """Get a session."""
+    return await services().sessions.get(session_id)
+
+
+@blueprint.patch("/<session_id>")
+@endpoint(Session, body=UpdateSessionBody, errors=(400, 404), example={"title": "Lisbon in May"})
+async def update_session(session_id: str, body: UpdateSessionBody) -> Session:
+    """Change a session: its title, metadata, permissions, or when it was archived."""
+    return await services().sessions.update(session_id, body)
+
+
+@blueprint.delete("/<session_id>")
+@endpoint(bool, errors=(404,))
+async def delete_session(session_id: str) -> bool:
+    """Delete a session with everything that belongs to it.
+
+    A running turn is aborted first. Sessions that this one began go with it.
+    """
+    await services().sessions.delete(session_id)
+    return True
+
+
+@blueprint.post("/<session_id>/abort")
+@endpoint(bool, errors=(404,))
+async def abort_session(session_id: str) -> bool:
+    """Stop the running turn; what it wrote so far stays.
+
+    `true` also where nothing was running.
+    """
+    await services().sessions.abort(session_id)
+    return True
+
+
+@blueprint.get("/<session_id>/children")
+@endpoint(list[Session], errors=(404,))
+async def list_children(session_id: str) -> list[Session]:
+    """List the sessions that this one began."""
+    return await services().sessions.children(session_id)
+
+
+@blueprint.get("/<session_id>/todo")
+@endpoint(list[Todo], errors=(404,))
+async def list_todos(session_id: str) -> list[Todo]:
+    """Get a session's todos, in order."""
+    return await services().sessions.todos(session_id)

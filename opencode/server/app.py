@@ -1,0 +1,37 @@
+"""The Quart app: blueprints, errors, auth, and the services that live as long as it serves."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from quart import Quart
+
+from opencode.agent.retry import RetryPolicy
+from opencode.config import Settings
+
+from . import auth, cors, docs, errors, state
+from .api import event, instance, message, provider, session
+from .shutdown import on_stop_signal
+
+ROOT = Path(__file__).parents[2]
+
+
+def create_app(settings: Settings | None = None, retry: RetryPolicy | None = None) -> Quart:
+    """Return the app; raises SettingsError where the environment or opencode.json is wrong."""
+    settings = settings or Settings.load()
+    app = Quart("opencode", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.strict_slashes = False
+    errors.register(app)
+    cors.register(app)
+    auth.register(app, settings)
+    for module in (instance, session, message, event, provider):
+        app.register_blueprint(module.blueprint)
+    docs.register(app)
+
+    @app.while_serving
+    async def serve() -> AsyncGenerator[None, None]:
+        async with state.opened(app, settings, retry) as services:
+            with on_stop_signal(services.stop):
+                yield
+
+    return app

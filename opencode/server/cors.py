@@ -1,0 +1,31 @@
+"""Which web pages of other origins may call: those of this machine, as opencode has it."""
+
+import re
+
+from quart import Quart, Response, request
+
+_LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+
+
+def register(app: Quart) -> None:
+    @app.before_request
+    async def preflight() -> Response | None:
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return Response(b"", status=204)
+        return None
+
+    @app.after_request
+    async def allow(response: Response) -> Response:
+        origin = request.headers.get("Origin")
+        if origin is not None:
+            response.headers.add("Vary", "Origin")
+            if _LOCAL.fullmatch(origin):
+                response.headers["Access-Control-Allow-Origin"] = origin
+                response.headers["Access-Control-Allow-Credentials"] = "true"
+                response.headers["Access-Control-Expose-Headers"] = "X-Next-Cursor"
+                if request.method == "OPTIONS":
+                    wanted = request.headers.get("Access-Control-Request-Headers", "*")
+                    response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE"
+                    response.headers["Access-Control-Allow-Headers"] = wanted
+                    response.headers["Access-Control-Max-Age"] = "600"
+        return response

@@ -1,0 +1,109 @@
+"""What a route takes and gives, said once: it decodes the request, encodes the answer and documents both."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+import msgspec
+from quart import Response, request
+
+from opencode.errors import BadRequest
+from opencode.schema.base import JsonObject, encode
+
+JSON = "application/json"
+ATTRIBUTE = "_opencode_endpoint"
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A route as the API document tells it. `errors`: the HTTP statuses it may refuse with."""
+
+    returns: Any
+    body: Any = None
+    body_required: bool = True
+    query: Any = None
+    status: int = 200
+    errors: tuple[int, ...] = ()
+    stream: Any = None
+    example: JsonObject | None = None
+    answer_example: Any = None
+    headers: dict[str, str] = {}
+
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+def endpoint(
+    returns: Any,
+    *,
+    body: Any = None,
+    body_required: bool = True,
+    query: Any = None,
+    status: int = 200,
+    errors: tuple[int, ...] = (),
+    stream: Any = None,
+    example: JsonObject | None = None,
+    answer_example: Any = None,
+    headers: dict[str, str] | None = None,
+) -> Callable[[Handler], Handler]:
+    """Make a handler of typed values a view.
+
+    The handler gets `body` and `query` as the declared types, beside the path's variables. What it returns
+    is encoded as JSON; a Response passes as it is. `returns=None` answers with an empty body. `stream`: what
+    a text/event-stream answer tells. `headers`: response headers with what they mean.
+    """
+    spec = Endpoint(
+        returns=returns,
+        body=body,
+        body_required=body_required,
+        query=query,
+        status=status,
+        errors=errors,
+        stream=stream,
+        example=example,
+        answer_example=answer_example,
+        headers=headers or {},
+    )
+    decoder = msgspec.json.Decoder(body) if body is not None else None
+
+    def decorate(handler: Handler) -> Handler:
+        @wraps(handler)
+        async def view(**arguments: Any) -> Response:
+            if decoder is not None:
+                arguments["body"] = decode_body(
+                    decoder, await request.get_data(True, False, False), body_required
+                )
+            if query is not None:
+                arguments["query"] = decode_query(query)
+            value = await handler(**arguments)
+            if isinstance(value, Response):
+                return value
+            if returns is None:
+                return Response(b"", status=status)
+            return Response(encode(value), status=status, content_type=JSON)
+
+        setattr(view, ATTRIBUTE, spec)
+        return view
+
+    return decorate
+
+
+def decode_body(decoder: msgspec.json.Decoder[Any], data: bytes, required: bool) -> Any:
+    """Return a request's body as its type; raises BadRequest that says where it is wrong."""
+    if not data.strip():
+        if required:
+            raise BadRequest("The request has no body: send a JSON object.")
+        data = b"{}"
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise BadRequest(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"The body is not valid JSON: {error}.") from None
+
+
+def decode_query(kind: Any) -> Any:
+    """Return the query string as its type; parameters that it does not name are ignored."""
+    try:
+        return msgspec.convert(request.args.to_dict(), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"Query: {error}", "Query") from None

@@ -1,0 +1,61 @@
+"""Every failure as opencode's error body, in one place."""
+
+import logging
+
+from quart import Quart, Response, request
+from werkzeug.exceptions import HTTPException
+
+from opencode.errors import BadRequest, RequestError, Unavailable
+from opencode.schema.base import encode
+from opencode.schema.error import BadRequestBody, BadRequestData, FailureBody, MessageData
+
+from .endpoint import JSON
+
+log = logging.getLogger(__name__)
+
+_HTTP_NAMES = {
+    400: "BadRequest",
+    404: "NotFoundError",
+    405: "MethodNotAllowedError",
+    413: "BodyTooLargeError",
+}
+
+
+def register(app: Quart) -> None:
+    app.register_error_handler(RequestError, refuse)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _failure)
+
+
+async def refuse(error: RequestError) -> Response:
+    """Return a refusal as its HTTP answer."""
+    if isinstance(error, BadRequest):
+        body = encode(BadRequestBody(data=BadRequestData(message=error.message, kind=error.kind)))
+    else:
+        body = encode(FailureBody(name=error.name, data=MessageData(message=error.message)))
+    response = Response(body, status=error.status, content_type=JSON)
+    if isinstance(error, Unavailable):
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+async def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    messages = {
+        404: f"There is no route {request.method} {request.path}; /docs lists them all.",
+        405: f"{request.method} is not allowed here; /docs lists every route.",
+        413: "The body is too large; the limit is OPENCODE_MAX_BODY_MB megabytes.",
+        408: "The body did not arrive in time.",
+    }
+    message = messages.get(status, error.description or error.name)
+    body = FailureBody(name=_HTTP_NAMES.get(status, "HTTPError"), data=MessageData(message=message))
+    response = Response(encode(body), status=status, content_type=JSON)
+    if allowed := getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(allowed)
+    return response
+
+
+async def _failure(error: Exception) -> Response:
+    log.exception("%s %s failed", request.method, request.path, exc_info=error)
+    body = FailureBody(name="UnknownError", data=MessageData(message="The server failed; its log says why."))
+    return Response(encode(body), status=500, content_type=JSON)

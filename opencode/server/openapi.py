@@ -1,0 +1,183 @@
+"""The OpenAPI document, from what the routes declare and the wire types say of themselves."""
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from quart import Quart
+from quart_schema import HttpSecurityScheme, Info, QuartSchema, Tag
+from quart_schema.openapi import OpenAPIProvider
+from werkzeug.routing import Rule
+
+from opencode import __version__
+from opencode.schema.base import JsonObject
+from opencode.schema.error import BadRequestBody, FailureBody, NotFoundBody
+
+from .endpoint import ATTRIBUTE, JSON, Endpoint
+
+_DESCRIPTION = """\
+An LLM agent server: sessions with history, an agent that streams and uses tools, and everything that happens
+as server-sent events.
+
+**In a minute:** `POST /session` makes a session; `POST /session/{session_id}/message` with
+`{"content": "Hello"}` streams the answer. `GET /event` tells everything that happens in all sessions.
+
+**Identifiers** are prefixed (`ses_`, `msg_`, `prt_`, …); messages, parts and events sort by creation as text.
+Times are Unix milliseconds, costs US dollars. Fields that are not named here are ignored in requests.
+
+**Errors** have the form `{"name": "…", "data": {"message": "…"}}`; the message says what to do.
+
+The wire is opencode's own, so its clients work here unchanged.
+"""
+
+_TAGS = {
+    "session": "Conversations.",
+    "message": "What is said in them: prompts, and answers part by part.",
+    "event": "Everything that happens, as it happens.",
+    "provider": "Model providers, their models, and keys.",
+    "instance": "The server itself.",
+}
+
+_FAULTS: dict[int, Any] = {400: BadRequestBody, 404: NotFoundBody}
+
+_FAULT_TEXTS = {
+    400: "The request can't be understood; the message says where it is wrong.",
+    404: "There is no such thing.",
+    409: "It conflicts with what is there.",
+    413: "The body is over the limit.",
+}
+
+
+def describe(app: Quart) -> JsonObject:
+    """Return the OpenAPI 3.1 document of the app's routes."""
+    extension = QuartSchema(
+        info=Info(title="OpenCode API", version=__version__, description=_DESCRIPTION),
+        tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
+        security_schemes={"basic": HttpSecurityScheme(scheme="basic")},
+        security=[{}, {"basic": []}],
+    )
+    document: JsonObject = Document(app, extension).schema()
+    return document
+
+
+class Document(OpenAPIProvider):
+    """Builds the document from each view's Endpoint, with msgspec's own schemas of the wire types."""
+
+    def __init__(self, app: Quart, extension: QuartSchema) -> None:
+        super().__init__(app, extension)
+        self._views = app.view_functions
+        self._rules = list(app.url_map.iter_rules())
+        kinds = list(dict.fromkeys(_kinds(self._endpoint(rule) for rule in self.generate_rules())))
+        found, self._components = msgspec.json.schema_components(
+            kinds, ref_template="#/components/schemas/{name}"
+        )
+        self._schemas = dict(zip(map(repr, kinds), found, strict=True))
+
+    def generate_rules(self) -> Iterator[Rule]:
+        for rule in self._rules:
+            if hasattr(self._views[rule.endpoint], ATTRIBUTE):
+                yield rule
+
+    def schema(self) -> JsonObject:
+        document: JsonObject = super().schema()
+        document["components"]["schemas"] = self._components
+        document["paths"] = {path: document["paths"][path] for path in sorted(document["paths"])}
+        return document
+
+    def build_paths(self, rule: Rule) -> tuple[JsonObject, JsonObject]:
+        view = self._views[rule.endpoint]
+        spec = self._endpoint(rule)
+        summary, _, description = (inspect.getdoc(view) or "").partition("\n")
+        noun, _, name = rule.endpoint.partition(".")
+        operation: JsonObject = {
+            "operationId": name,
+            "summary": summary.rstrip("."),
+            "description": description.strip(),
+            "tags": [noun],
+            "parameters": [*_path_parameters(rule), *self._query_parameters(spec), *_resume_parameters(spec)],
+            "responses": self._responses(spec),
+        }
+        if spec.body is not None:
+            content: JsonObject = {"schema": self._schema(spec.body)}
+            if spec.example is not None:
+                content["example"] = spec.example
+            operation["requestBody"] = {"required": spec.body_required, "content": {JSON: content}}
+        path = re.sub(r"<(?:[^:]*:)?([^>]+)>", r"{\1}", rule.rule)
+        methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        return {path: {method.lower(): operation for method in methods}}, {}
+
+    def _endpoint(self, rule: Rule) -> Endpoint:
+        spec: Endpoint = getattr(self._views[rule.endpoint], ATTRIBUTE)
+        return spec
+
+    def _schema(self, kind: Any) -> JsonObject:
+        schema: JsonObject = self._schemas[repr(kind)]
+        return schema
+
+    def _query_parameters(self, spec: Endpoint) -> Iterator[JsonObject]:
+        if spec.query is None:
+            return
+        component = self._components[self._schema(spec.query)["$ref"].rpartition("/")[2]]
+        for name, schema in component["properties"].items():
+            description = schema.get("description") or next(
+                (choice["description"] for choice in schema.get("anyOf", []) if "description" in choice), ""
+            )
+            yield {"name": name, "in": "query", "description": description, "schema": schema}
+
+    def _responses(self, spec: Endpoint) -> JsonObject:
+        content: JsonObject = {}
+        if spec.returns is not None:
+            content[JSON] = {"schema": self._schema(spec.returns)}
+            if spec.answer_example is not None:
+                content[JSON]["example"] = spec.answer_example
+        if spec.stream is not None:
+            content["text/event-stream"] = {"schema": self._schema(spec.stream)}
+        answer: JsonObject = {"description": HTTPStatus(spec.status).phrase}
+        if content:
+            answer["content"] = content
+        if spec.headers:
+            answer["headers"] = {
+                name: {"description": text, "schema": {"type": "string"}}
+                for name, text in spec.headers.items()
+            }
+        responses: JsonObject = {str(spec.status): answer}
+        for status in spec.errors:
+            fault = self._schema(_FAULTS.get(status, FailureBody))
+            responses[str(status)] = {
+                "description": _FAULT_TEXTS[status],
+                "content": {JSON: {"schema": fault}},
+            }
+        responses["401"] = {"description": "A password is set, and the request has none or a wrong one."}
+        return responses
+
+
+def _kinds(specs: Iterable[Endpoint]) -> Iterator[Any]:
+    """Yield every type that a route takes or gives."""
+    yield from (BadRequestBody, NotFoundBody, FailureBody)
+    for spec in specs:
+        yield from (kind for kind in (spec.returns, spec.body, spec.query, spec.stream) if kind is not None)
+
+
+def _path_parameters(rule: Rule) -> Iterator[JsonObject]:
+    for name in sorted(rule.arguments):
+        noun = name.removesuffix("_id")
+        yield {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": f"The {noun}'s id.",
+            "schema": {"type": "string"},
+        }
+
+
+def _resume_parameters(spec: Endpoint) -> Iterator[JsonObject]:
+    if spec.stream is not None and spec.returns is None:
+        yield {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "The id of the last event that was read: what came after it is sent first.",
+            "schema": {"type": "string"},
+        }

@@ -1,0 +1,57 @@
+"""Serving the app with hypercorn: what `python app.py` does."""
+
+import asyncio
+import logging
+import signal
+import sys
+
+from quart import Quart
+
+from opencode import __version__
+from opencode.config import Settings
+
+from .state import opened
+
+GRACE_SECONDS = 2.0
+"""How long open requests may take to end once the server is told to stop."""
+
+log = logging.getLogger(__name__)
+
+
+def set_up_logging(level: str) -> None:
+    logging.basicConfig(
+        level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
+    )
+    for chatty in ("httpx", "httpx2", "httpcore", "httpcore2", "anthropic", "openai", "aiosqlite", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def serve(app: Quart, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; open streams end, running turns are stored, then the process ends."""
+    try:
+        import uvloop as loop_maker  # noqa: PLC0415 - not there on Windows
+    except ImportError:
+        asyncio.run(_serve(app, settings))
+    else:
+        loop_maker.run(_serve(app, settings))
+
+
+async def _serve(app: Quart, settings: Settings) -> None:
+    from hypercorn.asyncio import serve as hypercorn_serve  # noqa: PLC0415 - other servers do without it
+    from hypercorn.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.bind = [f"{settings.host}:{settings.port}"]
+    config.graceful_timeout = GRACE_SECONDS
+    config.keep_alive_timeout = 75
+    config.backlog = 1024
+    config.include_server_header = False
+    config.errorlog = log
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1") else settings.host
+    log.info("OpenCode API %s at http://%s:%d (API documentation: /docs)", __version__, host, settings.port)
+    async with opened(app, settings):
+        await hypercorn_serve(app, config, shutdown_trigger=stop.wait)

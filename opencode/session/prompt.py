@@ -1,0 +1,147 @@
+"""From what a client sends to a user message: everything is checked here, before anything is stored."""
+
+import base64
+import binascii
+
+from msgspec import UNSET
+
+from opencode import ids
+from opencode.agent.agents import Agents
+from opencode.agent.structured import check_schema
+from opencode.clock import now_ms
+from opencode.errors import BadRequest, nearest
+from opencode.provider.registry import Registry
+from opencode.schema.base import given
+from opencode.schema.message import JsonSchemaFormat, MessageWithParts, ModelChoice, UserMessage
+from opencode.schema.part import AgentPart, CreatedTime, FilePart, Part, TextPart
+from opencode.schema.prompt import (
+    AgentPartInput,
+    FilePartInput,
+    PartInput,
+    PromptBody,
+    SubtaskPartInput,
+    TextPartInput,
+)
+from opencode.schema.session import Session
+
+
+async def user_message(
+    body: PromptBody, session: Session, agents: Agents, providers: Registry
+) -> MessageWithParts:
+    """Return the message that a prompt stands for; raises BadRequest that says what to change."""
+    inputs = _inputs(body)
+    agent = agents.get(given(body.agent, given(session.agent, agents.default)))
+    model = await _model(body, session, agents, providers)
+    if isinstance(body.format, JsonSchemaFormat):
+        check_schema(body.format)
+    message = UserMessage(
+        id=given(body.message_id, "") or ids.ascending("msg"),
+        session_id=session.id,
+        time=CreatedTime(created=now_ms()),
+        agent=agent.name,
+        model=model,
+        format=body.format,
+        system=body.system,
+        tools=body.tools,
+    )
+    return MessageWithParts(info=message, parts=[_part(item, message) for item in inputs])
+
+
+def _inputs(body: PromptBody) -> list[PartInput]:
+    if body.content is not UNSET and body.parts is not UNSET:
+        raise BadRequest("Send either content or parts, not both.")
+    if body.content is not UNSET:
+        if not body.content.strip():
+            raise BadRequest("content is empty: send the text of the prompt.")
+        return [TextPartInput(text=body.content)]
+    if body.parts is UNSET:
+        raise BadRequest('Missing key\n  at ["parts"]: send {"content": "…"} or {"parts": […]}.')
+    if not body.parts:
+        raise BadRequest('parts is empty: send at least one, such as {"type": "text", "text": "…"}.')
+    if all(isinstance(part, TextPartInput) and not part.text.strip() for part in body.parts):
+        raise BadRequest("Every part is empty: send the text of the prompt.")
+    return body.parts
+
+
+async def _model(body: PromptBody, session: Session, agents: Agents, providers: Registry) -> ModelChoice:
+    """Return the model to ask: the prompt's, its agent's, the session's, or the default."""
+    agent = agents.get(given(body.agent, given(session.agent, agents.default)))
+    if isinstance(body.model, ModelChoice):
+        choice = body.model
+    elif isinstance(body.model, str):
+        choice = providers.parse(body.model)
+    elif agent.model:
+        choice = ModelChoice(provider_id=agent.model.provider_id, model_id=agent.model.model_id)
+        choice.variant = agent.variant
+    elif session.model:
+        choice = ModelChoice(
+            provider_id=session.model.provider_id, model_id=session.model.id, variant=session.model.variant
+        )
+    else:
+        choice = await providers.default()
+    resolved = await providers.resolve(choice.provider_id, choice.model_id)
+    variant = given(body.variant, given(choice.variant, ""))
+    known = given(resolved.model.variants, {})
+    if variant and variant != "default" and variant not in known:
+        hint = nearest(variant, known) if known else "It offers none."
+        raise BadRequest(
+            f"{choice.provider_id}/{choice.model_id} has no variant {variant!r}. {hint}".rstrip()
+        )
+    return ModelChoice(
+        provider_id=choice.provider_id, model_id=resolved.model.id, variant=variant if variant else UNSET
+    )
+
+
+def _part(item: PartInput, message: UserMessage) -> Part:
+    part_id = given(item.id, "") or ids.ascending("prt")
+    if not part_id.startswith("prt"):
+        raise BadRequest(f"A part's id begins with prt, not {part_id!r}; leave it out to get one.")
+    match item:
+        case TextPartInput():
+            return TextPart(
+                id=part_id,
+                session_id=message.session_id,
+                message_id=message.id,
+                text=item.text,
+                synthetic=item.synthetic,
+                ignored=item.ignored,
+                time=item.time,
+                metadata=item.metadata,
+            )
+        case FilePartInput():
+            _check_url(item)
+            return FilePart(
+                id=part_id,
+                session_id=message.session_id,
+                message_id=message.id,
+                mime=item.mime,
+                url=item.url,
+                filename=item.filename,
+                source=item.source,
+            )
+        case AgentPartInput():
+            return AgentPart(
+                id=part_id,
+                session_id=message.session_id,
+                message_id=message.id,
+                name=item.name,
+                source=item.source,
+            )
+        case SubtaskPartInput():
+            raise BadRequest("Parts of type subtask are not supported; write the task as text.")
+
+
+def _check_url(item: FilePartInput) -> None:
+    name = given(item.filename, "the file")
+    if item.url.startswith("https://") or item.url.startswith("http://"):
+        return
+    if not item.url.startswith("data:"):
+        raise BadRequest(f"{name}: url must be a data: URL with the content, or an https address.")
+    head, comma, body = item.url.partition(",")
+    if not comma:
+        raise BadRequest(f"{name}: the data: URL has no comma before its content.")
+    if head.endswith(";base64"):
+        try:
+            base64.b64decode(body, validate=True)
+        except binascii.Error as error:
+            raise BadRequest(f"{name}: the content is not valid base64: {error}.") from None

@@ -1,0 +1,154 @@
+"""Running turns: one at a time for each session, each in a task that belongs to no request."""
+
+import asyncio
+import logging
+
+from opencode.agent.title import make_title
+from opencode.agent.turn import Turn, Workshop
+from opencode.errors import AgentServerError
+from opencode.schema.base import given
+from opencode.schema.event import SessionIdle, SessionStatusChanged
+from opencode.schema.message import MessageWithParts, UserMessage
+from opencode.schema.part import TextPart, Tokens
+from opencode.schema.session import Session, SessionStatus, StatusIdle
+
+from .book import Book
+
+DEFAULT_TITLE = "New session - "
+"""How a title begins until the session has one of its own."""
+
+ABORT_SECONDS = 5.0
+"""How long an abort waits for a turn to write its end; it goes on in the background after that."""
+
+log = logging.getLogger(__name__)
+
+
+class RunningTurn:
+    """A session's turn on its way: hears how it goes, and lets others wait for its end."""
+
+    def __init__(self, runner: "Runner", session: Session, turn_history: list[MessageWithParts]) -> None:
+        self._runner = runner
+        self._session = session
+        self.state: SessionStatus = StatusIdle()
+        self.turn = Turn(runner.workshop, session.id, turn_history, given(session.permission, []), self)
+        self.task = asyncio.create_task(self._run(), name=f"turn-{session.id}")
+
+    async def wait(self) -> None:
+        """Wait for the end of the turn; cancelling the wait leaves the turn alone."""
+        await asyncio.wait([self.task])
+
+    def status(self, status: SessionStatus) -> None:
+        self.state = status
+        self._runner.workshop.bus.publish(SessionStatusChanged(session_id=self._session.id, status=status))
+
+    def answering(self) -> None:
+        self._runner.begin_title(self._session, self.turn)
+
+    def charge(self, cost: float, tokens: Tokens) -> None:
+        self._session.cost += cost
+        self._session.tokens = self._session.tokens.plus(tokens)
+        self._runner.book.write(self._session)
+
+    def stepped(self) -> None:
+        self._runner.book.tell(self._session)
+
+    async def _run(self) -> None:
+        try:
+            await self.turn.run()
+        except asyncio.CancelledError:
+            log.info("turn of %s aborted", self._session.id)
+        except AgentServerError as error:
+            log.error("turn of %s ended: %s", self._session.id, error.message)
+        finally:
+            self._runner.ended(self._session.id)
+            self.status(StatusIdle())
+            self._runner.workshop.bus.publish(SessionIdle(session_id=self._session.id))
+
+
+class Runner:
+    """Starts, joins and aborts turns."""
+
+    def __init__(self, workshop: Workshop, book: Book) -> None:
+        self.workshop = workshop
+        self.book = book
+        self._running: dict[str, RunningTurn] = {}
+        self._starting: dict[str, asyncio.Lock] = {}
+        self._titles: dict[str, asyncio.Task[None]] = {}
+
+    async def submit(self, session: Session, prompt: MessageWithParts) -> RunningTurn:
+        """Have a stored prompt answered: by the running turn's next step, or by a new turn."""
+        running = self._running.get(session.id)
+        if running is None:
+            async with self._starting.setdefault(session.id, asyncio.Lock()):
+                running = self._running.get(session.id)
+                if running is None:
+                    history = await self.workshop.store.messages(session.id)
+                    running = self._running[session.id] = RunningTurn(self, session, history)
+            self._starting.pop(session.id, None)
+        running.turn.add(prompt)
+        return running
+
+    def get(self, session_id: str) -> RunningTurn | None:
+        return self._running.get(session_id)
+
+    def all(self) -> dict[str, RunningTurn]:
+        return dict(self._running)
+
+    def ended(self, session_id: str) -> None:
+        self._running.pop(session_id, None)
+
+    async def abort(self, session_id: str, reason: str = "Aborted") -> bool:
+        """Stop a session's turn and wait until its end is written; returns whether one was running."""
+        running = self._running.get(session_id)
+        if running is None:
+            return False
+        running.task.cancel(reason)
+        await asyncio.wait([running.task], timeout=ABORT_SECONDS)
+        return True
+
+    async def forget(self, session_id: str) -> None:
+        """Stop everything that works for a session."""
+        await self.abort(session_id)
+        if title := self._titles.get(session_id):
+            title.cancel()
+            await asyncio.wait([title], timeout=ABORT_SECONDS)
+
+    async def close(self) -> None:
+        """Abort every turn, and wait until their ends are written."""
+        for title in self._titles.values():
+            title.cancel()
+        reason = "The server was stopped. What was written until then is kept."
+        await asyncio.gather(*(self.abort(session_id, reason) for session_id in self._running))
+
+    def begin_title(self, session: Session, turn: Turn) -> None:
+        """Make the session's title in the background, from its first prompt.
+
+        It begins once the model answers: titles must not hold up answers where many begin at once.
+        """
+        untitled = session.title.startswith(DEFAULT_TITLE) and not session.parent_id
+        prompt = turn.first_prompt()
+        if not untitled or prompt is None or session.id in self._titles:
+            return
+        task = asyncio.create_task(self._make_title(session, prompt), name=f"title-{session.id}")
+        self._titles[session.id] = task
+        task.add_done_callback(lambda _: self._titles.pop(session.id, None))
+
+    async def _make_title(self, session: Session, prompt: MessageWithParts) -> None:
+        text = "\n".join(
+            part.text for part in prompt.parts if isinstance(part, TextPart) and part.synthetic is not True
+        )
+        if not text.strip() or not isinstance(prompt.info, UserMessage):
+            return
+        before = session.title
+        try:
+            small = self.workshop.providers.small_model(prompt.info.model)
+            resolved = await self.workshop.providers.resolve(small.provider_id, small.model_id)
+            title = await make_title(resolved, self.workshop.agents.get("title"), text)
+        except AgentServerError as error:
+            log.info("no title for %s: %s", session.id, error.message)
+            return
+        if title and session.title == before:
+            session.title = title
+            self.book.write(session)
+            await self.workshop.store.commit()
+            self.book.tell(session)

@@ -1,0 +1,83 @@
+"""The whole server without its web: everything that is opened at start and closed at the end."""
+
+import logging
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from opencode.agent.agents import Agents
+from opencode.agent.retry import RetryPolicy
+from opencode.agent.turn import Workshop
+from opencode.bus import Bus
+from opencode.config import Settings
+from opencode.errors import SettingsError
+from opencode.provider.registry import Registry
+from opencode.store import Store
+from opencode.tool.registry import Tools
+
+from .sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """What the faces of the server call."""
+
+    settings: Settings
+    sessions: Sessions
+    bus: Bus
+    providers: Registry
+    agents: Agents
+
+    async def stop(self) -> None:
+        """Abort all turns, store and tell their ends, and end every event stream."""
+        await self.sessions.close()
+        self.bus.close()
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, retry: RetryPolicy | None = None) -> AsyncIterator[Services]:
+    """Open everything, and close it in the opposite order; raises SettingsError."""
+    agents = Agents(settings.config)
+    instructions = tuple(_instructions(settings))
+    store = await Store.open(settings.data_dir)
+    bus = Bus()
+    tools = Tools(settings)
+    providers = Registry(settings)
+    workshop = Workshop(
+        store=store,
+        bus=bus,
+        providers=providers,
+        tools=tools,
+        agents=agents,
+        instructions=instructions,
+        directory=os.getcwd(),
+        retry=retry or RetryPolicy(),
+    )
+    sessions = Sessions(workshop)
+    services = Services(settings=settings, sessions=sessions, bus=bus, providers=providers, agents=agents)
+    try:
+        if cut := await sessions.recover():
+            log.warning("%d answers were cut when the server last stopped; they are closed now", cut)
+        yield services
+    finally:
+        await services.stop()
+        await providers.close()
+        await tools.close()
+        await store.close()
+
+
+def _instructions(settings: Settings) -> Iterable[str]:
+    """Yield the texts of opencode.json's `instructions`: paths or globs, from where the file is."""
+    base = settings.config_path.parent if settings.config_path else Path()
+    for pattern in settings.config.instructions:
+        path = Path(pattern).expanduser()
+        found = [path] if path.is_absolute() else sorted(base.glob(pattern))
+        for file in found:
+            try:
+                yield file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(f"instructions: {file} can't be read: {error}.") from None

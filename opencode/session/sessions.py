@@ -1,0 +1,207 @@
+"""The one door to sessions, for every face of the server: create, list, prompt, abort, delete."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import UNSET
+
+from opencode import __version__, ids
+from opencode.agent.recovery import close_cut
+from opencode.agent.turn import Workshop
+from opencode.clock import now_ms
+from opencode.errors import BadRequest, Conflict, NotFound
+from opencode.schema.base import given
+from opencode.schema.event import (
+    EventProperties,
+    MessageUpdated,
+    PartUpdated,
+    SessionCreated,
+    SessionDeleted,
+    SessionStatusChanged,
+)
+from opencode.schema.message import MessageWithParts, UserMessage
+from opencode.schema.part import Tokens
+from opencode.schema.prompt import CreateSessionBody, PromptBody, UpdateSessionBody
+from opencode.schema.session import Session, SessionModel, SessionStatus, SessionTime, Todo
+from opencode.store import SessionQuery
+
+from .book import Book
+from .prompt import user_message
+from .runner import DEFAULT_TITLE, Runner, RunningTurn
+from .slug import make_slug
+
+
+class Prompted(msgspec.Struct, frozen=True):
+    """A prompt that was stored. `running` is the turn that answers it; None where no answer was wanted."""
+
+    message: MessageWithParts
+    running: RunningTurn | None
+
+    async def answer(self) -> MessageWithParts:
+        """Wait for the end of the turn and return its answer."""
+        if self.running is None:
+            return self.message
+        await self.running.wait()
+        return self.running.turn.answer_to(self.message.info.id) or self.message
+
+
+class Sessions:
+    """Everything one can do with conversations. Knows nothing of HTTP."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._store = workshop.store
+        self._bus = workshop.bus
+        self._book = Book(workshop.store, workshop.bus)
+        self._runner = Runner(workshop, self._book)
+
+    async def recover(self) -> int:
+        """Close what the server left open when it last stopped; returns how many answers were cut."""
+        cut = await self._store.unfinished()
+        for message in cut:
+            close_cut(self._store, message)
+        await self._store.commit()
+        return len(cut)
+
+    async def close(self) -> None:
+        """Abort all turns and store their ends."""
+        await self._runner.close()
+
+    async def create(self, body: CreateSessionBody) -> Session:
+        """Make a session; raises BadRequest and NotFound."""
+        if body.parent_id:
+            await self._book.get(body.parent_id)
+        if body.agent:
+            self._workshop.agents.get(body.agent)
+        if body.model:
+            await self._workshop.providers.resolve(body.model.provider_id, body.model.id)
+        now = now_ms()
+        stamp = datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+        session = Session(
+            id=ids.descending("ses"),
+            slug=make_slug(),
+            project_id="global",
+            directory=self._workshop.directory,
+            path="",
+            title=given(body.title, "").strip() or f"{DEFAULT_TITLE}{stamp}Z",
+            version=__version__,
+            time=SessionTime(created=now, updated=now),
+            cost=0,
+            tokens=Tokens(),
+            parent_id=body.parent_id,
+            agent=body.agent,
+            model=body.model,
+            metadata=body.metadata,
+            permission=body.permission,
+        )
+        self._book.add(session)
+        await self._store.commit()
+        self._bus.publish(SessionCreated(session_id=session.id, info=session))
+        return session
+
+    async def get(self, session_id: str) -> Session:
+        """Return a session; raises NotFound."""
+        return await self._book.get(session_id)
+
+    async def find(self, query: SessionQuery) -> list[Session]:
+        """Return one page of sessions, the last changed first."""
+        return self._book.current(await self._store.sessions(query))
+
+    async def children(self, session_id: str) -> list[Session]:
+        """Return the sessions that a session began; raises NotFound."""
+        await self._book.get(session_id)
+        return await self.find(SessionQuery(parent_id=session_id))
+
+    async def update(self, session_id: str, body: UpdateSessionBody) -> Session:
+        """Change what a client may change; raises NotFound and BadRequest."""
+        session = await self._book.get(session_id)
+        if body.title is not UNSET:
+            if not body.title.strip():
+                raise BadRequest("title is empty: send a text.")
+            session.title = body.title.strip()
+        if body.metadata is not UNSET:
+            session.metadata = body.metadata
+        if body.permission is not UNSET:
+            session.permission = [*given(session.permission, []), *body.permission]
+        if body.time is not UNSET:
+            session.time.archived = body.time.archived
+        self._book.write(session)
+        await self._store.commit()
+        self._book.tell(session)
+        return session
+
+    async def delete(self, session_id: str) -> None:
+        """Stop a session's turn and remove it, its children and all that belongs to them; raises NotFound."""
+        session = await self._book.get(session_id)
+        for child in await self.children(session_id):
+            await self.delete(child.id)
+        await self._runner.forget(session_id)
+        self._store.remove_session(session_id)
+        await self._store.commit()
+        self._book.drop(session_id)
+        self._bus.publish(SessionDeleted(session_id=session_id, info=session))
+
+    async def todos(self, session_id: str) -> list[Todo]:
+        await self._book.get(session_id)
+        return await self._store.todos(session_id)
+
+    async def messages(
+        self, session_id: str, limit: int | None = None, before: str | None = None
+    ) -> list[MessageWithParts]:
+        """Return the newest `limit` messages before the message `before`, in order; raises NotFound."""
+        await self._book.get(session_id)
+        return await self._store.messages(session_id, limit, before)
+
+    async def message(self, session_id: str, message_id: str) -> MessageWithParts:
+        """Return one message; raises NotFound."""
+        await self._book.get(session_id)
+        message = await self._store.message(session_id, message_id)
+        if message is None:
+            raise NotFound(f"Message not found: {message_id}")
+        return message
+
+    async def prompt(self, session_id: str, body: PromptBody) -> Prompted:
+        """Store a prompt and have it answered; raises NotFound, BadRequest or Conflict, nothing stored."""
+        session = await self._book.get(session_id)
+        message = await user_message(body, session, self._workshop.agents, self._workshop.providers)
+        info = message.info
+        if body.message_id and await self._store.message(session_id, info.id) is not None:
+            raise Conflict(f"There is a message {info.id} already; follow it at /session/{session_id}/event.")
+        if isinstance(info, UserMessage):
+            session.agent = info.agent
+            session.model = SessionModel(
+                id=info.model.model_id, provider_id=info.model.provider_id, variant=info.model.variant
+            )
+        self._book.write(session)
+        self._store.put_message(info)
+        for part in message.parts:
+            self._store.put_part(part)
+        await self._store.commit()
+        self._book.tell(session)
+        self._bus.publish(MessageUpdated(session_id=session_id, info=info))
+        for part in message.parts:
+            self._bus.publish(PartUpdated(session_id=session_id, part=part, time=now_ms()))
+        if body.no_reply is True:
+            return Prompted(message, None)
+        return Prompted(message, await self._runner.submit(session, message))
+
+    async def abort(self, session_id: str) -> bool:
+        """Stop a session's turn; what it wrote so far stays. Raises NotFound."""
+        await self._book.get(session_id)
+        return await self._runner.abort(session_id)
+
+    def statuses(self) -> dict[str, SessionStatus]:
+        """Return the status of every session whose turn is running."""
+        return {session_id: running.state for session_id, running in self._runner.all().items()}
+
+    def present_state(self, session_id: str | None = None) -> Iterator[EventProperties]:
+        """Yield events that tell how running turns stand: status, message and all its parts."""
+        for key, running in self._runner.all().items():
+            if session_id is not None and key != session_id:
+                continue
+            yield SessionStatusChanged(session_id=key, status=running.state)
+            if (message := running.turn.current()) is not None:
+                yield MessageUpdated(session_id=key, info=message.info)
+                for part in message.parts:
+                    yield PartUpdated(session_id=key, part=part, time=now_ms())

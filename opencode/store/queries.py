@@ -1,0 +1,134 @@
+"""What is asked of the database. Each function runs straight through, on one connection, in a thread."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
+
+from opencode.schema.message import Message, MessageWithParts
+from opencode.schema.part import Part
+from opencode.schema.session import Session, Todo
+
+from .rows import decode_message, decode_part, decode_session, decode_todo
+from .tables import message, part, session, todo
+
+NO_LIMIT = 2**62
+AFTER_ALL_IDS = "~"
+
+
+class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which sessions to list, the last changed first.
+
+    `updated_since`: Unix ms. `after`: the last page's last session, as (time updated, id).
+    """
+
+    limit: int = 100
+    roots: bool = False
+    parent_id: str | None = None
+    search: str | None = None
+    updated_since: int | None = None
+    after: tuple[int, str] | None = None
+
+
+_session_by_id = select(session.c.data).where(session.c.id == bindparam("id"))
+
+_messages_before = (
+    select(message.c.data)
+    .where(message.c.session_id == bindparam("session"), message.c.id < bindparam("before"))
+    .order_by(message.c.id.desc())
+    .limit(bindparam("limit"))
+)
+
+_message_by_id = select(message.c.data).where(
+    message.c.session_id == bindparam("session"), message.c.id == bindparam("id")
+)
+
+_unfinished = select(message.c.data).where(message.c.unfinished.is_(True))
+
+_parts_between = (
+    select(part.c.message_id, part.c.data)
+    .where(
+        part.c.session_id == bindparam("session"),
+        part.c.message_id.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(part.c.message_id, part.c.id)
+)
+
+_todos = select(todo.c.data).where(todo.c.session_id == bindparam("session")).order_by(todo.c.position)
+
+
+def find_session(connection: Connection, session_id: str) -> Session | None:
+    data: str | None = connection.execute(_session_by_id, {"id": session_id}).scalar()
+    return None if data is None else decode_session(data)
+
+
+def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
+    """Return one page of sessions, the last changed first."""
+    column = session.c
+    statement = select(column.data).order_by(column.time_updated.desc(), column.id.desc()).limit(query.limit)
+    if query.roots:
+        statement = statement.where(column.parent_id.is_(None))
+    if query.parent_id is not None:
+        statement = statement.where(column.parent_id == query.parent_id)
+    if query.search:
+        statement = statement.where(func.lower(column.title).contains(query.search.lower(), autoescape=True))
+    if query.updated_since is not None:
+        statement = statement.where(column.time_updated >= query.updated_since)
+    if query.after is not None:
+        updated, session_id = query.after
+        same = and_(column.time_updated == updated, column.id < session_id)
+        statement = statement.where(or_(column.time_updated < updated, same))
+    return [decode_session(data) for data in _texts(connection, statement)]
+
+
+def list_messages(
+    connection: Connection, session_id: str, limit: int | None, before: str | None
+) -> list[MessageWithParts]:
+    """Return the newest `limit` messages older than the id `before`, in order; all where these are None."""
+    values = {
+        "session": session_id,
+        "before": AFTER_ALL_IDS if before is None else before,
+        "limit": NO_LIMIT if limit is None else limit,
+    }
+    found = [decode_message(data) for data in _texts(connection, _messages_before, values)]
+    return _with_parts(connection, found[::-1])
+
+
+def find_message(connection: Connection, session_id: str, message_id: str) -> MessageWithParts | None:
+    data: str | None = connection.execute(_message_by_id, {"session": session_id, "id": message_id}).scalar()
+    return None if data is None else _with_parts(connection, [decode_message(data)])[0]
+
+
+def list_unfinished(connection: Connection) -> list[MessageWithParts]:
+    """Return the assistant messages that were being written when the server last stopped."""
+    found = [decode_message(data) for data in _texts(connection, _unfinished)]
+    return [_with_parts(connection, [each])[0] for each in found]
+
+
+def list_todos(connection: Connection, session_id: str) -> list[Todo]:
+    return [decode_todo(data) for data in _texts(connection, _todos, {"session": session_id})]
+
+
+def newest_ids(connection: Connection) -> Iterable[str]:
+    """Return the greatest id of the messages and of the parts, where there are any."""
+    for table in (message, part):
+        if newest := connection.execute(select(func.max(table.c.id))).scalar():
+            yield newest
+
+
+def _texts(
+    connection: Connection, statement: Select[str], values: dict[str, Any] | None = None
+) -> Sequence[str]:
+    return connection.execute(statement, values).scalars().all()
+
+
+def _with_parts(connection: Connection, messages: list[Message]) -> list[MessageWithParts]:
+    """Return one session's messages, which are in order, with their parts."""
+    if not messages:
+        return []
+    values = {"session": messages[0].session_id, "first": messages[0].id, "last": messages[-1].id}
+    parts: dict[str, list[Part]] = {}
+    for row in connection.execute(_parts_between, values):
+        parts.setdefault(row.message_id, []).append(decode_part(row.data))
+    return [MessageWithParts(info=each, parts=parts.get(each.id, [])) for each in messages]

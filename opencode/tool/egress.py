@@ -1,0 +1,153 @@
+"""Where web fetch may go: an address is checked, not its name, before it is connected to.
+
+This is the one door for addresses that a model chose. It knows nothing of tools or of what a page holds.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from opencode.config import Network
+from opencode.errors import ToolError
+
+if TYPE_CHECKING:
+    import httpx
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+"""(host, port) → the addresses to try, in order. Raises OSError where the name has none."""
+
+_CONNECT_SECONDS = 10.0
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+async def system_resolver(host: str, port: int) -> Sequence[str]:
+    """Ask the system, which also reads the decimal, octal and hexadecimal spellings of an IPv4 address."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+def is_public(address: Address) -> bool:
+    """Tell whether an address belongs to the public internet.
+
+    An IPv6 address that stands for an IPv4 one (mapped, 6to4, NAT64) is judged by that. Teredo, unique local,
+    link-local and site-local addresses are not public (IANA special-purpose address registries).
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        if inner := _embedded(address):
+            return is_public(inner)
+        if address not in _GLOBAL_UNICAST:
+            return False
+    return address.is_global and not (address.is_multicast or address.is_reserved)
+
+
+def _embedded(address: Address) -> ipaddress.IPv4Address | None:
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+class Egress:
+    """Sends GET requests to public addresses, and to those in `allow`.
+
+    A name is resolved once per request, every address it gave is checked, and the connection goes to a
+    checked address itself, so that an answer that changes in between (DNS rebinding) leads nowhere. There
+    are no cookies and no proxies, and a redirect is an answer like any other: each request stands alone.
+    """
+
+    def __init__(self, allow: Sequence[Network] = (), resolver: Resolver = system_resolver) -> None:
+        self._allow = tuple(allow)
+        self._resolver = resolver
+        self._transport: httpx.AsyncHTTPTransport | None = None
+
+    @asynccontextmanager
+    async def get(
+        self, url: str, headers: Mapping[str, str], timeout: float
+    ) -> "AsyncIterator[httpx.Response]":
+        """Yield the answer to one GET, its body unread and still encoded. `timeout`: seconds of silence.
+
+        Raises ToolError where the address may not be fetched, httpx.HTTPError where the network fails.
+        """
+        import httpx  # noqa: PLC0415
+
+        target = parse_url(url)
+        addresses = await self._addresses(target)
+        limits = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)).as_dict()
+        response = None
+        for index, address in enumerate(addresses):
+            request = httpx.Request(
+                "GET",
+                target.copy_with(host=str(address), fragment=None),
+                headers={"Host": target.netloc.decode("ascii"), **headers},
+                extensions={"timeout": limits, "sni_hostname": target.raw_host.decode("ascii").rstrip(".")},
+            )
+            try:
+                response = await self._open().handle_async_request(request)
+                break
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                if index == len(addresses) - 1:
+                    raise
+        assert response is not None
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def close(self) -> None:
+        if self._transport is not None:
+            await self._transport.aclose()
+            self._transport = None
+
+    def _open(self) -> "httpx.AsyncHTTPTransport":
+        """A connection serves one request: the pool knows it by address, which may serve many names."""
+        import httpx  # noqa: PLC0415
+
+        if self._transport is None:
+            limits = httpx.Limits(max_connections=32, max_keepalive_connections=0)
+            self._transport = httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
+        return self._transport
+
+    async def _addresses(self, url: "httpx.URL") -> list[Address]:
+        """Return the addresses of a URL's host, each one checked; raises ToolError."""
+        host = url.raw_host.decode("ascii")
+        try:
+            found = await self._resolver(host, url.port or (443 if url.scheme == "https" else 80))
+        except (OSError, UnicodeError):
+            found = []
+        if not found:
+            raise ToolError(f"The host {host!r} has no address. Check its spelling, or search for the page.")
+        addresses = [ipaddress.ip_address(text) for text in found]
+        if not all(self._may_reach(address) for address in addresses):
+            raise ToolError(
+                f"The host {host!r} leads to a private, local or reserved address, which web fetch may not "
+                "reach. Use a public address; the operator of this server may allow a network with "
+                "OPENCODE_FETCH_ALLOW."
+            )
+        return addresses
+
+    def _may_reach(self, address: Address) -> bool:
+        forms = [form for form in (address, _embedded(address)) if form is not None]
+        return is_public(address) or any(form in network for form in forms for network in self._allow)
+
+
+def parse_url(url: str) -> "httpx.URL":
+    """Return a URL that can be fetched: http or https, with a host, without credentials; raises ToolError."""
+    import httpx  # noqa: PLC0415 - the server starts without it
+
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ToolError(f"{url!r} is not a valid URL: {error}.") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host or not 0 < (parsed.port or 80) < 65536:
+        raise ToolError(
+            f"{url!r} can't be fetched: give a full address that begins with http:// or https://."
+        )
+    if parsed.userinfo:
+        raise ToolError("The URL holds a user name or a password. Fetch it without them.")
+    return parsed

@@ -1,0 +1,153 @@
+"""What a fetched body is (by its first bytes) and says (by its character set; a web page, by conversion)."""
+
+import asyncio
+import codecs
+import contextlib
+import os
+import re
+import sys
+from typing import Literal
+
+import msgspec
+
+from opencode.errors import ToolError
+from opencode.tool.convert import Job, Outline
+
+Format = Literal["markdown", "text", "html"]
+
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+)
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_DECLARED = re.compile(
+    rb"""<meta[^<>]{0,200}?charset\s*=\s*["']?\s*([\w:.-]+)|^\s*<\?xml[^<>]{0,200}?encoding\s*=\s*["']([\w:.-]+)""",
+    re.IGNORECASE,
+)
+_DECLARED_WITHIN = 1024
+_WIDER = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+}
+"""Names that the web uses for a larger set than they say (WHATWG Encoding Standard, section 4.2)."""
+_NOT_ON_THE_WEB = frozenset(
+    {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7", "undefined"}
+)
+_UNCONVERTED = "[This page could not be converted to markdown. This is its plain text.]"
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A page as it is given to a model; `title` is "" where the page has none."""
+
+    content: str
+    title: str
+
+
+def sniff(body: bytes) -> str | None:
+    """Return the type of an image or PDF by its first bytes: what a server calls it may be wrong."""
+    if body.startswith(b"RIFF") and body[8:12] == b"WEBP":
+        return "image/webp"
+    return next((mime for signature, mime in _SIGNATURES if body.startswith(signature)), None)
+
+
+def guess(body: bytes) -> str:
+    """Return the type of a body that came without one: a page, plain text, or unknown bytes."""
+    start = body[:_DECLARED_WITHIN].lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "text/html"
+    return "application/octet-stream" if is_binary(body) else "text/plain"
+
+
+def is_binary(body: bytes) -> bool:
+    return b"\0" in body[:_DECLARED_WITHIN] and not body.startswith(
+        (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    )
+
+
+def decode(body: bytes, charset: str | None) -> str:
+    """Return a body's text: by byte order mark, `charset`, its own declaration, UTF-8 or windows-1252.
+
+    Bytes that mean nothing become U+FFFD, and so does NUL, which databases refuse.
+    """
+    for mark, encoding in _BOMS:
+        if body.startswith(mark):
+            return _clean(body[len(mark) :].decode(encoding, "replace"))
+    if named := _codec(charset) or _codec(_declared(body)):
+        return _clean(body.decode(named, "replace"))
+    try:
+        return _clean(body.decode("utf-8"))
+    except UnicodeDecodeError:
+        return _clean(body.decode("cp1252", "replace"))
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "\ufffd")
+
+
+def _declared(body: bytes) -> str | None:
+    """A declaration that can be read as ASCII is wrong where it says UTF-16."""
+    found = _DECLARED.search(body[:_DECLARED_WITHIN])
+    name = (found[1] or found[2]).decode("ascii", "replace") if found else None
+    return "utf-8" if name and name.lower().startswith("utf-16") else name
+
+
+def _codec(name: str | None) -> str | None:
+    """Return Python's codec for a character set's name, None where there is none that reads text."""
+    try:
+        codec = codecs.lookup(name or "").name
+        b" ".decode(codec, "replace")
+    except (LookupError, UnicodeError):
+        return None
+    return None if codec in _NOT_ON_THE_WEB else _WIDER.get(codec, codec)
+
+
+class PageReader:
+    """Converts pages in processes of their own, at most `at_once`: see `opencode.tool.convert`."""
+
+    def __init__(self, at_once: int = 4) -> None:
+        self._turns = asyncio.Semaphore(at_once)
+
+    async def read(self, html: str, url: str, form: Format) -> Reading:
+        """Return a page in the form asked for; raises ToolError where it can't be read at all."""
+        job = msgspec.json.encode(Job(html, url, markdown=form == "markdown"))
+        async with self._turns:
+            lines = (await _convert(job)).splitlines()
+        if form == "html":
+            return Reading(html, msgspec.json.decode(lines[0], type=Outline).title if lines else "")
+        if not lines:
+            raise ToolError(f"{url} could not be converted. Fetch it again with the format html.")
+        outline = msgspec.json.decode(lines[0], type=Outline)
+        if form == "text":
+            return Reading(outline.text, outline.title)
+        if len(lines) == 1 and outline.text:
+            return Reading(f"{_UNCONVERTED}\n\n{outline.text}", outline.title)
+        return Reading(msgspec.json.decode(lines[1], type=str) if lines[1:] else "", outline.title)
+
+
+async def _convert(job: bytes) -> bytes:
+    """Run the conversion program, which limits its own time, without the secrets of our environment."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "opencode.tool.convert",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        output, _ = await process.communicate(job)
+        return output
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()

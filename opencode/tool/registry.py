@@ -1,0 +1,147 @@
+"""All tools by name, and the one way to run a call: checked input, bounded time, bounded output."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from opencode.config import Settings
+from opencode.errors import ToolError, nearest
+from opencode.schema.base import JsonObject
+
+from .base import AnyTool, ToolContext, ToolResult
+from .todo import TodoRead, TodoWrite
+from .webfetch import WebFetch
+from .websearch import WebSearch
+
+log = logging.getLogger(__name__)
+
+STOP_GRACE = 1.0
+"""Seconds that a cancelled call is given to end, before its caller goes on without it."""
+
+
+class Tools:
+    """A server's tools. `extra`: more than the built-in ones; of two with one name, the later counts."""
+
+    def __init__(self, settings: Settings, extra: Sequence[AnyTool] = ()) -> None:
+        built_in: tuple[AnyTool, ...] = (WebFetch(settings), WebSearch(settings), TodoWrite(), TodoRead())
+        self._tools = {tool.name: tool for tool in (*built_in, *extra)}
+        self._calls: set[asyncio.Task[ToolResult]] = set()
+
+    def list(self) -> Sequence[AnyTool]:
+        """Return the tools in the order in which models are told of them."""
+        return list(self._tools.values())
+
+    async def execute(self, name: str, raw: str, context: ToolContext) -> ToolResult:
+        """Run one call; `raw` is the model's input as JSON text, "" for none.
+
+        Every failure is a ToolError that tells the model what to do instead. Cancelling the caller cancels
+        the call and waits at most STOP_GRACE seconds for it to end.
+        """
+        tool = self._tools.get(name)
+        if tool is None:
+            raise ToolError(f"There is no tool {name!r}. {nearest(name, self._tools)}".rstrip())
+        args = _arguments(tool, raw)
+        return _bounded(tool, await self._finish(tool, args, context))
+
+    async def close(self) -> None:
+        """Stop the calls that were left behind, then release what the tools hold."""
+        await self._stop(*self._calls)
+        await asyncio.gather(*(tool.close() for tool in self._tools.values()))
+
+    async def _finish(self, tool: AnyTool, args: Any, context: ToolContext) -> ToolResult:
+        call = asyncio.create_task(tool.run(args, context), name=f"tool {tool.name} {context.call_id}")
+        self._calls.add(call)
+        call.add_done_callback(self._forget)
+        try:
+            await asyncio.wait({call}, timeout=tool.timeout)
+            in_time = call.done()
+        finally:
+            await self._stop(call)
+        if not in_time:
+            raise ToolError(
+                f"{tool.name} took longer than {tool.timeout:g} s and was stopped. Ask it for less, or do "
+                "without."
+            )
+        try:
+            return call.result()
+        except ToolError:
+            raise
+        except asyncio.CancelledError:
+            # Nobody cancelled the caller: passed on, this would look like an abort, and end without a word.
+            raise ToolError(f"{tool.name} was cut off from within. Try again, or do without it.") from None
+        except Exception as error:
+            # As broad as it gets: tools may fail in ways that nobody foresaw, and the turn must go on.
+            log.exception("tool %s failed unexpectedly", tool.name)
+            raise ToolError(
+                f"{tool.name} failed unexpectedly ({type(error).__name__}). The fault is the server's, not "
+                "your input's: try another way, or tell the user."
+            ) from error
+
+    async def _stop(self, *calls: asyncio.Task[ToolResult]) -> None:
+        running = {call for call in calls if call.cancel()}
+        if not running:
+            return
+        _, left = await asyncio.wait(running, timeout=STOP_GRACE)
+        for call in left:
+            log.warning("%s was cancelled, did not stop within %g s, is left", call.get_name(), STOP_GRACE)
+
+    def _forget(self, call: asyncio.Task[ToolResult]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled():
+            call.exception()  # marks it as seen: a call that was left behind has nobody else to look at it
+
+
+def _arguments(tool: AnyTool, raw: str) -> Any:
+    """Return the model's input as the tool's own type; raises ToolError saying how to mend it."""
+    try:
+        value = msgspec.json.decode(raw.strip() or "{}")
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise ToolError(
+            f"The input of {tool.name}, {len(raw)} characters, is not valid JSON: {error}. {_expected(tool)}"
+        ) from None
+    if not isinstance(value, dict):
+        raise ToolError(f"The input of {tool.name} must be a JSON object. {_expected(tool)}")
+    try:
+        return tool.parse(value)
+    except msgspec.ValidationError as error:
+        raise ToolError(f"The input of {tool.name} does not fit: {error}. {_expected(tool)}") from None
+
+
+def _expected(tool: AnyTool) -> str:
+    return f"Call it again with {_signature(tool.parameters())}."
+
+
+def _signature(schema: JsonObject) -> str:
+    """Return a JSON Schema in short, as in `{query: string, numResults?: integer}`."""
+    if "enum" in schema:
+        return " | ".join(msgspec.json.encode(value).decode() for value in schema["enum"])
+    if "anyOf" in schema:
+        return " | ".join(_signature(option) for option in schema["anyOf"])
+    if "properties" in schema:
+        required = schema.get("required", ())
+        fields = (
+            f"{name}{'' if name in required else '?'}: {_signature(field)}"
+            for name, field in schema["properties"].items()
+        )
+        return f"{{{', '.join(fields)}}}"
+    if "items" in schema:
+        return f"[{_signature(schema['items'])}, …]"
+    return str(schema.get("type", "any"))
+
+
+def _bounded(tool: AnyTool, result: ToolResult) -> ToolResult:
+    """Return the result, cut to `max_output` characters; `truncated` tells clients, a last line the model."""
+    over = len(result.output) - tool.max_output
+    output = result.output
+    if over > 0:
+        output = (
+            f"{output[: tool.max_output]}\n\n[Cut here: {over} of {len(output)} characters left out. "
+            f"If you need them, call {tool.name} again for less at a time.]"
+        )
+    truncated = over > 0 or bool(result.metadata.get("truncated"))
+    return msgspec.structs.replace(
+        result, output=output, metadata={**result.metadata, "truncated": truncated}
+    )

@@ -1,0 +1,270 @@
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from opencode import ids
+from opencode.errors import SettingsError
+from opencode.schema.message import AssistantMessage, MessagePath, MessageTime, ModelChoice, UserMessage
+from opencode.schema.part import CreatedTime, TextPart, Tokens
+from opencode.schema.session import Session, SessionTime, Todo
+from opencode.store import SessionQuery, Store, migrations
+from opencode.store.tables import metadata
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = await Store.open(tmp_path)
+    yield store
+    await store.close()
+
+
+def make_session(title: str = "A title", updated: int = 1, parent_id: str | None = None) -> Session:
+    session = Session(
+        id=ids.descending("ses"),
+        slug="quiet-harbor",
+        project_id="global",
+        directory="/",
+        title=title,
+        version="1",
+        time=SessionTime(created=1, updated=updated),
+        cost=0,
+        tokens=Tokens(),
+    )
+    if parent_id:
+        session.parent_id = parent_id
+    return session
+
+
+def make_prompt(session_id: str) -> UserMessage:
+    return UserMessage(
+        id=ids.ascending("msg"),
+        session_id=session_id,
+        time=CreatedTime(created=1),
+        agent="build",
+        model=ModelChoice(provider_id="demo", model_id="demo"),
+    )
+
+
+def make_answer(session_id: str, completed: bool) -> AssistantMessage:
+    return AssistantMessage(
+        id=ids.ascending("msg"),
+        session_id=session_id,
+        time=MessageTime(created=1, completed=2) if completed else MessageTime(created=1),
+        parent_id="msg_1",
+        model_id="demo",
+        provider_id="demo",
+        mode="build",
+        agent="build",
+        path=MessagePath(cwd="/", root="/"),
+        cost=0,
+        tokens=Tokens(),
+    )
+
+
+def make_text(message: UserMessage | AssistantMessage, text: str) -> TextPart:
+    return TextPart(id=ids.ascending("prt"), session_id=message.session_id, message_id=message.id, text=text)
+
+
+async def test_everything_is_there_after_the_store_is_opened_again(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    session = make_session()
+    prompt = make_prompt(session.id)
+    part = make_text(prompt, "nul \x00, emoji 🤖 and \u2028")
+    store.put_session(session)
+    store.put_message(prompt)
+    store.put_part(part)
+    store.put_todos(session.id, [Todo(content="a"), Todo(content="b", status="completed")])
+    await store.close()
+
+    store = await Store.open(tmp_path)
+    assert await store.session(session.id) == session
+    (message,) = await store.messages(session.id)
+    assert (message.info, message.parts) == (prompt, [part])
+    assert [todo.content for todo in await store.todos(session.id)] == ["a", "b"]
+    await store.close()
+
+
+async def test_reads_see_what_was_put_and_not_yet_committed(store: Store) -> None:
+    session = make_session()
+    store.put_session(session)
+    assert await store.session(session.id) == session
+    session.title = "Another"
+    store.put_session(session)
+    assert [found.title for found in await store.sessions(SessionQuery())] == ["Another"]
+
+
+async def test_a_change_is_on_disk_within_a_quarter_of_a_second(store: Store, tmp_path: Path) -> None:
+    session = make_session()
+    store.put_session(session)
+    await asyncio.sleep(0.25)
+    with sqlite3.connect(tmp_path / "opencode.db") as other:
+        assert other.execute("SELECT id FROM session").fetchall() == [(session.id,)]
+
+
+async def test_a_growing_part_is_rendered_when_it_is_written(store: Store) -> None:
+    session = make_session()
+    prompt = make_prompt(session.id)
+    part = make_text(prompt, "")
+    looks = []
+
+    def current() -> TextPart:
+        looks.append(part.text)
+        return part
+
+    store.put_session(session)
+    store.put_message(prompt)
+    for word in ["one", "two", "three"]:
+        part.text += word
+        store.put_live_part(session.id, part.id, current)
+    await store.commit()
+    assert looks == ["onetwothree"]
+    assert (await store.messages(session.id))[0].parts == [part]
+
+
+async def test_commits_that_come_together_share_a_transaction(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = [make_session() for _ in range(20)]
+    flushes = 0
+    flush = store._writer._flush
+
+    async def counted() -> None:
+        nonlocal flushes
+        flushes += 1
+        await flush()
+
+    monkeypatch.setattr(store._writer, "_flush", counted)
+
+    async def put(session: Session) -> None:
+        store.put_session(session)
+        await store.commit()
+
+    await asyncio.gather(*map(put, sessions))
+    assert flushes <= 2
+    assert len(await store.sessions(SessionQuery())) == 20
+
+
+async def test_sessions_are_paged_by_cursor_newest_change_first(store: Store) -> None:
+    sessions = [make_session(updated=number // 2) for number in range(10)]
+    for session in sessions:
+        store.put_session(session)
+    seen: list[str] = []
+    after = None
+    while page := await store.sessions(SessionQuery(limit=3, after=after)):
+        seen += [session.id for session in page]
+        after = (page[-1].time.updated, page[-1].id)
+    assert sorted(seen) == sorted(session.id for session in sessions)
+    updates = [next(s.time.updated for s in sessions if s.id == session_id) for session_id in seen]
+    assert updates == sorted(updates, reverse=True)
+
+
+async def test_sessions_are_found_by_title_roots_and_time(store: Store) -> None:
+    parent = make_session("100% Lisbon", updated=5)
+    child = make_session("Porto", updated=9, parent_id=parent.id)
+    for session in (parent, child):
+        store.put_session(session)
+
+    async def titles(query: SessionQuery) -> list[str]:
+        return [session.title for session in await store.sessions(query)]
+
+    assert await titles(SessionQuery(search="lisBON")) == ["100% Lisbon"]
+    assert await titles(SessionQuery(search="%")) == ["100% Lisbon"]
+    assert await titles(SessionQuery(roots=True)) == ["100% Lisbon"]
+    assert await titles(SessionQuery(parent_id=parent.id)) == ["Porto"]
+    assert await titles(SessionQuery(updated_since=6)) == ["Porto"]
+
+
+async def test_messages_are_paged_backwards_with_their_own_parts(store: Store) -> None:
+    session = make_session()
+    store.put_session(session)
+    prompts = [make_prompt(session.id) for _ in range(7)]
+    for number, prompt in enumerate(prompts):
+        store.put_message(prompt)
+        store.put_part(make_text(prompt, str(number)))
+    newest = await store.messages(session.id, limit=3)
+    assert [message.parts[0].text for message in newest] == ["4", "5", "6"]  # type: ignore[union-attr]
+    older = await store.messages(session.id, limit=3, before=newest[0].info.id)
+    assert [message.info.id for message in older] == [prompt.id for prompt in prompts[1:4]]
+
+
+async def test_a_removed_session_takes_everything_with_it_and_stays_away(store: Store) -> None:
+    session = make_session()
+    prompt = make_prompt(session.id)
+    store.put_session(session)
+    store.put_message(prompt)
+    store.put_part(make_text(prompt, "x"))
+    store.put_todos(session.id, [Todo(content="a")])
+    await store.commit()
+    store.remove_session(session.id)
+    store.put_part(make_text(prompt, "too late"))
+    await store.commit()
+    assert await store.session(session.id) is None
+    assert await store.messages(session.id) == []
+    assert await store.todos(session.id) == []
+
+
+async def test_a_removed_part_is_gone(store: Store) -> None:
+    session = make_session()
+    prompt = make_prompt(session.id)
+    part = make_text(prompt, "x")
+    store.put_session(session)
+    store.put_message(prompt)
+    store.put_part(part)
+    await store.commit()
+    store.remove_part(session.id, part.id)
+    assert (await store.messages(session.id))[0].parts == []
+
+
+async def test_unfinished_answers_are_found(store: Store) -> None:
+    session = make_session()
+    store.put_session(session)
+    cut = make_answer(session.id, completed=False)
+    for message in (make_prompt(session.id), make_answer(session.id, completed=True), cut):
+        store.put_message(message)
+    assert [message.info.id for message in await store.unfinished()] == [cut.id]
+
+
+async def test_new_ids_sort_after_stored_ones_though_the_clock_went_back(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    session = make_session()
+    future = make_prompt(session.id)
+    stamp = int(future.id[4:16], 16) + 3_600_000 * 0x1000
+    future.id = f"msg_{stamp:012x}{future.id[16:]}"
+    store.put_session(session)
+    store.put_message(future)
+    await store.close()
+    store = await Store.open(tmp_path)
+    assert ids.ascending("msg") > future.id
+    await store.close()
+
+
+async def test_a_file_that_is_no_database_stops_the_start_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "opencode.db").write_text("not a database, by a long way" * 100)
+    with pytest.raises(SettingsError, match="can't be opened"):
+        await Store.open(tmp_path)
+
+
+async def test_a_data_directory_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="OPENCODE_DATA_DIR"):
+        await Store.open(tmp_path / "file" / "data")
+
+
+def test_the_newest_migration_is_the_one_that_start_looks_for() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_current_head() == migrations.HEAD
+
+
+async def test_the_migrations_make_the_tables_that_the_code_declares(tmp_path: Path) -> None:
+    await (await Store.open(tmp_path)).close()
+    with create_engine(f"sqlite:///{tmp_path / 'opencode.db'}").connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []

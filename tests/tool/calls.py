@@ -1,0 +1,43 @@
+"""What a tool call is given in tests: a todo list in memory, and a record of what was asked for."""
+
+from typing import Any
+
+from opencode.errors import ToolError
+from opencode.schema.session import Todo
+from opencode.tool.base import ToolContext
+
+
+class Todos:
+    def __init__(self, *todos: Todo) -> None:
+        self.kept = list(todos)
+
+    async def read(self) -> list[Todo]:
+        return self.kept
+
+    async def write(self, todos: list[Todo]) -> None:
+        self.kept = todos
+
+
+class Call:
+    """A call's context; `asked` holds the permissions that it asked for, `refuse` turns them down."""
+
+    def __init__(self, *todos: Todo, refuse: bool = False) -> None:
+        self.todos = Todos(*todos)
+        self.asked: list[tuple[str, list[str], dict[str, Any]]] = []
+        self._refuse = refuse
+
+    async def _ask(self, permission: str, patterns: list[str], metadata: dict[str, Any]) -> None:
+        self.asked.append((permission, patterns, metadata))
+        if self._refuse:
+            raise ToolError(f"not allowed: {permission}")
+
+    @property
+    def context(self) -> ToolContext:
+        return ToolContext(
+            session_id="ses_1",
+            message_id="msg_1",
+            call_id="call_1",
+            agent="build",
+            todos=self.todos,
+            ask=self._ask,
+        )
