@@ -37,7 +37,7 @@ def small_model(model: Model, models: Iterable[Model]) -> Model:
 
 
 def _newest(models: Sequence[Model], patterns: Iterable[str]) -> Model | None:
-    for pattern in patterns:
+    for pattern in patterns if models else ():
         line = [model for model in models if re.search(pattern, model.id.rpartition("/")[2].lower())]
         if line:
             newest = max(model.release_date for model in line)

@@ -1,6 +1,7 @@
 """Serving the app with hypercorn: what `python app.py` does."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -54,4 +55,5 @@ async def _serve(app: Quart, settings: Settings) -> None:
     host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1") else settings.host
     log.info("OpenCode API %s at http://%s:%d (API documentation: /docs)", __version__, host, settings.port)
     async with opened(app, settings):
+        gc.freeze()  # what was imported is here to stay: collections need not look at it
         await hypercorn_serve(app, config, shutdown_trigger=stop.wait)

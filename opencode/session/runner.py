@@ -20,6 +20,9 @@ DEFAULT_TITLE = "New session - "
 ABORT_SECONDS = 5.0
 """How long an abort waits for a turn to write its end; it goes on in the background after that."""
 
+TITLE_SECONDS = 1.0
+"""How far into a turn its session's title is asked for: where many turns begin at once, answers go first."""
+
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +45,7 @@ class RunningTurn:
         self._runner.workshop.bus.publish(SessionStatusChanged(session_id=self._session.id, status=status))
 
     def answering(self) -> None:
-        self._runner.begin_title(self._session, self.turn)
+        self._runner.begin_title(self._session, self)
 
     def charge(self, cost: float, tokens: Tokens) -> None:
         self._session.cost += cost
@@ -120,26 +123,24 @@ class Runner:
         reason = "The server was stopped. What was written until then is kept."
         await asyncio.gather(*(self.abort(session_id, reason) for session_id in self._running))
 
-    def begin_title(self, session: Session, turn: Turn) -> None:
-        """Make the session's title in the background, from its first prompt.
-
-        It begins once the model answers: titles must not hold up answers where many begin at once.
-        """
+    def begin_title(self, session: Session, running: RunningTurn) -> None:
+        """Make the session's title in the background, from its first prompt."""
         untitled = session.title.startswith(DEFAULT_TITLE) and not session.parent_id
-        prompt = turn.first_prompt()
+        prompt = running.turn.first_prompt()
         if not untitled or prompt is None or session.id in self._titles:
             return
-        task = asyncio.create_task(self._make_title(session, prompt), name=f"title-{session.id}")
+        task = asyncio.create_task(self._make_title(session, prompt, running), name=f"title-{session.id}")
         self._titles[session.id] = task
         task.add_done_callback(lambda _: self._titles.pop(session.id, None))
 
-    async def _make_title(self, session: Session, prompt: MessageWithParts) -> None:
+    async def _make_title(self, session: Session, prompt: MessageWithParts, running: RunningTurn) -> None:
         text = "\n".join(
             part.text for part in prompt.parts if isinstance(part, TextPart) and part.synthetic is not True
         )
         if not text.strip() or not isinstance(prompt.info, UserMessage):
             return
         before = session.title
+        await asyncio.wait([running.task], timeout=TITLE_SECONDS)
         try:
             small = self.workshop.providers.small_model(prompt.info.model)
             resolved = await self.workshop.providers.resolve(small.provider_id, small.model_id)

@@ -1,6 +1,7 @@
 """Running tools by name: what models get wrong, what tools get wrong, and what an abort does."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -212,16 +213,29 @@ async def test_a_tool_that_ignores_being_cancelled_does_not_hold_up_its_caller(
     await stubborn.started.wait()
     if how == "abort":
         caller.cancel()
-    with pytest.raises(ToolError if how == "timeout" else asyncio.CancelledError):
-        await asyncio.wait_for(caller, 5)
-    assert stubborn.cancelled == 1
-    assert not stubborn.ended.is_set()
-    assert "tool probe call_1 was cancelled" in caplog.text
-    await asyncio.wait_for(held.close(), 5)
-    assert stubborn.cancelled == 2
-    stubborn.released.set()
-    await stubborn.ended.wait()
+    try:
+        async with asyncio.timeout(5):
+            with pytest.raises(ToolError if how == "timeout" else asyncio.CancelledError):
+                await caller
+            assert stubborn.cancelled == 1
+            assert "tool probe call_1 was cancelled" in caplog.text
+            await held.close()
+        assert stubborn.cancelled == 2
+        assert not stubborn.ended.is_set()
+    finally:
+        stubborn.released.set()
+        await stubborn.ended.wait()
+    del caller
+    gc.collect()
     assert unheard == []
+
+
+async def test_a_call_that_ended_is_let_go(tools: Build) -> None:
+    held = tools(Probe())
+    await held.execute("probe", "{}", Call().context)
+    gc.collect()
+    kept = [each for each in gc.get_objects() if isinstance(each, asyncio.Task)]
+    assert "tool probe call_1" not in [task.get_name() for task in kept]
 
 
 async def test_long_output_is_cut_with_a_note(tools: Build) -> None:
