@@ -15,6 +15,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev  ## measure this server, beside the real opencode where that is installed; ARGS="--quick"
+	$(BIN)/python -m bench $(ARGS)
 
 requirements: $(VENV)/.dev  ## compile the pins again from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header pyproject.toml -o requirements.txt

@@ -8,13 +8,16 @@ from opencode.schema.provider import Cost, CostTier, Model
 
 
 def cost_usd(model: Model, tokens: Tokens) -> float:
-    """Return one request's cost in USD; reasoning is billed as output, 0 where prices are not known."""
+    """Return one request's cost in USD; 0 where the model's prices are not known.
+
+    Reasoning is billed as output. Cached tokens without a price of their own are billed as input.
+    """
     prices = _prices(model.cost, tokens.input + tokens.cache.read + tokens.cache.write)
     return (
         tokens.input * prices.input
         + (tokens.output + tokens.reasoning) * prices.output
-        + tokens.cache.read * prices.cache.read
-        + tokens.cache.write * prices.cache.write
+        + tokens.cache.read * (prices.cache.read or prices.input)
+        + tokens.cache.write * (prices.cache.write or prices.input)
     ) / 1_000_000
 
 

@@ -32,3 +32,9 @@ def test_a_long_context_counts_at_the_higher_tier_cached_tokens_included() -> No
 def test_a_model_without_prices_costs_nothing() -> None:
     model = structs.replace(catalog.models("openai")["gpt-5.5"], cost=Cost())
     assert cost_usd(model, Tokens(input=1_000, output=1_000)) == 0
+
+
+def test_cached_tokens_without_a_price_of_their_own_cost_as_much_as_input() -> None:
+    model = structs.replace(catalog.models("openai")["gpt-5.5"], cost=Cost(input=2, output=4))
+    tokens = Tokens(cache=CacheTokens(read=1_000, write=1_000))
+    assert cost_usd(model, tokens) == cost_usd(model, Tokens(input=2_000))
