@@ -1,13 +1,14 @@
 """The services of an app: opened with it, and reached from its handlers."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from quart import Quart, current_app
 
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
+from opencode.provider.demo import DEMO
 from opencode.session.services import Services, open_services
 
 _KEY = "opencode"
@@ -26,10 +27,7 @@ async def opened(app: Quart, settings: Settings, retry: RetryPolicy | None = Non
         return
     async with open_services(settings, retry) as found:
         app.extensions[_KEY] = found
-        defaults = found.providers.defaults()
-        log.info(
-            "providers and their default models: %s", ", ".join(map("/".join, defaults.items())) or "none"
-        )
+        _tell_models(found.providers.defaults())
         try:
             yield found
         finally:
@@ -40,3 +38,11 @@ def services() -> Services:
     """Return the services of the app that serves this request."""
     found: Services = current_app.extensions[_KEY]
     return found
+
+
+def _tell_models(defaults: Mapping[str, str]) -> None:
+    """Log which models answer; `defaults`: each connected provider's default model."""
+    if set(defaults) <= {DEMO}:
+        log.info("no key is set, so the offline demo model answers; set ANTHROPIC_API_KEY, OPENAI_API_KEY, …")
+    else:
+        log.info("models by default: %s", ", ".join(map("/".join, defaults.items())))
