@@ -109,7 +109,7 @@ def _answer(request: ModelRequest, said: str) -> Script:
             text="\n".join(f"This agent has no `{tool}` tool, so I can't do that." for tool in missing),
             calls=[call for call in calls if call.tool in available],
         )
-    match re.split(r"\W+", said.lower(), maxsplit=1)[0]:
+    match _first_word(request):
         case "think":
             return Script(reasoning=_LONG_THOUGHT, text="That was the demo model's long reasoning.")
         case "markdown":
@@ -120,6 +120,13 @@ def _answer(request: ModelRequest, said: str) -> Script:
             failure = ModelAPIError("The demo model failed, as it was asked to.", retryable=False)
             return Script(reasoning="I was asked to fail.", failure=failure)
     return _introduction(request, said)
+
+
+def _first_word(request: ModelRequest) -> str:
+    """Return how the newest prompt begins: one that failed or was stopped may stand before it, unanswered."""
+    texts = [part.text for part in request.turns[-1].content if isinstance(part, Text)]
+    words = re.findall(r"\w+", _REMINDER.sub("", texts[-1]).lower()) if texts else []
+    return words[0] if words else ""
 
 
 def _introduction(request: ModelRequest, said: str) -> Script:
@@ -134,7 +141,7 @@ def _introduction(request: ModelRequest, said: str) -> Script:
 
 
 def _calls(said: str) -> Iterator[Call]:
-    for line in map(str.strip, said.splitlines()):
+    for line in (line.strip(' \t"') for line in said.splitlines()):  # opencode's CLI quotes what it is given
         if match := _SEARCH.fullmatch(line):
             yield Call("websearch", {"query": match["query"]})
         elif match := _FETCH.fullmatch(line):

@@ -60,6 +60,7 @@ def finish_of(events: list[StreamEvent]) -> Finish:
         ("search quart streaming", "websearch", {"query": "quart streaming"}),
         ("Search for bread", "websearch", {"query": "bread"}),
         ("fetch https://example.com/a", "webfetch", {"url": "https://example.com/a", "format": "markdown"}),
+        ('"search two words"', "websearch", {"query": "two words"}),
         ("https://example.com", "webfetch", {"url": "https://example.com", "format": "markdown"}),
     ],
 )
@@ -152,6 +153,11 @@ async def test_fail_fails_once_and_for_good() -> None:
     with pytest.raises(ModelAPIError) as failed:
         await play(asking("fail"))
     assert not failed.value.retryable
+
+
+async def test_a_prompt_that_failed_does_not_make_the_next_one_fail() -> None:
+    both = UserTurn((Text("fail"), Text("hello")))
+    assert "demo model" in text_of(await play(asking(both)))
 
 
 async def test_a_title_is_the_users_first_words() -> None:
