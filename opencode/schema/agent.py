@@ -11,6 +11,8 @@ AgentMode = Literal["subagent", "primary", "all"]
 
 
 class AgentModel(Wire):
+    """The model that an agent asks."""
+
     provider_id: str
     model_id: str
 
@@ -35,6 +37,8 @@ class Agent(Wire):
 
 
 class Command(Wire):
+    """A prompt with a name, from opencode.json."""
+
     name: str
     template: str
     hints: list[str]
@@ -46,6 +50,8 @@ class Command(Wire):
 
 
 class Path(Wire):
+    """Directories of the server."""
+
     home: str
     state: str
     config: str
@@ -54,11 +60,15 @@ class Path(Wire):
 
 
 class ProjectTime(Wire):
+    """Unix milliseconds."""
+
     created: int
     updated: int
 
 
 class Project(Wire):
+    """What the server works on. There is one."""
+
     id: str
     worktree: str
     time: ProjectTime
@@ -66,5 +76,7 @@ class Project(Wire):
 
 
 class Health(Wire):
+    """`healthy` is true where the server works."""
+
     healthy: bool
     version: str

@@ -140,6 +140,8 @@ class TodoUpdated(SessionEvent):
 
 
 class ToolReference(Wire):
+    """The tool call that asks."""
+
     message_id: str
     call_id: str
 
@@ -165,11 +167,15 @@ class PermissionReplied(SessionEvent):
 
 
 class QuestionOption(Wire):
+    """An answer to choose."""
+
     label: str
     description: str
 
 
 class Question(Wire):
+    """What the model asks the user."""
+
     question: str
     header: str
     options: list[QuestionOption]

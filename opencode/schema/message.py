@@ -10,6 +10,8 @@ from .part import CreatedTime, Part, Tokens
 
 
 class FileDiff(Wire):
+    """A file's changes. This server changes no files."""
+
     additions: int
     deletions: int
     file: str | UnsetType = UNSET
@@ -18,6 +20,8 @@ class FileDiff(Wire):
 
 
 class UserSummary(Wire):
+    """What a prompt changed in files. This server changes none."""
+
     diffs: list[FileDiff]
     title: str | UnsetType = UNSET
     body: str | UnsetType = UNSET
@@ -36,7 +40,7 @@ class TextFormat(Wire, tag_field="type", tag="text"):
 
 
 class JsonSchemaFormat(Wire, tag_field="type", tag="json_schema"):
-    """An answer that fits a JSON schema; `retry_count`: how often the model may try again."""
+    """An answer that fits a JSON schema; `retryCount`: how often the model may try again."""
 
     schema: JsonObject
     retry_count: int | UnsetType = UNSET
@@ -46,6 +50,8 @@ OutputFormat = TextFormat | JsonSchemaFormat
 
 
 class UserMessage(Wire, tag_field="role", tag="user"):
+    """A prompt; its content is in its parts."""
+
     id: str
     session_id: str
     time: CreatedTime
@@ -65,6 +71,8 @@ class MessageTime(Wire):
 
 
 class MessagePath(Wire):
+    """Where the server runs."""
+
     cwd: str
     root: str
 
@@ -94,6 +102,8 @@ Message = UserMessage | AssistantMessage
 
 
 class MessageWithParts(Wire):
+    """A message, and its parts in order."""
+
     info: Message
     parts: list[Part] = field(default_factory=list)
 

@@ -42,27 +42,37 @@ class TimeSpan(Wire):
 
 
 class SourceText(Wire):
+    """Where in the prompt's text a file is mentioned, in characters."""
+
     value: str
     start: int
     end: int
 
 
 class Position(Wire):
+    """A place in a file, counted from 0."""
+
     line: int
     character: int
 
 
 class Range(Wire):
+    """From one place in a file to another."""
+
     start: Position
     end: Position
 
 
 class FileSource(Wire, tag_field="type", tag="file"):
+    """A file that the client mentioned."""
+
     text: SourceText
     path: str
 
 
 class SymbolSource(Wire, tag_field="type", tag="symbol"):
+    """A symbol in a file that the client mentioned."""
+
     text: SourceText
     path: str
     range: Range
@@ -71,6 +81,8 @@ class SymbolSource(Wire, tag_field="type", tag="symbol"):
 
 
 class ResourceSource(Wire, tag_field="type", tag="resource"):
+    """A resource of an MCP server."""
+
     text: SourceText
     client_name: str
     uri: str
@@ -87,15 +99,21 @@ class ToolStatePending(Wire, tag_field="status", tag="pending"):
 
 
 class StartTime(Wire):
+    """Unix milliseconds."""
+
     start: int
 
 
 class RunTime(Wire):
+    """Unix milliseconds."""
+
     start: int
     end: int
 
 
 class CompletedTime(Wire):
+    """Unix milliseconds; `compacted`: when the output was taken out of the model's sight."""
+
     start: int
     end: int
     compacted: int | UnsetType = UNSET
@@ -117,6 +135,8 @@ class FilePart(PartBase, tag="file"):
 
 
 class ToolStateRunning(Wire, tag_field="status", tag="running"):
+    """The tool is at work."""
+
     input: JsonObject
     time: StartTime
     title: str | UnsetType = UNSET
@@ -124,6 +144,8 @@ class ToolStateRunning(Wire, tag_field="status", tag="running"):
 
 
 class ToolStateCompleted(Wire, tag_field="status", tag="completed"):
+    """The tool gave its output."""
+
     input: JsonObject
     output: str
     title: str
@@ -133,6 +155,8 @@ class ToolStateCompleted(Wire, tag_field="status", tag="completed"):
 
 
 class ToolStateError(Wire, tag_field="status", tag="error"):
+    """The tool failed, was refused or was stopped; `error` is what the model is told."""
+
     input: JsonObject
     error: str
     time: RunTime
@@ -143,6 +167,8 @@ ToolState = ToolStatePending | ToolStateRunning | ToolStateCompleted | ToolState
 
 
 class TextPart(PartBase, tag="text"):
+    """Text. `synthetic`: the server added it; `ignored`: the model does not see it."""
+
     text: str
     synthetic: bool | UnsetType = UNSET
     ignored: bool | UnsetType = UNSET
@@ -159,6 +185,8 @@ class ReasoningPart(PartBase, tag="reasoning"):
 
 
 class ToolPart(PartBase, tag="tool"):
+    """A call of a tool; `state` follows it from the model's first word to its result."""
+
     call_id: str
     tool: str
     state: ToolState
@@ -166,6 +194,8 @@ class ToolPart(PartBase, tag="tool"):
 
 
 class StepStartPart(PartBase, tag="step-start"):
+    """Begin of one request to the model."""
+
     snapshot: str | UnsetType = UNSET
 
 
@@ -179,25 +209,35 @@ class StepFinishPart(PartBase, tag="step-finish"):
 
 
 class SnapshotPart(PartBase, tag="snapshot"):
+    """A state of the files. This server makes none."""
+
     snapshot: str
 
 
 class PatchPart(PartBase, tag="patch"):
+    """Changed files. This server makes none."""
+
     hash: str
     files: list[str]
 
 
 class AgentPart(PartBase, tag="agent"):
+    """An agent that the prompt mentions."""
+
     name: str
     source: SourceText | UnsetType = UNSET
 
 
 class SubtaskModel(Wire):
+    """The model that a task is given to."""
+
     provider_id: str
     model_id: str
 
 
 class SubtaskPart(PartBase, tag="subtask"):
+    """A task for another agent."""
+
     prompt: str
     description: str
     agent: str
@@ -206,16 +246,22 @@ class SubtaskPart(PartBase, tag="subtask"):
 
 
 class CreatedTime(Wire):
+    """Unix milliseconds."""
+
     created: int
 
 
 class RetryPart(PartBase, tag="retry"):
+    """A failed attempt that was repeated."""
+
     attempt: int
     error: APIError
     time: CreatedTime
 
 
 class CompactionPart(PartBase, tag="compaction", rename={"tail_start_id": "tail_start_id"}):
+    """Here the conversation so far was condensed."""
+
     auto: bool
     overflow: bool | UnsetType = UNSET
     tail_start_id: str | UnsetType = UNSET

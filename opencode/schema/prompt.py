@@ -11,6 +11,8 @@ from .session import PermissionRule, SessionModel
 
 
 class TextPartInput(Wire, tag_field="type", tag="text"):
+    """Text of a prompt."""
+
     text: str
     id: str | UnsetType = UNSET
     synthetic: bool | UnsetType = UNSET
@@ -30,12 +32,16 @@ class FilePartInput(Wire, tag_field="type", tag="file"):
 
 
 class AgentPartInput(Wire, tag_field="type", tag="agent"):
+    """An agent that the prompt mentions."""
+
     name: str
     id: str | UnsetType = UNSET
     source: SourceText | UnsetType = UNSET
 
 
 class SubtaskPartInput(Wire, tag_field="type", tag="subtask"):
+    """A task for another agent."""
+
     prompt: str
     description: str
     agent: str
@@ -50,23 +56,31 @@ PartInput = TextPartInput | FilePartInput | AgentPartInput | SubtaskPartInput
 class PromptBody(Wire):
     """A prompt, in one of two forms: `parts` (opencode's own) or `content` (plain text).
 
-    `model` is `{"providerID", "modelID"}`, or `"provider/model"` for short. `no_reply` stores the
-    message and starts no turn.
+    `model` is `{"providerID", "modelID"}`, or `"provider/model"` for short.
     """
 
-    parts: list[PartInput] | UnsetType = UNSET
-    content: str | UnsetType = UNSET
+    parts: Annotated[list[PartInput], Meta(description="What is said, part by part.")] | UnsetType = UNSET
+    content: Annotated[str, Meta(description="What is said, as plain text.")] | UnsetType = UNSET
     model: ModelChoice | str | UnsetType = UNSET
-    agent: str | UnsetType = UNSET
-    system: str | UnsetType = UNSET
-    tools: dict[str, bool] | UnsetType = UNSET
+    agent: Annotated[str, Meta(description="Who answers; see GET /agent.")] | UnsetType = UNSET
+    system: Annotated[str, Meta(description="Instructions beside the agent's own.")] | UnsetType = UNSET
+    tools: (
+        Annotated[dict[str, bool], Meta(description="Tools to allow or to leave out, by name.")] | UnsetType
+    ) = UNSET
     format: OutputFormat | UnsetType = UNSET
-    variant: str | UnsetType = UNSET
-    message_id: Annotated[str, Meta(pattern="^msg")] | UnsetType = UNSET
-    no_reply: bool | UnsetType = UNSET
+    variant: (
+        Annotated[str, Meta(description="One of the model's variants: reasoning effort.")] | UnsetType
+    ) = UNSET
+    message_id: (
+        Annotated[str, Meta(pattern="^msg", description="An id of your own, to send a prompt safely twice.")]
+        | UnsetType
+    ) = UNSET
+    no_reply: Annotated[bool, Meta(description="Store the message and start no turn.")] | UnsetType = UNSET
 
 
 class CreateSessionBody(Wire):
+    """What a new session begins with; all of it is optional."""
+
     title: str | UnsetType = UNSET
     parent_id: Annotated[str, Meta(pattern="^ses")] | UnsetType = UNSET
     agent: str | UnsetType = UNSET
@@ -76,10 +90,14 @@ class CreateSessionBody(Wire):
 
 
 class UpdateSessionTime(Wire):
+    """`archived`: when the session was put away; Unix milliseconds."""
+
     archived: float | UnsetType = UNSET
 
 
 class UpdateSessionBody(Wire):
+    """What is to change; all else stays."""
+
     title: str | UnsetType = UNSET
     metadata: JsonObject | UnsetType = UNSET
     permission: list[PermissionRule] | UnsetType = UNSET

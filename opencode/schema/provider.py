@@ -10,12 +10,16 @@ Modality = Literal["text", "audio", "image", "video", "pdf"]
 
 
 class ModelApi(Wire):
+    """How a model is reached."""
+
     id: str
     url: str
     npm: str
 
 
 class Modalities(Wire):
+    """What goes in or comes out."""
+
     text: bool = True
     audio: bool = False
     image: bool = False
@@ -24,10 +28,14 @@ class Modalities(Wire):
 
 
 class Interleaved(Wire):
+    """The field in which a model wants its reasoning back."""
+
     field: str
 
 
 class Capabilities(Wire):
+    """What a model can do."""
+
     temperature: bool
     reasoning: bool
     attachment: bool
@@ -38,11 +46,15 @@ class Capabilities(Wire):
 
 
 class CacheCost(Wire):
+    """USD per million tokens."""
+
     read: float = 0
     write: float = 0
 
 
 class ContextTier(Wire, tag_field="type", tag="context"):
+    """Prices above 200,000 input tokens."""
+
     size: int
 
 
@@ -73,6 +85,8 @@ class Limit(Wire):
 
 
 class Model(Wire):
+    """A model with its limits, abilities and prices; `variants` are reasoning efforts."""
+
     id: str
     provider_id: str
     api: ModelApi
@@ -100,17 +114,23 @@ class Provider(Wire):
 
 
 class ProviderList(Wire):
+    """`all` providers; `connected` ones have a key; `default` is each one's model."""
+
     all: list[Provider]
     default: dict[str, str]
     connected: list[str]
 
 
 class ConfigProviders(Wire):
+    """The connected providers; `default` is each one's model."""
+
     providers: list[Provider]
     default: dict[str, str]
 
 
 class AuthMethod(Wire):
+    """A way to connect a provider."""
+
     type: Literal["oauth", "api"]
     label: str
 

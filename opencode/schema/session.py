@@ -29,6 +29,8 @@ class SessionTime(Wire):
 
 
 class SessionSummary(Wire):
+    """What a session changed in files. This server changes none."""
+
     additions: int
     deletions: int
     files: int
@@ -36,6 +38,8 @@ class SessionSummary(Wire):
 
 
 class SessionShare(Wire):
+    """Where a shared session can be read."""
+
     url: str
 
 
@@ -48,6 +52,8 @@ class SessionModel(Wire):
 
 
 class SessionRevert(Wire):
+    """From which message on the conversation is taken back."""
+
     message_id: str
     part_id: str | UnsetType = UNSET
     snapshot: str | UnsetType = UNSET
@@ -99,6 +105,8 @@ SessionStatus = StatusIdle | StatusBusy | StatusRetry
 
 
 class Todo(Wire):
+    """An item of a session's list."""
+
     content: str
     status: str = "pending"
     priority: str = "medium"

@@ -15,7 +15,10 @@ ATTRIBUTE = "_opencode_endpoint"
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A route as the API document tells it. `errors`: the HTTP statuses it may refuse with."""
+    """A route as the API document tells it. `errors`: the HTTP statuses it may refuse with.
+
+    `examples`: request bodies by what they show. `needs_password`: where one is set.
+    """
 
     returns: Any
     body: Any = None
@@ -24,9 +27,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     errors: tuple[int, ...] = ()
     stream: Any = None
-    example: JsonObject | None = None
-    answer_example: Any = None
+    examples: dict[str, JsonObject] = {}
+    answer: Any = None
     headers: dict[str, str] = {}
+    needs_password: bool = True
 
 
 Handler = Callable[..., Awaitable[Any]]
@@ -41,15 +45,17 @@ def endpoint(
     status: int = 200,
     errors: tuple[int, ...] = (),
     stream: Any = None,
-    example: JsonObject | None = None,
-    answer_example: Any = None,
+    examples: dict[str, JsonObject] | None = None,
+    answer: Any = None,
     headers: dict[str, str] | None = None,
+    needs_password: bool = True,
 ) -> Callable[[Handler], Handler]:
     """Make a handler of typed values a view.
 
     The handler gets `body` and `query` as the declared types, beside the path's variables. What it returns
     is encoded as JSON; a Response passes as it is. `returns=None` answers with an empty body. `stream`: what
-    a text/event-stream answer tells. `headers`: response headers with what they mean.
+    a text/event-stream answer tells. `answer`: an example of one. `headers`: response headers with what they
+    mean.
     """
     spec = Endpoint(
         returns=returns,
@@ -59,9 +65,10 @@ def endpoint(
         status=status,
         errors=errors,
         stream=stream,
-        example=example,
-        answer_example=answer_example,
+        examples=examples or {},
+        answer=answer,
         headers=headers or {},
+        needs_password=needs_password,
     )
     decoder = msgspec.json.Decoder(body) if body is not None else None
 

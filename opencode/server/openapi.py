@@ -17,12 +17,13 @@ from opencode.schema.base import JsonObject
 from opencode.schema.error import BadRequestBody, FailureBody, NotFoundBody
 
 from .endpoint import ATTRIBUTE, JSON, Endpoint
+from .examples import FAILURES, STREAM
 
 _DESCRIPTION = """\
 An LLM agent server: sessions with history, an agent that streams and uses tools, and everything that happens
 as server-sent events.
 
-**In a minute:** `POST /session` makes a session; `POST /session/{session_id}/message` with
+**In a minute:** `POST /session` makes a session; `POST /session/{sessionID}/message` with
 `{"content": "Hello"}` streams the answer. `GET /event` tells everything that happens in all sessions.
 
 **Identifiers** are prefixed (`ses_`, `msg_`, `prt_`, …); messages, parts and events sort by creation as text.
@@ -41,13 +42,16 @@ _TAGS = {
     "instance": "The server itself.",
 }
 
+_ANYWHERE = (503,)
+
 _FAULTS: dict[int, Any] = {400: BadRequestBody, 404: NotFoundBody}
 
 _FAULT_TEXTS = {
     400: "The request can't be understood; the message says where it is wrong.",
-    404: "There is no such thing.",
+    404: "There is no such thing; where a name was meant, the message has the nearest ones.",
     409: "It conflicts with what is there.",
     413: "The body is over the limit.",
+    503: "The server is stopping, or its database can't be reached. Try again later.",
 }
 
 
@@ -57,7 +61,7 @@ def describe(app: Quart) -> JsonObject:
         info=Info(title="OpenCode API", version=__version__, description=_DESCRIPTION),
         tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
         security_schemes={"basic": HttpSecurityScheme(scheme="basic")},
-        security=[{}, {"basic": []}],
+        security=[{"basic": []}, {}],
     )
     document: JsonObject = Document(app, extension).schema()
     return document
@@ -83,6 +87,9 @@ class Document(OpenAPIProvider):
 
     def schema(self) -> JsonObject:
         document: JsonObject = super().schema()
+        for component in self._components.values():
+            if "description" in component:
+                component["description"] = inspect.cleandoc(component["description"])
         document["components"]["schemas"] = self._components
         document["paths"] = {path: document["paths"][path] for path in sorted(document["paths"])}
         return document
@@ -100,12 +107,14 @@ class Document(OpenAPIProvider):
             "parameters": [*_path_parameters(rule), *self._query_parameters(spec), *_resume_parameters(spec)],
             "responses": self._responses(spec),
         }
+        if not spec.needs_password:
+            operation["security"] = []
         if spec.body is not None:
             content: JsonObject = {"schema": self._schema(spec.body)}
-            if spec.example is not None:
-                content["example"] = spec.example
+            if spec.examples:
+                content["examples"] = {name: {"value": value} for name, value in spec.examples.items()}
             operation["requestBody"] = {"required": spec.body_required, "content": {JSON: content}}
-        path = re.sub(r"<(?:[^:]*:)?([^>]+)>", r"{\1}", rule.rule)
+        path = re.sub(r"<(?:[^:]*:)?([^>]+)>", lambda match: f"{{{_wire_name(match[1])}}}", rule.rule)
         methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         return {path: {method.lower(): operation for method in methods}}, {}
 
@@ -131,10 +140,10 @@ class Document(OpenAPIProvider):
         content: JsonObject = {}
         if spec.returns is not None:
             content[JSON] = {"schema": self._schema(spec.returns)}
-            if spec.answer_example is not None:
-                content[JSON]["example"] = spec.answer_example
+            if spec.answer is not None:
+                content[JSON]["example"] = spec.answer
         if spec.stream is not None:
-            content["text/event-stream"] = {"schema": self._schema(spec.stream)}
+            content["text/event-stream"] = {"schema": self._schema(spec.stream), "example": STREAM}
         answer: JsonObject = {"description": HTTPStatus(spec.status).phrase}
         if content:
             answer["content"] = content
@@ -144,13 +153,13 @@ class Document(OpenAPIProvider):
                 for name, text in spec.headers.items()
             }
         responses: JsonObject = {str(spec.status): answer}
-        for status in spec.errors:
-            fault = self._schema(_FAULTS.get(status, FailureBody))
-            responses[str(status)] = {
-                "description": _FAULT_TEXTS[status],
-                "content": {JSON: {"schema": fault}},
-            }
-        responses["401"] = {"description": "A password is set, and the request has none or a wrong one."}
+        for status in sorted({*spec.errors, *((400, 413) if spec.body else ()), *_ANYWHERE}):
+            content = {"schema": self._schema(_FAULTS.get(status, FailureBody))}
+            if status in FAILURES:
+                content["example"] = FAILURES[status]
+            responses[str(status)] = {"description": _FAULT_TEXTS[status], "content": {JSON: content}}
+        if spec.needs_password:
+            responses["401"] = {"description": "A password is set, and the request has none or a wrong one."}
         return responses
 
 
@@ -165,12 +174,17 @@ def _path_parameters(rule: Rule) -> Iterator[JsonObject]:
     for name in sorted(rule.arguments):
         noun = name.removesuffix("_id")
         yield {
-            "name": name,
+            "name": _wire_name(name),
             "in": "path",
             "required": True,
             "description": f"The {noun}'s id.",
             "schema": {"type": "string"},
         }
+
+
+def _wire_name(name: str) -> str:
+    """Return a path variable's name as the wire spells such names."""
+    return f"{name.removesuffix('_id')}ID" if name.endswith("_id") else name
 
 
 def _resume_parameters(spec: Endpoint) -> Iterator[JsonObject]:

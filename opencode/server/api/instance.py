@@ -19,7 +19,7 @@ _STARTED = now_ms()
 
 
 @blueprint.get("/global/health")
-@endpoint(Health)
+@endpoint(Health, answer={"healthy": True, "version": __version__}, needs_password=False)
 async def health() -> Health:
     """Tell whether the server is well. Needs no password."""
     return Health(healthy=True, version=__version__)

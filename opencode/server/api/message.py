@@ -15,13 +15,12 @@ from opencode.schema.prompt import PromptBody
 from opencode.session.sessions import Prompted
 
 from ..endpoint import JSON, endpoint
+from ..examples import ANSWER, PROMPTS
 from ..sse import HEARTBEAT_SECONDS, Form, event_stream
 from ..state import services
 from .session import NEXT_CURSOR
 
 blueprint = Blueprint("message", __name__, url_prefix="/session/<session_id>")
-
-PROMPT_EXAMPLE = {"content": "Hello, what can you help me with?"}
 
 
 class MessageListQuery(msgspec.Struct):
@@ -41,7 +40,8 @@ class MessageListQuery(msgspec.Struct):
     body=PromptBody,
     errors=(400, 404, 409, 413),
     stream=AnyEvent,
-    example=PROMPT_EXAMPLE,
+    examples=PROMPTS,
+    answer=ANSWER,
 )
 async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | Response:
     """Send a message and get the answer.
@@ -66,7 +66,7 @@ async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | 
 
 
 @blueprint.post("/prompt_async")
-@endpoint(None, body=PromptBody, status=204, errors=(400, 404, 409, 413), example=PROMPT_EXAMPLE)
+@endpoint(None, body=PromptBody, status=204, errors=(400, 404, 409, 413), examples=PROMPTS)
 async def send_message_async(session_id: str, body: PromptBody) -> None:
     """Send a message and don't wait: the answer comes as events."""
     await services().sessions.prompt(session_id, body)
@@ -77,6 +77,7 @@ async def send_message_async(session_id: str, body: PromptBody) -> None:
     list[MessageWithParts],
     query=MessageListQuery,
     errors=(400, 404),
+    answer=[ANSWER],
     headers={NEXT_CURSOR: "`before` of the page with older messages; left out where there are none."},
 )
 async def list_messages(session_id: str, query: MessageListQuery) -> Response:
@@ -94,7 +95,7 @@ async def list_messages(session_id: str, query: MessageListQuery) -> Response:
 
 
 @blueprint.get("/message/<message_id>")
-@endpoint(MessageWithParts, errors=(404,))
+@endpoint(MessageWithParts, errors=(404,), answer=ANSWER)
 async def get_message(session_id: str, message_id: str) -> MessageWithParts:
     """Get one message with its parts."""
     return await services().sessions.message(session_id, message_id)

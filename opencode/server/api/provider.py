@@ -61,7 +61,7 @@ async def _find(provider_id: str) -> Provider:
 
 
 @blueprint.put("/auth/<provider_id>")
-@endpoint(bool, body=ApiAuth, errors=(400,), example={"type": "api", "key": "your-key"})
+@endpoint(bool, body=ApiAuth, errors=(400,), examples={"A key": {"type": "api", "key": "…"}})
 async def set_key(provider_id: str, body: ApiAuth) -> bool:
     """Set a provider's key.
 

@@ -12,6 +12,7 @@ from opencode.schema.session import Session, SessionStatus, Todo
 from opencode.store import SessionQuery
 
 from ..endpoint import JSON, endpoint
+from ..examples import SESSION, SESSION_ID, TODOS
 from ..state import services
 
 blueprint = Blueprint("session", __name__, url_prefix="/session")
@@ -34,6 +35,7 @@ class SessionListQuery(msgspec.Struct):
     list[Session],
     query=SessionListQuery,
     errors=(400,),
+    answer=[SESSION],
     headers={NEXT_CURSOR: "Where the next page begins; left out on the last one."},
 )
 async def list_sessions(query: SessionListQuery) -> Response:
@@ -67,7 +69,12 @@ def _after(cursor: str | None) -> tuple[int, str] | None:
     body=CreateSessionBody,
     body_required=False,
     errors=(400, 404),
-    example={"title": "Trip to Lisbon"},
+    examples={
+        "Nothing to say": {},
+        "A title": {"title": "Trip to Lisbon"},
+        "A model for the session": {"model": {"providerID": "anthropic", "id": "claude-sonnet-4-5"}},
+    },
+    answer=SESSION,
 )
 async def create_session(body: CreateSessionBody) -> Session:
     """Create a session.
@@ -78,7 +85,7 @@ async def create_session(body: CreateSessionBody) -> Session:
 
 
 @blueprint.get("/status")
-@endpoint(dict[str, SessionStatus])
+@endpoint(dict[str, SessionStatus], answer={SESSION_ID: {"type": "busy"}})
 async def session_statuses() -> dict[str, SessionStatus]:
     """Tell which sessions are at work.
 
@@ -88,14 +95,20 @@ async def session_statuses() -> dict[str, SessionStatus]:
 
 
 @blueprint.get("/<session_id>")
-@endpoint(Session, errors=(404,))
+@endpoint(Session, errors=(404,), answer=SESSION)
 async def get_session(session_id: str) -> Session:
     """Get a session."""
     return await services().sessions.get(session_id)
 
 
 @blueprint.patch("/<session_id>")
-@endpoint(Session, body=UpdateSessionBody, errors=(400, 404), example={"title": "Lisbon in May"})
+@endpoint(
+    Session,
+    body=UpdateSessionBody,
+    errors=(400, 404),
+    examples={"Rename": {"title": "Trip to Lisbon"}},
+    answer=SESSION,
+)
 async def update_session(session_id: str, body: UpdateSessionBody) -> Session:
     """Change a session: its title, metadata, permissions, or when it was archived."""
     return await services().sessions.update(session_id, body)
@@ -131,7 +144,7 @@ async def list_children(session_id: str) -> list[Session]:
 
 
 @blueprint.get("/<session_id>/todo")
-@endpoint(list[Todo], errors=(404,))
+@endpoint(list[Todo], errors=(404,), answer=TODOS)
 async def list_todos(session_id: str) -> list[Todo]:
     """Get a session's todos, in order."""
     return await services().sessions.todos(session_id)
