@@ -5,9 +5,11 @@ AgentServerError
 ├── RequestError           a request that can't be served: `status`, and opencode's error body
 │   ├── BadRequest         400
 │   ├── Unauthorized       401
+│   ├── Forbidden          403
 │   ├── NotFound           404
 │   ├── Conflict           409
 │   ├── BodyTooLarge       413
+│   ├── TooManyRequests    429
 │   └── Unavailable        503
 ├── ModelError             a request to a model failed; becomes `AssistantMessage.error`
 │   ├── ModelAPIError      the provider refused, failed, or could not be reached
@@ -74,6 +76,16 @@ class BadRequest(RequestError):
 class Unauthorized(RequestError):
     status = 401
     name = "Unauthorized"
+
+
+class Forbidden(RequestError):
+    status = 403
+    name = "ForbiddenError"
+
+
+class TooManyRequests(RequestError):
+    status = 429
+    name = "TooManyRequestsError"
 
 
 class NotFound(RequestError):

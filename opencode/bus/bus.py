@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -19,6 +20,16 @@ QUEUE_BYTES = 4 * 1024 * 1024
 """How far behind a subscriber may fall before it is cut off."""
 
 
+class Framed(Protocol):
+    """What can wait for a subscriber."""
+
+    @property
+    def frame(self) -> bytes: ...
+
+
+T = TypeVar("T", bound=Framed)
+
+
 class Lagged(Exception):
     """The subscriber fell too far behind and was cut off; it may resume from the last id it has seen."""
 
@@ -30,19 +41,19 @@ class Replay(msgspec.Struct, frozen=True):
     complete: bool
 
 
-class Subscription:
-    """A bounded queue of events; an async context manager that leaves the bus at its end."""
+class Subscription(Generic[T]):
+    """A bounded queue of events; an async context manager that leaves their source at its end."""
 
-    def __init__(self, leave: Callable[["Subscription"], None], session_id: str | None) -> None:
+    def __init__(self, leave: "Callable[[Subscription[T]], None]", session_id: str | None) -> None:
         self._leave = leave
-        self._waiting: list[Event] = []
+        self._waiting: list[T] = []
         self._bytes = 0
         self._wake: asyncio.Future[None] | None = None
         self._ended = False
         self.session_id = session_id
         self.lagged = False
 
-    async def __aenter__(self) -> "Subscription":
+    async def __aenter__(self) -> "Subscription[T]":
         return self
 
     async def __aexit__(
@@ -54,7 +65,7 @@ class Subscription:
         """Listen no more."""
         self._leave(self)
 
-    async def next(self, timeout: float | None = None) -> list[Event]:
+    async def next(self, timeout: float | None = None) -> list[T]:
         """Return all waiting events, at least one; none where `timeout` seconds pass or the bus closed.
 
         Raises Lagged once the subscriber has been cut off.
@@ -78,7 +89,7 @@ class Subscription:
         """True once the bus has closed and nothing waits any more."""
         return self._ended and not self._waiting
 
-    def offer(self, event: Event) -> None:
+    def offer(self, event: T) -> None:
         """Queue an event, or cut this subscriber off where it is too far behind."""
         self._waiting.append(event)
         self._bytes += len(event.frame)
@@ -102,8 +113,8 @@ class Bus:
     """Hands every event to all subscribers of its session, and to those of all sessions, in one order."""
 
     def __init__(self, ring_bytes: int = RING_BYTES) -> None:
-        self._everything: set[Subscription] = set()
-        self._sessions: dict[str, set[Subscription]] = {}
+        self._everything: set[Subscription[Event]] = set()
+        self._sessions: dict[str, set[Subscription[Event]]] = {}
         self._ring: deque[Event] = deque()
         self._ring_bytes = 0
         self._ring_limit = ring_bytes
@@ -126,9 +137,9 @@ class Bus:
         """Make an event for one listener alone; it can't be resumed from."""
         return Event(ids.ascending("evt"), properties)
 
-    def subscribe(self, session_id: str | None = None) -> Subscription:
+    def subscribe(self, session_id: str | None = None) -> Subscription[Event]:
         """Listen from now on, to one session's events or to all of them."""
-        subscription = Subscription(self._remove, session_id)
+        subscription: Subscription[Event] = Subscription(self._remove, session_id)
         if self._closed:
             subscription.end()
         elif session_id is None:
@@ -173,7 +184,7 @@ class Bus:
             self._ring_bytes -= len(oldest.frame)
             self._floor = oldest.id
 
-    def _remove(self, subscription: Subscription) -> None:
+    def _remove(self, subscription: Subscription[Event]) -> None:
         if subscription.session_id is None:
             self._everything.discard(subscription)
         elif listeners := self._sessions.get(subscription.session_id):

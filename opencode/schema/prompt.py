@@ -89,6 +89,22 @@ class CreateSessionBody(Wire):
     permission: list[PermissionRule] | UnsetType = UNSET
 
 
+class ForkBody(Wire):
+    """`messageID`: the first message that the copy does without; all are copied where it is left out."""
+
+    message_id: Annotated[str, Meta(pattern="^msg")] | UnsetType = UNSET
+
+
+class RevertBody(Wire):
+    """`messageID`: the prompt, or the answer to it, that is taken back with all that follows.
+
+    `partID`: from which part of an answer on.
+    """
+
+    message_id: Annotated[str, Meta(pattern="^msg")]
+    part_id: Annotated[str, Meta(pattern="^prt")] | UnsetType = UNSET
+
+
 class UpdateSessionTime(Wire):
     """`archived`: when the session was put away; Unix milliseconds."""
 

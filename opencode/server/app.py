@@ -8,8 +8,8 @@ from quart import Quart
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
 
-from . import auth, cors, docs, errors, state
-from .api import event, instance, message, provider, session
+from . import auth, cors, docs, errors, state, web
+from .api import event, history, instance, message, provider, session
 from .shutdown import on_stop_signal
 
 ROOT = Path(__file__).parents[2]
@@ -24,9 +24,10 @@ def create_app(settings: Settings | None = None, retry: RetryPolicy | None = Non
     errors.register(app)
     cors.register(app)
     auth.register(app, settings)
-    for module in (instance, session, message, event, provider):
+    for module in (instance, session, message, history, event, provider):
         app.register_blueprint(module.blueprint)
     docs.register(app)
+    web.register(app, settings)
 
     @app.while_serving
     async def serve() -> AsyncGenerator[None, None]:

@@ -1,29 +1,117 @@
-"""The optional password: HTTP Basic on every route but the health check."""
+"""The optional password: HTTP Basic for programs, a cookie for people who came through the login page."""
 
+import hashlib
 import hmac
+import os
+import secrets
+import time
+from collections import OrderedDict, deque
+from pathlib import Path
+from urllib.parse import quote
 
-from quart import Quart, Response, request
+from quart import Quart, Response, redirect, request
+from werkzeug.wrappers import Response as Redirection
 
 from opencode.config import Settings
+from opencode.errors import TooManyRequests
 
-OPEN_PATHS = frozenset({"/global/health"})
+OPEN_PATHS = frozenset({"/global/health", "/login", "/manifest.webmanifest"})
+OPEN_BELOW = ("/static/", "/share/")
+
+COOKIE = "opencode_login"
+COOKIE_SECONDS = 30 * 24 * 3600
+
+FAILURES = 20
+"""Wrong passwords within FAILURE_SECONDS after which a client has to wait."""
+
+FAILURE_SECONDS = 60.0
+CLIENTS = 1_000
+
+_KEY = "opencode-password"
+
+
+class Password:
+    """Checks user name and password, and the cookies that stand for them. Guessing is slowed down."""
+
+    def __init__(self, username: str, password: str, key: bytes) -> None:
+        self._username = username.encode()
+        self._password = password.encode()
+        self._key = hashlib.blake2b(self._password, key=key, digest_size=32).digest()
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def fits(self, username: str, password: str, client: str) -> bool:
+        """Tell whether both are right; raises TooManyRequests where `client` was wrong too often."""
+        self._check_pace(client)
+        # Both are always compared, so that the time tells nothing about either.
+        user_fits = hmac.compare_digest(username.encode(), self._username)
+        password_fits = hmac.compare_digest(password.encode(), self._password)
+        if not (user_fits and password_fits):
+            self._failures.setdefault(client, deque(maxlen=FAILURES)).append(time.monotonic())
+            self._failures.move_to_end(client)
+            while len(self._failures) > CLIENTS:
+                self._failures.popitem(last=False)
+        return user_fits and password_fits
+
+    def cookie(self) -> str:
+        """Return a cookie's value that proves a login until COOKIE_SECONDS from now, or a new password."""
+        return self._signed(str(int(time.time()) + COOKIE_SECONDS))
+
+    def accepts(self, cookie: str) -> bool:
+        """Tell whether a cookie is one of ours and still good."""
+        until = cookie.partition(".")[0]
+        genuine = hmac.compare_digest(cookie.encode(), self._signed(until).encode())
+        return genuine and until.isdecimal() and int(until) > time.time()
+
+    def _signed(self, until: str) -> str:
+        return f"{until}.{hmac.new(self._key, until.encode(), 'sha256').hexdigest()}"
+
+    def _check_pace(self, client: str) -> None:
+        failures = self._failures.get(client, deque())
+        if len(failures) == FAILURES and time.monotonic() - failures[0] < FAILURE_SECONDS:
+            raise TooManyRequests("Too many wrong passwords; wait a minute.")
 
 
 def register(app: Quart, settings: Settings) -> None:
     """Ask for the password where one is set."""
     if settings.password is None:
         return
-    username, password = settings.username.encode(), settings.password.encode()
+    password = Password(settings.username, settings.password, _key(settings.data_dir))
+    app.extensions[_KEY] = password
 
     @app.before_request
-    async def authenticate() -> Response | None:
-        if request.path in OPEN_PATHS or request.method == "OPTIONS":
+    async def authenticate() -> Response | Redirection | None:
+        path = request.path
+        if path in OPEN_PATHS or path.startswith(OPEN_BELOW) or request.method == "OPTIONS":
+            return None
+        if password.accepts(request.cookies.get(COOKIE, "")):
             return None
         given = request.authorization
         if given is not None and given.type == "basic":
-            # Both are always compared, so that the time tells nothing about either.
-            user_fits = hmac.compare_digest((given.username or "").encode(), username)
-            password_fits = hmac.compare_digest((given.password or "").encode(), password)
-            if user_fits and password_fits:
+            if password.fits(given.username or "", given.password or "", request.remote_addr or ""):
                 return None
+        elif request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
+            return redirect(f"/login?next={quote(request.full_path.rstrip('?'))}", 303)
         return Response(b"", status=401, headers={"WWW-Authenticate": 'Basic realm="Secure Area"'})
+
+
+def password_of(app: Quart) -> Password | None:
+    """Return what checks the app's password, None where none is set."""
+    found: Password | None = app.extensions.get(_KEY)
+    return found
+
+
+def _key(data_dir: Path) -> bytes:
+    """Return this server's own secret for signing; it is made once and readable by its user alone."""
+
+    path = data_dir / "cookie.key"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_bytes()[:64]
+    except OSError:
+        return secrets.token_bytes(32)  # nothing can be kept: logins end with the server
+    with os.fdopen(handle, "wb") as file:
+        key = secrets.token_bytes(32)
+        file.write(key)
+    return key

@@ -7,6 +7,11 @@ from quart import Quart, Response, request
 _LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
+def is_local(origin: str) -> bool:
+    """Tell whether an origin is this machine."""
+    return _LOCAL.fullmatch(origin) is not None
+
+
 def register(app: Quart) -> None:
     @app.before_request
     async def preflight() -> Response | None:
@@ -19,7 +24,7 @@ def register(app: Quart) -> None:
         origin = request.headers.get("Origin")
         if origin is not None:
             response.headers.add("Vary", "Origin")
-            if _LOCAL.fullmatch(origin):
+            if is_local(origin):
                 response.headers["Access-Control-Allow-Origin"] = origin
                 response.headers["Access-Control-Allow-Credentials"] = "true"
                 response.headers["Access-Control-Expose-Headers"] = "X-Next-Cursor"

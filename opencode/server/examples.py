@@ -29,6 +29,20 @@ SESSION: JsonObject = {
     "model": {"id": "claude-sonnet-4-5", "providerID": "anthropic"},
 }
 
+SHARED_SESSION: JsonObject = {
+    **SESSION,
+    "share": {"url": f"https://example.com/share/{SESSION_ID}/2cY1v9uQ0aXr3kTq8LmWzP4E"},
+}
+
+TEXT_PART: JsonObject = {
+    "type": "text",
+    "id": PART_ID,
+    "sessionID": SESSION_ID,
+    "messageID": MESSAGE_ID,
+    "text": "Hello! I can look things up, read pages and keep a todo list.",
+    "time": {"start": 1795496374997, "end": 1795496378169},
+}
+
 ANSWER: JsonObject = {
     "info": {
         "role": "assistant",
@@ -45,16 +59,7 @@ ANSWER: JsonObject = {
         "tokens": TOKENS,
         "finish": "stop",
     },
-    "parts": [
-        {
-            "type": "text",
-            "id": PART_ID,
-            "sessionID": SESSION_ID,
-            "messageID": MESSAGE_ID,
-            "text": "Hello! I can look things up, read pages and keep a todo list.",
-            "time": {"start": 1795496374997, "end": 1795496378169},
-        }
-    ],
+    "parts": [TEXT_PART],
 }
 
 TODOS = [

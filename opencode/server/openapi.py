@@ -37,6 +37,7 @@ The wire is opencode's own, so its clients work here unchanged.
 _TAGS = {
     "session": "Conversations.",
     "message": "What is said in them: prompts, and answers part by part.",
+    "history": "Going back in a conversation.",
     "event": "Everything that happens, as it happens.",
     "provider": "Model providers, their models, and keys.",
     "instance": "The server itself.",

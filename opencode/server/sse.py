@@ -77,7 +77,7 @@ def opening(
 
 
 async def follow(
-    subscription: Subscription, bus: Bus, first: list[bytes], position: str, form: Form
+    subscription: Subscription[Event], bus: Bus, first: list[bytes], position: str, form: Form
 ) -> AsyncIterator[bytes]:
     """Yield `first`, then every event, those that wait together in one piece, until the bus closes.
 

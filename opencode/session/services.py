@@ -57,7 +57,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         directory=os.getcwd(),
         retry=retry or RetryPolicy(),
     )
-    sessions = Sessions(workshop)
+    sessions = Sessions(workshop, may_share=settings.config.share != "disabled")
     services = Services(settings=settings, sessions=sessions, bus=bus, providers=providers, agents=agents)
     try:
         if cut := await sessions.recover():

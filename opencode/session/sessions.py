@@ -1,5 +1,7 @@
 """The one door to sessions, for every face of the server: create, list, prompt, abort, delete."""
 
+import hmac
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -23,10 +25,11 @@ from opencode.schema.event import (
 from opencode.schema.message import MessageWithParts, UserMessage
 from opencode.schema.part import Tokens
 from opencode.schema.prompt import CreateSessionBody, PromptBody, UpdateSessionBody
-from opencode.schema.session import Session, SessionModel, SessionStatus, SessionTime, Todo
+from opencode.schema.session import Session, SessionModel, SessionShare, SessionStatus, SessionTime, Todo
 from opencode.store import SessionQuery
 
 from .book import Book
+from .history import History
 from .prompt import user_message
 from .runner import DEFAULT_TITLE, Runner, RunningTurn
 from .slug import make_slug
@@ -47,14 +50,16 @@ class Prompted(msgspec.Struct, frozen=True):
 
 
 class Sessions:
-    """Everything one can do with conversations. Knows nothing of HTTP."""
+    """Everything one can do with conversations; `history` goes back in them. Knows nothing of HTTP."""
 
-    def __init__(self, workshop: Workshop) -> None:
+    def __init__(self, workshop: Workshop, may_share: bool = True) -> None:
         self._workshop = workshop
+        self._may_share = may_share
         self._store = workshop.store
         self._bus = workshop.bus
         self._book = Book(workshop.store, workshop.bus)
         self._runner = Runner(workshop, self._book)
+        self.history = History(workshop.store, workshop.bus, self._book, self._runner)
 
     async def recover(self) -> int:
         """Close what the server left open when it last stopped; returns how many answers were cut."""
@@ -126,9 +131,30 @@ class Sessions:
             session.permission = [*given(session.permission, []), *body.permission]
         if body.time is not UNSET:
             session.time.archived = body.time.archived
-        self._book.write(session)
-        await self._store.commit()
-        self._book.tell(session)
+        return await self._changed(session)
+
+    async def share(self, session_id: str, base_url: str) -> Session:
+        """Give a session an address where everyone who knows it may read; raises NotFound and BadRequest."""
+        if not self._may_share:
+            raise BadRequest('Sharing is off: opencode.json says "share": "disabled".')
+        session = await self._book.get(session_id)
+        if not session.share:
+            url = f"{base_url}/share/{session_id}/{secrets.token_urlsafe(18)}"
+            session.share = SessionShare(url=url)
+        return await self._changed(session)
+
+    async def unshare(self, session_id: str) -> Session:
+        """Take that address away; raises NotFound."""
+        session = await self._book.get(session_id)
+        session.share = UNSET
+        return await self._changed(session)
+
+    async def shared(self, session_id: str, token: str) -> Session:
+        """Return a session by its shared address; raises NotFound where it is not, or no longer."""
+        session = await self._book.get(session_id)
+        known = session.share.url.rpartition("/")[2] if session.share else ""
+        if not (known and hmac.compare_digest(known.encode(), token.encode())):
+            raise NotFound("This link does not work, or no longer.")
         return session
 
     async def delete(self, session_id: str) -> None:
@@ -168,6 +194,7 @@ class Sessions:
         info = message.info
         if body.message_id and await self._store.message(session_id, info.id) is not None:
             raise Conflict(f"There is a message {info.id} already; follow it at /session/{session_id}/event.")
+        await self.history.settle(session)
         if isinstance(info, UserMessage):
             session.agent = info.agent
             session.model = SessionModel(
@@ -190,6 +217,12 @@ class Sessions:
         """Stop a session's turn; what it wrote so far stays. Raises NotFound."""
         await self._book.get(session_id)
         return await self._runner.abort(session_id)
+
+    async def _changed(self, session: Session) -> Session:
+        self._book.write(session)
+        await self._store.commit()
+        self._book.tell(session)
+        return session
 
     def statuses(self) -> dict[str, SessionStatus]:
         """Return the status of every session whose turn is running."""

@@ -42,3 +42,5 @@ strip_map redoc/redoc.standalone.js
 logo='https://cdn.redoc.ly/redoc/logo-mini.svg'
 grep -qF "$logo" redoc/redoc.standalone.js || { echo "redoc: the logo's address has changed, look for it" >&2; exit 1; }
 edit redoc/redoc.standalone.js "s|$logo|data:,|"
+
+vendor htmx.org 4.0.1 LICENSE dist/htmx.min.js dist/ext/hx-sse.min.js dist/ext/hx-csp.min.js

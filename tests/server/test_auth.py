@@ -1,30 +1,103 @@
+import re
 from pathlib import Path
 
 import pytest
 
+from opencode.config import Settings
+from opencode.server.app import create_app
 from tests.harness import running_server
 
 ENV = {"OPENCODE_SERVER_PASSWORD": "sésame:open", "OPENCODE_SERVER_USERNAME": "me"}
 
+OPEN = ("/global/health", "/login", "/static/", "/share/", "/manifest.webmanifest")
+"""The way in, what it looks like, and what was shared on purpose."""
 
-async def test_every_route_but_health_asks_for_the_password(tmp_path: Path) -> None:
+
+async def test_every_route_but_the_way_in_asks_for_the_password(tmp_path: Path) -> None:
     async with running_server(tmp_path, env=ENV) as server:
         assert (await server.client.get("/session")).status_code == 200
         server.client.auth = None
-        for path in (
-            "/session",
-            "/event",
-            "/docs",
-            "/openapi.json",
-            "/config",
-            "/nope",
-            "/static/docs/swagger.js",
-        ):
-            response = await server.client.get(path)
-            assert response.status_code == 401, path
-            assert response.content == b""
-            assert response.headers["www-authenticate"] == 'Basic realm="Secure Area"'
+        app = create_app(Settings.load({"OPENCODE_DATA_DIR": str(tmp_path), "HOME": str(tmp_path)}))
+        asked = 0
+        for rule in app.url_map.iter_rules():
+            if rule.rule.startswith(OPEN):
+                continue
+            path = re.sub(r"<[^>]+>", "something", rule.rule)
+            for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
+                response = await server.client.request(method, path)
+                assert response.status_code == 401, (method, path)
+                assert response.content == b""
+                assert response.headers["www-authenticate"] == 'Basic realm="Secure Area"'
+                asked += 1
+        assert asked > 40
+        assert (await server.client.get("/nope")).status_code == 401
         assert (await server.client.get("/global/health")).status_code == 200
+
+
+async def test_a_browser_is_sent_to_the_login_page_and_let_in_by_its_cookie(tmp_path: Path) -> None:
+    async with running_server(tmp_path, env=ENV) as server:
+        server.client.auth = None
+        html = {"Accept": "text/html"}
+        sent = await server.client.get("/chat/ses_1?before=x", headers=html)
+        assert sent.status_code == 303
+        assert sent.headers["location"] == "/login?next=/chat/ses_1%3Fbefore%3Dx"
+        wrong = {"username": "me", "password": "no", "next": "/settings"}
+        assert (await server.client.post("/login", data=wrong)).status_code == 401
+        right = await server.client.post("/login", data={**wrong, "password": "sésame:open"})
+        assert right.headers["location"] == "/settings"
+        cookie = right.headers["set-cookie"]
+        assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "sésame" not in cookie
+        assert (await server.client.get("/", headers=html)).status_code == 200
+        assert (await server.client.get("/session")).status_code == 200
+        await server.client.post("/logout")
+        assert (await server.client.get("/session")).status_code == 401
+
+
+async def test_in_a_frame_behind_https_the_cookie_is_of_that_place_alone(tmp_path: Path) -> None:
+    async with running_server(tmp_path, env=ENV) as server:
+        login = {"username": "me", "password": "sésame:open", "next": "//evil.example"}
+        response = await server.client.post("/login", data=login, headers={"X-Forwarded-Proto": "https"})
+        assert response.headers["location"] == "/"
+        cookie = response.headers["set-cookie"]
+        assert all(flag in cookie for flag in ("Secure", "HttpOnly", "SameSite=None", "Partitioned"))
+
+
+@pytest.mark.parametrize("value", ["", "x", "9999999999.", "9999999999.0000", "1.a", "é.é"])
+async def test_a_made_up_cookie_is_refused(tmp_path: Path, value: str) -> None:
+    async with running_server(tmp_path, env=ENV) as server:
+        server.client.auth = None
+        headers = {"Cookie": f"opencode_login={value}".encode()}
+        assert (await server.client.get("/session", headers=headers)).status_code == 401
+
+
+async def test_guessing_is_slowed_down(tmp_path: Path) -> None:
+    async with running_server(tmp_path, env=ENV) as server:
+        for _ in range(20):
+            assert (await server.client.get("/session", auth=("me", "guess"))).status_code == 401
+        refused = await server.client.get("/session", auth=("me", "guess"))
+        assert refused.status_code == 429
+        assert "wait" in refused.json()["data"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "https://other.example"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://my.example"}, 200),
+        ({"Origin": "https://my.example", "X-Forwarded-Host": "my.example"}, 200),
+        ({"Origin": "http://localhost:3000", "Sec-Fetch-Site": "cross-site"}, 200),
+        ({}, 200),
+    ],
+)
+async def test_pages_of_other_sites_may_not_post(
+    tmp_path: Path, headers: dict[str, str], status: int
+) -> None:
+    async with running_server(tmp_path) as server:
+        assert (await server.client.post("/session", headers=headers)).status_code == status
+        assert len((await server.client.get("/session")).json()) == (status == 200)
 
 
 @pytest.mark.parametrize("auth", [("me", "wrong"), ("opencode", "sésame:open"), ("", ""), ("me", "")])

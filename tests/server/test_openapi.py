@@ -12,7 +12,7 @@ from opencode.server.app import create_app
 from opencode.server.openapi import describe
 from tests.harness import Server
 
-PAGES = {"/docs", "/redoc", "/openapi.json", "/doc", "/static/<path:filename>"}
+PAGES = {"docs", "redoc", "openapi", "doc", "static"}
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -46,7 +46,7 @@ def test_every_route_is_in_the_document(document: dict[str, Any], tmp_path: Path
         f"{method} {rule.rule}"
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.rule not in PAGES
+        if rule.endpoint not in PAGES and not rule.endpoint.startswith("web.")
     }
     spelled = {route.replace("<", "{").replace("_id>", "ID}") for route in routes}
     assert spelled == {name for name, _ in operations(document)}

@@ -108,7 +108,9 @@ def _wants_events(body: PromptBody) -> bool:
     return body.content is not UNSET and JSON not in accepted
 
 
-async def _answer_events(subscription: Subscription, bus: Bus, prompted: Prompted) -> AsyncIterator[bytes]:
+async def _answer_events(
+    subscription: Subscription[Event], bus: Bus, prompted: Prompted
+) -> AsyncIterator[bytes]:
     """Yield the session's events, from the prompt's own to the end of the turn."""
     form = Form()
     position = bus.position

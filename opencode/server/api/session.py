@@ -3,16 +3,17 @@
 from typing import Annotated
 
 import msgspec
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 
 from opencode.errors import BadRequest
 from opencode.schema.base import encode
+from opencode.schema.message import FileDiff
 from opencode.schema.prompt import CreateSessionBody, UpdateSessionBody
 from opencode.schema.session import Session, SessionStatus, Todo
 from opencode.store import SessionQuery
 
 from ..endpoint import JSON, endpoint
-from ..examples import SESSION, SESSION_ID, TODOS
+from ..examples import SESSION, SESSION_ID, SHARED_SESSION, TODOS
 from ..state import services
 
 blueprint = Blueprint("session", __name__, url_prefix="/session")
@@ -148,3 +149,28 @@ async def list_children(session_id: str) -> list[Session]:
 async def list_todos(session_id: str) -> list[Todo]:
     """Get a session's todos, in order."""
     return await services().sessions.todos(session_id)
+
+
+@blueprint.get("/<session_id>/diff")
+@endpoint(list[FileDiff], errors=(404,), answer=[])
+async def get_diff(session_id: str) -> list[FileDiff]:
+    """Tell what a session changed in files: nothing, on this server."""
+    await services().sessions.get(session_id)
+    return []
+
+
+@blueprint.post("/<session_id>/share")
+@endpoint(Session, errors=(400, 404), answer=SHARED_SESSION)
+async def share_session(session_id: str) -> Session:
+    """Give a session an address where everyone who knows it may read it.
+
+    The address is in `share.url`. It needs no password.
+    """
+    return await services().sessions.share(session_id, request.host_url.rstrip("/"))
+
+
+@blueprint.delete("/<session_id>/share")
+@endpoint(Session, errors=(404,), answer=SESSION)
+async def unshare_session(session_id: str) -> Session:
+    """Take a session's shared address away."""
+    return await services().sessions.unshare(session_id)

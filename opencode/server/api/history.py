@@ -1,0 +1,80 @@
+"""Going back in a conversation: fork, revert and unrevert; remove or change what was said."""
+
+from quart import Blueprint
+
+from opencode.errors import BadRequest
+from opencode.schema.base import given
+from opencode.schema.part import Part
+from opencode.schema.prompt import ForkBody, RevertBody
+from opencode.schema.session import Session
+
+from ..endpoint import endpoint
+from ..examples import PROMPT_ID, SESSION, TEXT_PART
+from ..state import services
+
+blueprint = Blueprint("history", __name__, url_prefix="/session/<session_id>")
+
+
+@blueprint.post("/fork")
+@endpoint(
+    Session,
+    body=ForkBody,
+    body_required=False,
+    errors=(400, 404),
+    examples={"The whole conversation": {}, "Up to a message": {"messageID": PROMPT_ID}},
+    answer=SESSION,
+)
+async def fork_session(session_id: str, body: ForkBody) -> Session:
+    """Copy a session, up to a message."""
+    return await services().sessions.history.fork(session_id, given(body.message_id, "") or None)
+
+
+@blueprint.post("/revert")
+@endpoint(
+    Session,
+    body=RevertBody,
+    errors=(400, 404, 409),
+    examples={"Take a prompt back": {"messageID": PROMPT_ID}},
+    answer={**SESSION, "revert": {"messageID": PROMPT_ID}},
+)
+async def revert_session(session_id: str, body: RevertBody) -> Session:
+    """Take a message and all that follows back.
+
+    It stays until the next prompt, which removes it for good; `/unrevert` brings it forth again. Only the
+    conversation goes back: what tools did is not undone.
+    """
+    return await services().sessions.history.revert(
+        session_id, body.message_id, given(body.part_id, "") or None
+    )
+
+
+@blueprint.post("/unrevert")
+@endpoint(Session, errors=(404, 409), answer=SESSION)
+async def unrevert_session(session_id: str) -> Session:
+    """Bring forth again what was taken back."""
+    return await services().sessions.history.unrevert(session_id)
+
+
+@blueprint.delete("/message/<message_id>")
+@endpoint(bool, errors=(404, 409), answer=True)
+async def delete_message(session_id: str, message_id: str) -> bool:
+    """Remove a message."""
+    await services().sessions.history.remove_message(session_id, message_id)
+    return True
+
+
+@blueprint.delete("/message/<message_id>/part/<part_id>")
+@endpoint(bool, errors=(404, 409), answer=True)
+async def delete_part(session_id: str, message_id: str, part_id: str) -> bool:
+    """Remove a part of a message."""
+    await services().sessions.history.remove_part(session_id, message_id, part_id)
+    return True
+
+
+@blueprint.patch("/message/<message_id>/part/<part_id>")
+@endpoint(Part, body=Part, errors=(400, 404, 409), examples={"Another text": TEXT_PART}, answer=TEXT_PART)
+async def update_part(session_id: str, message_id: str, part_id: str, body: Part) -> Part:
+    """Replace a part of a message."""
+    if body.id != part_id:
+        raise BadRequest(f"The part's id must be {part_id}, as in the address, not {body.id}.")
+    return await services().sessions.history.update_part(session_id, message_id, body)

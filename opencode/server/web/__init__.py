@@ -1,0 +1,17 @@
+"""The chat page: the same sessions and the same events as the API, rendered as HTML."""
+
+from quart import Quart
+
+from opencode.config import Settings
+
+from . import actions, login, pages, security, settings, shared, stream
+
+MODULES = (pages, actions, stream, settings, login, shared)
+
+
+def register(app: Quart, given: Settings) -> None:
+    """Add the page to the app."""
+    app.config["OPENCODE_USERNAME"] = given.username
+    security.register(app)
+    for module in MODULES:
+        app.register_blueprint(module.blueprint, name=f"web.{module.blueprint.name}")

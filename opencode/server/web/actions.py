@@ -1,0 +1,233 @@
+"""What one does on the page. Every action is a form's post: it works without JavaScript too."""
+
+import asyncio
+import base64
+import logging
+
+from msgspec import UNSET
+from quart import Blueprint, Response, current_app, redirect, request
+from quart.datastructures import FileStorage
+from werkzeug.wrappers import Response as Redirection
+
+from opencode.clock import now_ms
+from opencode.errors import BadRequest, NotFound, RequestError
+from opencode.schema.base import given
+from opencode.schema.message import MessageWithParts, UserMessage
+from opencode.schema.part import AgentPart, FilePart, TextPart
+from opencode.schema.prompt import (
+    AgentPartInput,
+    CreateSessionBody,
+    FilePartInput,
+    PartInput,
+    PromptBody,
+    TextPartInput,
+    UpdateSessionBody,
+    UpdateSessionTime,
+)
+
+from ..state import services
+from .pages import HTML
+from .render import page, piece
+from .screen import put
+from .security import nonce
+
+blueprint = Blueprint("actions", __name__)
+
+UNDO_SECONDS = 30.0
+"""How long a deleted session can be had back."""
+
+MAX_FILES = 10
+
+_READABLE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
+
+log = logging.getLogger(__name__)
+
+Answer = Response | Redirection
+
+
+@blueprint.post("/chat")
+async def start() -> Answer:
+    """Make a session with a first message."""
+    form = await request.form
+    prompt = await _prompt()
+    session = await services().sessions.create(CreateSessionBody(agent=form.get("agent") or UNSET))
+    await services().sessions.prompt(session.id, prompt)
+    return redirect(f"/chat/{session.id}", 303)
+
+
+@blueprint.post("/chat/<session_id>")
+async def send(session_id: str) -> Answer:
+    """Send a message; with `replaces`, in the place of an earlier one and what followed it."""
+    form = await request.form
+    prompt = await _prompt()
+    sessions = services().sessions
+    if replaced := form.get("replaces"):
+        await sessions.abort(session_id)
+        await sessions.history.revert(session_id, replaced)
+    await sessions.prompt(session_id, prompt)
+    return _done(session_id)
+
+
+@blueprint.post("/chat/<session_id>/again")
+async def again(session_id: str) -> Answer:
+    """Answer a prompt once more; what followed it goes."""
+    form = await request.form
+    sessions = services().sessions
+    message = await sessions.message(session_id, form.get("message", ""))
+    await sessions.abort(session_id)
+    await sessions.history.revert(session_id, message.info.id)
+    await sessions.prompt(session_id, _same(message))
+    return _done(session_id)
+
+
+@blueprint.post("/chat/<session_id>/stop")
+async def stop(session_id: str) -> Answer:
+    await services().sessions.abort(session_id)
+    return _done(session_id)
+
+
+@blueprint.post("/chat/<session_id>/rename")
+async def rename(session_id: str) -> Answer:
+    title = (await request.form).get("title", "").strip()[:200]
+    await services().sessions.update(session_id, UpdateSessionBody(title=title))
+    return _done(session_id)
+
+
+@blueprint.post("/chat/<session_id>/pin")
+async def pin(session_id: str) -> Answer:
+    """Pin a session to the top of the list, or unpin it."""
+    session = await services().sessions.get(session_id)
+    metadata = dict(given(session.metadata, {}))
+    metadata["pinned"] = not metadata.get("pinned")
+    await services().sessions.update(session_id, UpdateSessionBody(metadata=metadata))
+    return _done(session_id)
+
+
+@blueprint.post("/chat/<session_id>/fork")
+async def fork(session_id: str) -> Answer:
+    """Go on in a copy: of the whole session, or up to and with the message `after`."""
+    after = (await request.form).get("after")
+    history = await services().sessions.messages(session_id)
+    later = [each.info.id for each in history if after and each.info.id > after]
+    copy = await services().sessions.history.fork(session_id, later[0] if later else None)
+    return redirect(f"/chat/{copy.id}", 303)
+
+
+@blueprint.post("/chat/<session_id>/share")
+async def share(session_id: str) -> Answer:
+    await services().sessions.share(session_id, request.host_url.rstrip("/"))
+    return _done(session_id)
+
+
+@blueprint.post("/chat/<session_id>/unshare")
+async def unshare(session_id: str) -> Answer:
+    await services().sessions.unshare(session_id)
+    return _done(session_id)
+
+
+@blueprint.post("/chat/<session_id>/delete")
+async def delete(session_id: str) -> Answer:
+    """Put a session away, and delete it once the time to undo that is over."""
+    sessions = services().sessions
+    await sessions.abort(session_id)
+    await sessions.update(session_id, UpdateSessionBody(time=UpdateSessionTime(archived=now_ms())))
+    tasks: dict[str, asyncio.Task[None]] = current_app.extensions.setdefault("opencode-deletions", {})
+    tasks[session_id] = asyncio.create_task(_delete_later(session_id), name=f"delete-{session_id}")
+    tasks[session_id].add_done_callback(lambda _: tasks.pop(session_id, None))
+    return redirect(f"/?deleted={session_id}", 303)
+
+
+@blueprint.post("/chat/<session_id>/undelete")
+async def undelete(session_id: str) -> Answer:
+    """Have a deleted session back."""
+    tasks: dict[str, asyncio.Task[None]] = current_app.extensions.get("opencode-deletions", {})
+    if task := tasks.get(session_id):
+        task.cancel()
+    await services().sessions.update(session_id, UpdateSessionBody(time=UpdateSessionTime(archived=0)))
+    return redirect(f"/chat/{session_id}", 303)
+
+
+async def _delete_later(session_id: str) -> None:
+    sessions = services().sessions
+    await asyncio.sleep(UNDO_SECONDS)
+    try:
+        await sessions.delete(session_id)
+    except RequestError as error:
+        log.warning("session %s could not be deleted: %s", session_id, error.message)
+
+
+@blueprint.errorhandler(RequestError)
+async def refuse(error: RequestError) -> Response:
+    """Say on the page what to do."""
+    if request.headers.get("HX-Request"):
+        return Response(put("notice", "innerHTML", piece("notice", error.message)), content_type=HTML)
+    back = f"/chat/{request.view_args['session_id']}" if request.view_args else "/"
+    if isinstance(error, NotFound):
+        back = "/"
+    html = page("refused.html", message=error.message, back=back, nonce=nonce())
+    return Response(html, status=error.status, content_type=HTML)
+
+
+def _done(session_id: str) -> Answer:
+    """Answer an action whose effect the page's stream shows."""
+    if request.headers.get("HX-Request"):
+        return Response(put("notice", "innerHTML", ""), content_type=HTML)
+    return redirect(f"/chat/{session_id}", 303)
+
+
+async def _prompt() -> PromptBody:
+    form = await request.form
+    text = form.get("text", "").replace("\r\n", "\n").strip()
+    files = [file for file in (await request.files).getlist("files") if file.filename]
+    if len(files) > MAX_FILES:
+        raise BadRequest(f"These are {len(files)} files; send at most {MAX_FILES} with one message.")
+    parts: list[PartInput] = [TextPartInput(text=text)] if text else []
+    parts += [_file(file) for file in files]
+    if not parts:
+        raise BadRequest("The message is empty: write something, or attach a file.")
+    return PromptBody(
+        parts=parts,
+        model=form.get("model") or UNSET,
+        agent=form.get("agent") or UNSET,
+        variant=form.get("variant") or UNSET,
+    )
+
+
+def _file(file: FileStorage) -> FilePartInput:
+    data = file.read()
+    name = file.filename or "file"
+    mime = (file.mimetype or "").lower()
+    if mime not in _READABLE:
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise BadRequest(
+                f"{name} can't be read: attach PNG, JPEG, GIF or WebP images, PDFs, or text files in UTF-8."
+            ) from None
+        mime = "text/plain"
+    url = f"data:{mime};base64,{base64.b64encode(data).decode()}"
+    return FilePartInput(mime=mime, url=url, filename=name)
+
+
+def _same(message: MessageWithParts) -> PromptBody:
+    """Return a stored prompt as a new one."""
+    info = message.info
+    if not isinstance(info, UserMessage):
+        raise BadRequest("Only a message of yours can be answered again.")
+    parts: list[PartInput] = []
+    for part in message.parts:
+        match part:
+            case TextPart(text=text, synthetic=synthetic) if synthetic is not True:
+                parts.append(TextPartInput(text=text))
+            case FilePart(mime=mime, url=url, filename=filename):
+                parts.append(FilePartInput(mime=mime, url=url, filename=filename))
+            case AgentPart(name=name):
+                parts.append(AgentPartInput(name=name))
+    return PromptBody(
+        parts=parts,
+        model=info.model,
+        agent=info.agent,
+        system=info.system,
+        tools=info.tools,
+        format=info.format,
+    )

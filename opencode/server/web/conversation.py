@@ -1,0 +1,80 @@
+"""A session as its page shows it: the newest messages, with what is being written right now."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from opencode.clock import now_ms
+from opencode.schema.event import MessageUpdated, PartUpdated, SessionStatusChanged
+from opencode.schema.message import MessageWithParts
+from opencode.schema.session import Session, SessionStatus, StatusIdle
+from opencode.session.services import Services
+from opencode.store import SessionQuery
+
+PAGE = 30
+"""Messages that a page begins with, and that each scroll to the top brings."""
+
+LISTED = 80
+"""Sessions in the side bar."""
+
+
+class Running(msgspec.Struct):
+    """How a session's turn stands. `message` is the one that is being written, with text not yet stored."""
+
+    status: SessionStatus = msgspec.field(default_factory=StatusIdle)
+    message: MessageWithParts | None = None
+
+
+def running(services: Services, session_id: str) -> Running:
+    found = Running()
+    for event in services.sessions.present_state(session_id):
+        if isinstance(event, SessionStatusChanged):
+            found.status = event.status
+        elif isinstance(event, MessageUpdated):
+            found.message = MessageWithParts(info=event.info)
+        elif isinstance(event, PartUpdated) and found.message is not None:
+            found.message.parts.append(event.part)
+    return found
+
+
+async def messages(
+    services: Services, session_id: str, before: str | None = None
+) -> tuple[list[MessageWithParts], bool]:
+    """Return one page of messages, the newest or those before an id, and whether there are older ones."""
+    found = await services.sessions.messages(session_id, PAGE + 1, before)
+    more = len(found) > PAGE
+    found = found[more:]
+    live = running(services, session_id).message
+    if live is not None and before is None:
+        found = [live if each.info.id == live.info.id else each for each in found]
+        if all(each.info.id != live.info.id for each in found):
+            found.append(live)
+    return found, more
+
+
+async def groups(services: Services, search: str | None = None) -> list[tuple[str, list[Session]]]:
+    """Return the sessions as the side bar lists them: pinned ones, then day by day, the newest first."""
+    found = await services.sessions.find(SessionQuery(limit=LISTED, roots=True, search=search))
+    found = [session for session in found if not session.time.archived]
+    pinned = [session for session in found if session.metadata and session.metadata.get("pinned")]
+    days: dict[str, list[Session]] = {"Pinned": pinned} if pinned else {}
+    for session in found:
+        if session not in pinned:
+            days.setdefault(_day(session.time.updated), []).append(session)
+    return list(days.items())
+
+
+def busy(services: Services) -> Sequence[str]:
+    """Return the ids of the sessions that are at work."""
+    return list(services.sessions.statuses())
+
+
+def _day(milliseconds: int) -> str:
+    day = datetime.fromtimestamp(milliseconds / 1_000, UTC).date()
+    today = datetime.fromtimestamp(now_ms() / 1_000, UTC).date()
+    if day == today:
+        return "Today"
+    if day == today - timedelta(days=1):
+        return "Yesterday"
+    return day.strftime("%A") if today - day < timedelta(days=7) else day.strftime("%B %Y")

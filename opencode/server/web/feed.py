@@ -1,0 +1,168 @@
+"""What open pages are sent. Each thing that happens is rendered once, however many pages show it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from opencode.bus import Bus, Event, Lagged, Subscription
+from opencode.errors import NotFound
+from opencode.schema.event import SessionCreated, SessionDeleted, SessionStatusChanged, SessionUpdated
+from opencode.session.services import Services
+
+from . import conversation
+from .render import piece
+from .screen import Screen, put, states
+
+SIDE_BAR_SECONDS = 0.5
+"""The shortest time between two renderings of the list of sessions."""
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """Pieces of HTML as one server-sent event."""
+
+    frame: bytes
+
+
+def frame(html: str, event_id: str | None = None) -> Frame:
+    """Return pieces as a frame; one with an id can be resumed from."""
+    head = f"id: {event_id}\n" if event_id else ""
+    data = "".join(f"data: {line}\n" for line in html.replace("\r", "").split("\n") if line)
+    return Frame(f"{head}{data}\n".encode())
+
+
+class Feed:
+    """Something that happens on pages, rendered by one task for all who listen."""
+
+    def __init__(self, bus: Bus, session_id: str | None) -> None:
+        self._bus = bus
+        self._session_id = session_id
+        self._listeners: set[Subscription[Frame]] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._listeners
+
+    def join(self) -> Subscription[Frame]:
+        """Listen from now on."""
+        listener: Subscription[Frame] = Subscription(self._leave, self._session_id)
+        self._listeners.add(listener)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name=f"feed-{self._session_id}")
+        return listener
+
+    async def show(self, events: Subscription[Event]) -> None:
+        """Render what comes until `events` end."""
+        raise NotImplementedError
+
+    def tell(self, new: Frame) -> None:
+        for listener in tuple(self._listeners):
+            listener.offer(new)
+
+    async def _run(self) -> None:
+        try:
+            async with self._bus.subscribe(self._session_id) as events:
+                await self.show(events)
+        except (Lagged, NotFound):
+            pass  # whoever listens sees the stream end, and comes back to the present state
+        finally:
+            task = asyncio.current_task()
+            if task is not None and not task.cancelling():
+                for listener in tuple(self._listeners):
+                    listener.end()
+
+    def _leave(self, listener: Subscription[Frame]) -> None:
+        self._listeners.discard(listener)
+        if not self._listeners and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+
+class SessionFeed(Feed):
+    """One conversation."""
+
+    def __init__(self, services: Services, session_id: str) -> None:
+        super().__init__(services.bus, session_id)
+        self._services = services
+        self._id = session_id
+
+    async def show(self, events: Subscription[Event]) -> None:
+        screen = Screen(conversation.running(self._services, self._id).message)
+        position = self._bus.position
+        while not events.ended:
+            for event in await events.next(screen.pause()):
+                screen.take(event.properties)
+                position = event.id
+            html = screen.due() + await self._unknown(screen)
+            if html:
+                self.tell(frame(html, position))
+
+    async def _unknown(self, screen: Screen) -> str:
+        """Return the messages that were changed without having been seen being written."""
+        if not screen.unknown:
+            return ""
+        wanted, screen.unknown = screen.unknown, set()
+        found = []
+        for message_id in sorted(wanted):
+            try:
+                found.append(await self._services.sessions.message(self._id, message_id))
+            except NotFound:
+                continue  # it is gone again, which has an event of its own
+        return states(found)
+
+
+class SideBarFeed(Feed):
+    """The list of sessions."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services.bus, None)
+        self._services = services
+
+    async def show(self, events: Subscription[Event]) -> None:
+        loop = asyncio.get_running_loop()
+        due: float | None = None
+        while not events.ended:
+            for event in await events.next(None if due is None else max(0.0, due - loop.time())):
+                if due is None and _changes_list(event):
+                    due = loop.time() + SIDE_BAR_SECONDS
+            if due is not None and loop.time() >= due:
+                due = None
+                self.tell(frame(await side_bar(self._services)))
+
+
+def _changes_list(event: Event) -> bool:
+    return isinstance(
+        event.properties, SessionCreated | SessionUpdated | SessionDeleted | SessionStatusChanged
+    )
+
+
+async def side_bar(services: Services) -> str:
+    """Return the list of sessions as a piece."""
+    groups = await conversation.groups(services)
+    return put("sessions", "innerMorph", piece("session_groups", groups, conversation.busy(services)))
+
+
+class Feeds:
+    """The feeds that someone listens to."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._sessions: dict[str, SessionFeed] = {}
+        self._side_bar = SideBarFeed(services)
+
+    @asynccontextmanager
+    async def side_bar(self) -> AsyncIterator[Subscription[Frame]]:
+        async with self._side_bar.join() as listener:
+            yield listener
+
+    @asynccontextmanager
+    async def session(self, session_id: str) -> AsyncIterator[Subscription[Frame]]:
+        feed = self._sessions.setdefault(session_id, SessionFeed(self._services, session_id))
+        try:
+            async with feed.join() as listener:
+                yield listener
+        finally:
+            if feed.is_idle:
+                self._sessions.pop(session_id, None)

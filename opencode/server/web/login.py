@@ -1,0 +1,74 @@
+"""Logging in on a page: a Space runs in a frame, where browsers show no dialog for a password."""
+
+from quart import Blueprint, Response, current_app, redirect, request
+from werkzeug.wrappers import Response as Redirection
+
+from opencode.errors import TooManyRequests
+
+from ..auth import COOKIE, COOKIE_SECONDS, password_of
+from .pages import HTML
+from .render import page
+from .security import nonce
+
+blueprint = Blueprint("login", __name__)
+
+
+@blueprint.get("/login")
+async def form() -> Response | Redirection:
+    """Show the login page; without a password there is nothing to log in to."""
+    if password_of(current_app) is None:
+        return redirect("/", 303)
+    return _page(request.args.get("next", "/"), "", 200)
+
+
+@blueprint.post("/login")
+async def login() -> Response | Redirection:
+    """Check the password and set the cookie that stands for it."""
+    password = password_of(current_app)
+    given = await request.form
+    target = _inside(given.get("next", "/"))
+    if password is None:
+        return redirect(target, 303)
+    try:
+        fits = password.fits(given.get("username", ""), given.get("password", ""), request.remote_addr or "")
+    except TooManyRequests as error:
+        return _page(target, error.message, error.status)
+    if not fits:
+        return _page(target, "That is not the right user name and password.", 401)
+    response = redirect(target, 303)
+    secure = _is_secure()
+    response.set_cookie(
+        COOKIE,
+        password.cookie(),
+        max_age=COOKIE_SECONDS,
+        httponly=True,
+        secure=secure,
+        samesite="None" if secure else "Lax",
+        partitioned=secure,
+    )
+    return response
+
+
+@blueprint.post("/logout")
+async def logout() -> Redirection:
+    response = redirect("/login", 303)
+    secure = _is_secure()
+    response.delete_cookie(
+        COOKIE, secure=secure, samesite="None" if secure else "Lax", partitioned=secure, httponly=True
+    )
+    return response
+
+
+def _page(target: str, problem: str, status: int) -> Response:
+    username = current_app.config["OPENCODE_USERNAME"]
+    html = page("login.html", next=_inside(target), problem=problem, username=username, nonce=nonce())
+    return Response(html, status=status, content_type=HTML)
+
+
+def _inside(target: str) -> str:
+    """Return an address of this server, whatever was asked for."""
+    return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"
+
+
+def _is_secure() -> bool:
+    return request.is_secure or request.headers.get("X-Forwarded-Proto", "").startswith("https")

@@ -1,0 +1,157 @@
+"""Markdown to safe HTML, block by block: of a text that grows, each finished block is rendered once.
+
+What models and pages write is hostile: raw HTML is shown as text, and what the renderer makes is sanitised
+again.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+MAX_HIGHLIGHTED = 60_000
+"""Characters of code beyond which it is shown without colours."""
+
+_TAGS = {
+    *("a", "blockquote", "br", "button", "code", "del", "div", "em", "figcaption", "figure"),
+    *("h1", "h2", "h3", "h4", "h5", "h6", "hr", "input", "li", "ol", "p", "pre", "s", "span"),
+    *("strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+}
+_ATTRIBUTES = {
+    "a": {"href", "title", "class", "target", "rel", "data-src"},
+    "button": {"type", "class"},
+    "code": {"class"},
+    "div": {"class"},
+    "figure": {"class"},
+    "input": {"type", "class", "checked", "disabled"},
+    "li": {"class"},
+    "ol": {"start"},
+    "span": {"class"},
+    "td": {"align"},
+    "th": {"align"},
+    "ul": {"class"},
+}
+_SCHEMES = {"http", "https", "mailto"}
+_LANGUAGE = re.compile(r"[\w+#.-]{1,30}")
+
+
+def blocks(text: str) -> list[str]:
+    """Return a whole text as HTML, one piece for each top-level block."""
+    parser, env = _parser(), dict[str, Any]()
+    tokens = parser.parse(text, env)
+    return [_render(parser, group, env) for group in _groups(tokens)]
+
+
+class LiveMarkdown:
+    """A text that is still being written."""
+
+    def __init__(self) -> None:
+        self._env: dict[str, Any] = {}
+        self._open = ""
+        self._finished = 0
+
+    def add(self, text: str) -> None:
+        self._open += text
+
+    @property
+    def size(self) -> int:
+        """How many characters the next `fresh` has to look at."""
+        return len(self._open)
+
+    def fresh(self) -> Iterator[tuple[int, str]]:
+        """Yield (number, HTML) of the blocks that were finished since the last call, and of the open one."""
+        parser = _parser()
+        groups = list(_groups(parser.parse(self._open, self._env)))
+        if not groups:
+            return
+        for group in groups:
+            yield self._finished, _render(parser, group, self._env)
+            self._finished += 1
+        self._finished -= 1
+        begin = groups[-1][0].map
+        self._open = "\n".join(self._open.split("\n")[begin[0] if begin else 0 :])
+
+
+@cache
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - not before a page is looked at
+    from mdit_py_plugins.tasklists import tasklists_plugin  # noqa: PLC0415
+
+    parser = MarkdownIt("gfm-like", {"html": False, "linkify": True}).use(tasklists_plugin)
+    rules: dict[str, Any] = parser.renderer.rules  # type: ignore[attr-defined]
+    rules["fence"] = _fence
+    rules["code_block"] = _fence
+    rules["image"] = _image
+    rules["th_open"] = rules["td_open"] = _cell
+    rules["table_open"] = lambda *_: '<div class="table"><table>'
+    rules["table_close"] = lambda *_: "</table></div>"
+    return parser
+
+
+def _groups(tokens: "Sequence[Token]") -> "Iterator[Sequence[Token]]":
+    """Yield the tokens of each top-level block."""
+    depth = begin = 0
+    for at, token in enumerate(tokens):
+        depth += token.nesting
+        if depth == 0:
+            yield tokens[begin : at + 1]
+            begin = at + 1
+
+
+def _render(parser: "MarkdownIt", tokens: "Sequence[Token]", env: dict[str, Any]) -> str:
+    import nh3  # noqa: PLC0415 - not before a page is looked at
+
+    html = parser.renderer.render(tokens, parser.options, env)
+    return nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes=_SCHEMES,
+        link_rel=None,
+        set_tag_attribute_values={"a": {"rel": "noopener noreferrer nofollow", "target": "_blank"}},
+    )
+
+
+def _fence(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
+    token = tokens[at]
+    words = token.info.split()
+    language = words[0] if words and _LANGUAGE.fullmatch(words[0]) else ""
+    return (
+        f'<figure class="code"><figcaption><span>{escape(language) or "text"}</span>'
+        '<button type="button" class="copy">Copy</button></figcaption>'
+        f'<pre><code class="highlight">{_highlighted(token.content, language)}</code></pre></figure>'
+    )
+
+
+def _highlighted(code: str, language: str) -> str:
+    if not language or len(code) > MAX_HIGHLIGHTED:
+        return escape(code)
+    from pygments import highlight  # noqa: PLC0415 - not before code is shown
+    from pygments.formatters.html import HtmlFormatter  # noqa: PLC0415
+    from pygments.lexers import get_lexer_by_name  # noqa: PLC0415
+    from pygments.util import ClassNotFound  # noqa: PLC0415
+
+    try:
+        lexer = get_lexer_by_name(language)
+    except ClassNotFound:
+        return escape(code)
+    return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))
+
+
+def _cell(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
+    """Align by an attribute: the page's policy allows no style of an element's own."""
+    token = tokens[at]
+    align = str(token.attrs.get("style", "")).removeprefix("text-align:")
+    return f'<{token.tag} align="{align}">' if align else f"<{token.tag}>"
+
+
+def _image(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
+    """Show where an image is, not the image: looking it up would tell its owner who reads this."""
+    token = tokens[at]
+    source = escape(str(token.attrs.get("src", "")))
+    return f'<a class="image" href="{source}" data-src="{source}">{escape(token.content) or "Image"}</a>'

@@ -1,0 +1,155 @@
+"""The pages: a new chat, a conversation, its older messages, search, models, exports."""
+
+from typing import Any
+
+from quart import Blueprint, Response, request
+
+from opencode.errors import NotFound
+from opencode.provider.demo import DEMO
+from opencode.schema.base import encode
+from opencode.schema.provider import Model
+from opencode.schema.session import Session, Todo
+from opencode.session.services import Services
+
+from ..endpoint import JSON
+from ..state import services
+from . import conversation
+from .export import as_markdown
+from .render import page, piece
+from .security import nonce
+
+blueprint = Blueprint("pages", __name__)
+
+HTML = "text/html; charset=utf-8"
+
+SUGGESTIONS = (
+    ("Look something up", "search what is new in Python"),
+    ("Read a page", "fetch https://example.com"),
+    ("Keep a list", "todo: book the train, pack, water the plants"),
+)
+
+
+@blueprint.get("/")
+async def start() -> Response:
+    """Show a new chat."""
+    return Response(await _page(services(), None), content_type=HTML)
+
+
+@blueprint.get("/chat/<session_id>")
+async def chat(session_id: str) -> Response:
+    """Show a conversation, the newest messages or those before the id in `before`."""
+    return Response(await chat_page(session_id), content_type=HTML)
+
+
+async def chat_page(session_id: str, notice: tuple[str, str] | None = None) -> str:
+    """Return a conversation's page; `notice`: a sentence above it, and where to undo what it tells."""
+    found = services()
+    session = await found.sessions.get(session_id)
+    return await _page(found, session, notice)
+
+
+@blueprint.get("/chat/<session_id>/older")
+async def older(session_id: str) -> Response:
+    """Return the messages before the id in `before` as pieces."""
+    messages, more = await conversation.messages(services(), session_id, request.args.get("before"))
+    link = piece("older_link", session_id, messages[0].info.id) if more else ""
+    return Response(link + "".join(piece("message", each) for each in messages), content_type=HTML)
+
+
+@blueprint.get("/chats/search")
+async def search() -> Response:
+    """Return the sessions whose title or text has the words in `q`."""
+    words = request.args.get("q", "").strip()
+    if not words:
+        return Response("", content_type=HTML)
+    groups = await conversation.groups(services(), words)
+    html = piece("session_groups", groups, conversation.busy(services()))
+    if not groups:
+        html = piece("nothing_found", words)
+    return Response(html, content_type=HTML)
+
+
+@blueprint.get("/chats/models")
+async def models() -> Response:
+    """Return the models that can be chosen."""
+    providers = [each for each in await services().providers.providers() if each.models]
+    html = piece("model_list", providers, request.args.get("chosen", ""))
+    return Response(html, content_type=HTML)
+
+
+@blueprint.get("/chats/effort")
+async def effort() -> Response:
+    """Return the choice of a model's reasoning efforts."""
+    choice = services().providers.parse(request.args.get("model", ""))
+    model = (await services().providers.resolve(choice.provider_id, choice.model_id)).model
+    return Response(piece("effort", model, ""), content_type=HTML)
+
+
+@blueprint.get("/chat/<session_id>/export.md")
+async def export_markdown(session_id: str) -> Response:
+    found = services()
+    session = await found.sessions.get(session_id)
+    text = as_markdown(session, await found.sessions.messages(session_id))
+    return _download(text.encode(), "text/markdown; charset=utf-8", f"{session.slug}.md")
+
+
+@blueprint.get("/chat/<session_id>/export.json")
+async def export_json(session_id: str) -> Response:
+    """Export as opencode does: `{info, messages}`."""
+    found = services()
+    session = await found.sessions.get(session_id)
+    messages = await found.sessions.messages(session_id)
+    return _download(encode({"info": session, "messages": messages}), JSON, f"{session.slug}.json")
+
+
+@blueprint.get("/manifest.webmanifest")
+async def manifest() -> Response:
+    return Response(page("manifest.webmanifest"), content_type="application/manifest+json")
+
+
+async def _page(found: Services, session: Session | None, notice: tuple[str, str] | None = None) -> str:
+    position = found.bus.position
+    todos: list[Todo] = []
+    values: dict[str, Any] = {"messages": [], "more": False}
+    if session is not None:
+        messages, more = await conversation.messages(found, session.id, request.args.get("before"))
+        values = {"messages": messages, "more": more}
+        todos = await found.sessions.todos(session.id)
+    model, variant = await _model(found, session)
+    return page(
+        "chat.html",
+        session=session,
+        position=position,
+        status=conversation.running(found, session.id).status if session else None,
+        groups=await conversation.groups(found),
+        busy=conversation.busy(found),
+        todos=todos,
+        model=model,
+        variant=variant,
+        agents=[each for each in found.agents.list() if each.mode != "subagent" and not each.hidden],
+        agent=(session.agent if session else "") or found.agents.default,
+        demo_only=set(found.providers.defaults()) <= {DEMO},
+        suggestions=SUGGESTIONS,
+        notice=notice,
+        nonce=nonce(),
+        **values,
+    )
+
+
+async def _model(found: Services, session: Session | None) -> tuple[Model, str]:
+    """Return the model and the effort that the next message goes to."""
+    if session is not None and session.model:
+        try:
+            resolved = await found.providers.resolve(session.model.provider_id, session.model.id)
+        except NotFound:
+            pass
+        else:
+            return resolved.model, session.model.variant or ""
+    choice = await found.providers.default()
+    return (await found.providers.resolve(choice.provider_id, choice.model_id)).model, ""
+
+
+def _download(data: bytes, kind: str, name: str) -> Response:
+    return Response(
+        data, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )

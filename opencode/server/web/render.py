@@ -1,0 +1,117 @@
+"""The page's templates, for whole pages and for the pieces that its stream brings."""
+
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from opencode import __version__
+from opencode.schema.error import MessageError
+from opencode.schema.message import MessageWithParts
+from opencode.schema.part import TextPart
+
+from .markdown import blocks
+
+ROOT = Path(__file__).parents[3]
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates' surroundings. Rendering never waits, so it needs none of Quart's."""
+    found = Environment(
+        loader=FileSystemLoader(ROOT / "templates"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals.update(static=static, version=__version__)
+    found.filters.update(
+        blocks=lambda text: [Markup(html) for html in blocks(text)],
+        bytes=data_url_size,
+        clock=clock,
+        failure=failure_text,
+        host=host,
+        money=money,
+        plain=plain_text,
+        price=lambda usd: f"${usd:g}",
+        seconds=seconds,
+        tag=lambda value: value.__struct_config__.tag,
+        tokens=tokens,
+    )
+    return found
+
+
+def page(template: str, **values: Any) -> str:
+    """Return a whole page."""
+    return environment().get_template(template).render(**values)
+
+
+def piece(macro: str, *values: Any, template: str = "parts.html") -> str:
+    """Return one piece of a page: what the named macro makes of the values."""
+    return str(getattr(environment().get_template(template).module, macro)(*values)).strip()
+
+
+@cache
+def static(path: str) -> str:
+    """Return the address of a static file; it changes with the content, so that it may be kept for ever."""
+    digest = sha256((ROOT / "static" / path).read_bytes()).hexdigest()[:12]
+    return f"/static/{path}?v={digest}"
+
+
+def host(url: str) -> str:
+    """Return an address's host, as people know sites."""
+    try:
+        return (urlsplit(url).hostname or url).removeprefix("www.")
+    except ValueError:
+        return url
+
+
+def money(usd: float) -> str:
+    """Return an amount: `$0.0042`, `$1.20`; small ones with two digits that matter."""
+    if usd == 0:
+        return "$0"
+    return f"${usd:.2f}" if usd >= 0.1 else f"${usd:.2g}" if usd >= 0.0001 else "< $0.0001"
+
+
+def tokens(count: int) -> str:
+    """Return a count of tokens: `950`, `12.4k`, `1.2M`."""
+    if count < 1_000:
+        return str(count)
+    return f"{count / 1_000:.3g}k" if count < 1_000_000 else f"{count / 1_000_000:.3g}M"
+
+
+def seconds(milliseconds: float) -> str:
+    """Return a duration: `0.8 s`, `42 s`, `3 min`."""
+    value = milliseconds / 1_000
+    if value < 10:
+        return f"{value:.1f} s"
+    return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
+
+
+def clock(milliseconds: float) -> str:
+    """Return a time as HTML's datetime attribute wants it."""
+    return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def data_url_size(url: str) -> str:
+    """Return about how large a data: URL's content is: `12 KB`."""
+    size = len(url.partition(",")[2]) * 3 // 4
+    return f"{size / 1_000_000:.1f} MB" if size >= 1_000_000 else f"{max(1, size // 1_000)} KB"
+
+
+def plain_text(message: MessageWithParts) -> str:
+    """Return a message's own words."""
+    return "\n\n".join(
+        part.text for part in message.parts if isinstance(part, TextPart) and part.synthetic is not True
+    )
+
+
+def failure_text(error: MessageError) -> str:
+    """Return why an answer failed, as a sentence."""
+    return getattr(error.data, "message", "The answer met its output limit before it began.")

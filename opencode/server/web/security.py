@@ -1,0 +1,71 @@
+"""What keeps a page with hostile text in it safe: a strict policy, and no posts from other sites."""
+
+import secrets
+from urllib.parse import urlsplit
+
+from quart import Quart, Response, g, request
+
+from opencode.errors import Forbidden
+
+from ..cors import is_local
+
+_EMBEDDERS = "https://huggingface.co https://*.hf.space"
+"""A Space is shown in a frame of these."""
+
+_UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+def nonce() -> str:
+    """Return this page's own word for the scripts that it loads itself."""
+    if "nonce" not in g:
+        g.nonce = secrets.token_urlsafe(16)
+    return str(g.nonce)
+
+
+def register(app: Quart) -> None:
+    """Refuse posts from other sites, and add the headers that every answer carries."""
+
+    @app.before_request
+    async def same_site_only() -> None:
+        if request.method in _UNSAFE and _is_from_elsewhere():
+            raise Forbidden("This request comes from a page of another site, so it was refused.")
+
+    @app.after_request
+    async def add_headers(response: Response) -> Response:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        if response.mimetype == "text/html":
+            response.headers.setdefault("Content-Security-Policy", policy())
+        return response
+
+
+def policy() -> str:
+    """Return the Content-Security-Policy of a page. Images of other sites are loaded by a click only."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' 'nonce-{nonce()}'",
+            "style-src 'self'",
+            "img-src 'self' data: blob: https:",
+            "connect-src 'self'",
+            "manifest-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            f"frame-ancestors 'self' {_EMBEDDERS}",
+        )
+    )
+
+
+def _is_from_elsewhere() -> bool:
+    """Tell whether a browser says that another site's page sent this. Programs say nothing, and may.
+
+    Pages of this machine may, as in `cors`.
+    """
+    origin = request.headers.get("Origin")
+    if origin is not None and is_local(origin):
+        return False
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    hosts = {request.host, request.headers.get("X-Forwarded-Host", request.host)}
+    return origin is not None and urlsplit(origin).netloc not in hosts

@@ -1,0 +1,55 @@
+"""Settings in the page: the providers' keys. A key is set and removed, never shown."""
+
+from quart import Blueprint, Response, current_app, redirect, request
+from werkzeug.wrappers import Response as Redirection
+
+from opencode.errors import RequestError
+from opencode.provider.demo import DEMO
+from opencode.schema.provider import ApiAuth
+
+from ..auth import password_of
+from ..state import services
+from .pages import HTML
+from .render import page
+from .security import nonce
+
+blueprint = Blueprint("settings", __name__, url_prefix="/settings")
+
+
+@blueprint.get("")
+async def show() -> Response:
+    """Show which providers are connected."""
+    return await _page()
+
+
+@blueprint.post("/keys")
+async def set_key() -> Response | Redirection:
+    """Keep a provider's key."""
+    form = await request.form
+    provider_id = form.get("provider", "")
+    try:
+        await services().providers.set_key(provider_id, ApiAuth(key=form.get("key", "").strip()))
+    except RequestError as error:
+        return await _page(problem=error.message, status=error.status)
+    return redirect(f"/settings?saved={provider_id}", 303)
+
+
+@blueprint.post("/keys/<provider_id>/remove")
+async def remove_key(provider_id: str) -> Redirection:
+    await services().providers.remove_key(provider_id)
+    return redirect("/settings", 303)
+
+
+async def _page(problem: str = "", status: int = 200) -> Response:
+    every = [each for each in await services().providers.all_providers() if each.id != DEMO]
+    html = page(
+        "settings.html",
+        connected=[each for each in every if each.models],
+        others=[each for each in every if not each.models],
+        saved=request.args.get("saved", ""),
+        problem=problem,
+        has_password=password_of(current_app) is not None,
+        data_dir=str(services().settings.data_dir),
+        nonce=nonce(),
+    )
+    return Response(html, status=status, content_type=HTML)

@@ -1,0 +1,179 @@
+"""Going back in a conversation: fork it, take its end back or forth again, remove a message or a part."""
+
+import re
+
+from msgspec import UNSET, structs
+
+from opencode import ids
+from opencode.bus import Bus
+from opencode.clock import now_ms
+from opencode.errors import BadRequest, Conflict, NotFound
+from opencode.schema.event import MessageRemoved, PartRemoved, PartUpdated, SessionCreated
+from opencode.schema.message import AssistantMessage, MessageWithParts
+from opencode.schema.part import Part, TextPart, Tokens, ToolPart
+from opencode.schema.session import Session, SessionRevert, SessionTime
+from opencode.store import Store
+
+from .book import Book
+from .runner import Runner
+from .slug import make_slug
+
+_FORK = re.compile(r"(?P<title>.*) \(fork #(?P<number>\d+)\)")
+
+
+class History:
+    """What `Sessions` does with messages that are there already. Nothing of it while a turn runs."""
+
+    def __init__(self, store: Store, bus: Bus, book: Book, runner: Runner) -> None:
+        self._store = store
+        self._bus = bus
+        self._book = book
+        self._runner = runner
+
+    async def fork(self, session_id: str, before: str | None) -> Session:
+        """Copy a session with its messages up to, and without, the one named; raises NotFound."""
+        origin = await self._book.get(session_id)
+        kept = await self._store.messages(session_id, before=before)
+        if before is not None:
+            await self._message(session_id, before)
+        now = now_ms()
+        fork = structs.replace(
+            origin,
+            id=ids.descending("ses"),
+            slug=make_slug(),
+            title=_fork_title(origin.title),
+            time=SessionTime(created=now, updated=now),
+            cost=0,
+            tokens=Tokens(),
+            parent_id=UNSET,
+            share=UNSET,
+            revert=UNSET,
+        )
+        self._book.add(fork)
+        new_ids: dict[str, str] = {}
+        for message in kept:
+            new_ids[message.info.id] = ids.ascending("msg")
+            self._copy(message, fork.id, new_ids)
+        self._store.put_todos(fork.id, await self._store.todos(session_id))
+        await self._store.commit()
+        self._bus.publish(SessionCreated(session_id=fork.id, info=fork))
+        return fork
+
+    async def revert(self, session_id: str, message_id: str, part_id: str | None = None) -> Session:
+        """Take a conversation back to before a prompt, an answer's prompt, or a part of an answer.
+
+        What is taken back stays until the next prompt; `unrevert` brings it forth again. Raises NotFound.
+        """
+        session = await self._at_rest(session_id)
+        message = await self._message(session_id, message_id)
+        session.revert = SessionRevert(message_id=message_id)
+        if part_id is not None and _says_something(_parts_before(message, part_id)):
+            session.revert.part_id = part_id
+        elif isinstance(message.info, AssistantMessage):
+            session.revert.message_id = message.info.parent_id
+        return await self._changed(session)
+
+    async def unrevert(self, session_id: str) -> Session:
+        """Bring forth again what was taken back; raises NotFound."""
+        session = await self._at_rest(session_id)
+        session.revert = UNSET
+        return await self._changed(session)
+
+    async def settle(self, session: Session) -> None:
+        """Remove for good what was taken back; without a commit, for the next prompt's takes it along."""
+        if not session.revert:
+            return
+        revert, session.revert = session.revert, UNSET
+        for message in await self._store.messages(session.id):
+            if message.info.id > revert.message_id or (
+                message.info.id == revert.message_id and not revert.part_id
+            ):
+                self._remove(message)
+            elif message.info.id == revert.message_id:
+                for part in message.parts:
+                    if part.id >= (revert.part_id or ""):
+                        self._remove_part(part)
+
+    async def remove_message(self, session_id: str, message_id: str) -> None:
+        """Remove a message; raises NotFound."""
+        await self._at_rest(session_id)
+        self._remove(await self._message(session_id, message_id))
+        await self._store.commit()
+
+    async def remove_part(self, session_id: str, message_id: str, part_id: str) -> None:
+        """Remove a part of a message; raises NotFound."""
+        await self._at_rest(session_id)
+        self._remove_part(_part(await self._message(session_id, message_id), part_id))
+        await self._store.commit()
+
+    async def update_part(self, session_id: str, message_id: str, part: Part) -> Part:
+        """Replace a part of a message by one with the same ids; raises NotFound and BadRequest."""
+        await self._at_rest(session_id)
+        old = _part(await self._message(session_id, message_id), part.id)
+        if (part.session_id, part.message_id) != (session_id, message_id) or type(part) is not type(old):
+            raise BadRequest("The part must keep its type, sessionID and messageID.")
+        self._store.put_part(part)
+        await self._store.commit()
+        self._bus.publish(PartUpdated(session_id=session_id, part=part, time=now_ms()))
+        return part
+
+    async def _at_rest(self, session_id: str) -> Session:
+        session = await self._book.get(session_id)
+        if self._runner.get(session_id) is not None:
+            raise Conflict("The agent is at work in this session; abort it first, or wait.")
+        return session
+
+    async def _message(self, session_id: str, message_id: str) -> MessageWithParts:
+        message = await self._store.message(session_id, message_id)
+        if message is None:
+            raise NotFound(f"Message not found: {message_id}")
+        return message
+
+    async def _changed(self, session: Session) -> Session:
+        self._book.write(session)
+        await self._store.commit()
+        self._book.tell(session)
+        return session
+
+    def _copy(self, message: MessageWithParts, session_id: str, new_ids: dict[str, str]) -> None:
+        info = structs.replace(message.info, id=new_ids[message.info.id], session_id=session_id)
+        if isinstance(info, AssistantMessage):
+            info.parent_id = new_ids.get(info.parent_id, info.parent_id)
+        self._store.put_message(info)
+        for part in message.parts:
+            self._store.put_part(
+                structs.replace(part, id=ids.ascending("prt"), session_id=session_id, message_id=info.id)
+            )
+
+    def _remove(self, message: MessageWithParts) -> None:
+        info = message.info
+        for part in message.parts:
+            self._store.remove_part(info.session_id, part.id)
+        self._store.remove_message(info.session_id, info.id)
+        self._bus.publish(MessageRemoved(session_id=info.session_id, message_id=info.id))
+
+    def _remove_part(self, part: Part) -> None:
+        self._store.remove_part(part.session_id, part.id)
+        self._bus.publish(
+            PartRemoved(session_id=part.session_id, message_id=part.message_id, part_id=part.id)
+        )
+
+
+def _fork_title(title: str) -> str:
+    match = _FORK.fullmatch(title)
+    return f"{match['title']} (fork #{int(match['number']) + 1})" if match else f"{title} (fork #1)"
+
+
+def _part(message: MessageWithParts, part_id: str) -> Part:
+    found = next((part for part in message.parts if part.id == part_id), None)
+    if found is None:
+        raise NotFound(f"Part not found: {part_id}")
+    return found
+
+
+def _parts_before(message: MessageWithParts, part_id: str) -> list[Part]:
+    return [part for part in message.parts if part.id < _part(message, part_id).id]
+
+
+def _says_something(parts: list[Part]) -> bool:
+    return any(isinstance(part, TextPart | ToolPart) for part in parts)

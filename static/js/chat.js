@@ -1,0 +1,10 @@
+// The chat page's own behaviour, one module each.
+import "./composer.js";
+import "./attachments.js";
+import "./scroll.js";
+import "./sidebar.js";
+import "./picker.js";
+import "./reader.js";
+import "./shortcuts.js";
+import "./connection.js";
+import "./announce.js";

@@ -1,0 +1,27 @@
+// The page's stream: htmx reconnects by itself; here it is woken at once when the page, the network or the phone comes
+// back, and when nothing, not even a heartbeat, has come for a while.
+const main = document.getElementById("main");
+const notice = document.getElementById("notice");
+const LOST = "The connection to the server was lost. Trying again…";
+let failures = 0;
+
+const wake = () => {
+  const connection = main._htmx?.sse;
+  if (connection?.delayCanceller) connection.delayCanceller(); // it waits to try again: do it now
+  else if (!connection) location.reload(); // htmx has given up
+};
+
+addEventListener("online", wake);
+addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) setTimeout(wake, 50); });
+
+main.addEventListener("htmx:sse:error", (event) => {
+  if (event.detail.status === 404) location.assign("/"); // the chat is gone
+  if (event.detail.status === 401) location.reload(); // the login is over
+  failures += 1;
+  if (failures > 2 && !notice.childNodes.length) notice.textContent = LOST;
+});
+main.addEventListener("htmx:sse:after:connection", () => {
+  failures = 0;
+  if (notice.textContent === LOST) notice.textContent = "";
+});

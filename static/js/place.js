@@ -1,0 +1,26 @@
+// A way to swap for htmx, `place`: an element whose id is there already is morphed, another one is put where its id
+// belongs. Ids sort as text by creation, so the order is right whatever comes first.
+{
+  let api;
+  htmx.registerExtension("place", {
+    init: (internal) => { api = internal; },
+    handle_swap: (style, target, fragment) => {
+      if (style !== "place") return false;
+      for (const element of [...fragment.children]) {
+        const known = document.getElementById(element.id);
+        if (known) {
+          const piece = document.createDocumentFragment();
+          piece.append(element);
+          api.morph(known, piece, false);
+          continue;
+        }
+        let next = null;
+        for (let other = target.lastElementChild; other && other.id > element.id; other = other.previousElementSibling) {
+          next = other;
+        }
+        target.insertBefore(element, next);
+      }
+      return true;
+    },
+  });
+}
