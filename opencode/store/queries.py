@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, bindparam, func, or_, select
 
 from opencode.schema.message import Message, MessageWithParts
 from opencode.schema.part import Part
@@ -20,13 +20,15 @@ AFTER_ALL_IDS = "~"
 class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which sessions to list, the last changed first.
 
-    `updated_since`: Unix ms. `after`: the last page's last session, as (time updated, id).
+    `search`: in titles; `words`: in titles and in what was said. `updated_since`: Unix ms. `after`: the last
+    page's last session, as (time updated, id).
     """
 
     limit: int = 100
     roots: bool = False
     parent_id: str | None = None
     search: str | None = None
+    words: str | None = None
     updated_since: int | None = None
     after: tuple[int, str] | None = None
 
@@ -72,7 +74,10 @@ def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
     if query.parent_id is not None:
         statement = statement.where(column.parent_id == query.parent_id)
     if query.search:
-        statement = statement.where(func.lower(column.title).contains(query.search.lower(), autoescape=True))
+        statement = statement.where(_contains(column.title, query.search))
+    if query.words:
+        said = select(part.c.session_id).where(_contains(part.c.data, _as_json(query.words)))
+        statement = statement.where(or_(_contains(column.title, query.words), column.id.in_(said)))
     if query.updated_since is not None:
         statement = statement.where(column.time_updated >= query.updated_since)
     if query.after is not None:
@@ -80,6 +85,15 @@ def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
         same = and_(column.time_updated == updated, column.id < session_id)
         statement = statement.where(or_(column.time_updated < updated, same))
     return [decode_session(data) for data in _texts(connection, statement)]
+
+
+def _contains(column: Column[str], text: str) -> ColumnElement[bool]:
+    return func.lower(column).contains(text.lower(), autoescape=True)
+
+
+def _as_json(text: str) -> str:
+    """Return a text as it stands within a part's JSON."""
+    return msgspec.json.encode(text).decode()[1:-1]
 
 
 def list_messages(

@@ -49,6 +49,8 @@ form.addEventListener("submit", (event) => {
   }
 }, true);
 
+form.addEventListener("submit", () => stored((storage) => storage.removeItem(draft)));
+
 // Cleared when it is on its way, and given back if the server refuses it.
 let sent = null;
 form.addEventListener("htmx:before:request", (event) => {

@@ -2,6 +2,7 @@
 const area = document.getElementById("scroll");
 const button = document.getElementById("latest");
 const NEAR = 80; // pixels
+const AHEAD = 400; // pixels from the top at which older messages are asked for
 let following = true;
 
 const toEnd = () => { area.scrollTop = area.scrollHeight; };
@@ -9,7 +10,15 @@ const toEnd = () => { area.scrollTop = area.scrollHeight; };
 area.addEventListener("scroll", () => {
   following = area.scrollHeight - area.scrollTop - area.clientHeight < NEAR;
   button.hidden = following;
+  if (!following && area.scrollTop < AHEAD) loadOlder();
 }, { passive: true });
+
+function loadOlder() {
+  const link = area.querySelector(".older a:not([data-asked])");
+  if (!link) return;
+  link.dataset.asked = "";
+  link.click();
+}
 
 button.addEventListener("click", () => { following = true; toEnd(); });
 document.addEventListener("chat:sent", () => { following = true; toEnd(); });

@@ -53,9 +53,12 @@ async def messages(
     return found, more
 
 
-async def groups(services: Services, search: str | None = None) -> list[tuple[str, list[Session]]]:
-    """Return the sessions as the side bar lists them: pinned ones, then day by day, the newest first."""
-    found = await services.sessions.find(SessionQuery(limit=LISTED, roots=True, search=search))
+async def groups(services: Services, words: str | None = None) -> list[tuple[str, list[Session]]]:
+    """Return the sessions as the side bar lists them: pinned ones, then day by day, the newest first.
+
+    `words`: only those that have them in their title or text.
+    """
+    found = await services.sessions.find(SessionQuery(limit=LISTED, roots=True, words=words))
     found = [session for session in found if not session.time.archived]
     pinned = [session for session in found if session.metadata and session.metadata.get("pinned")]
     days: dict[str, list[Session]] = {"Pinned": pinned} if pinned else {}

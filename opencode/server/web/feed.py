@@ -28,7 +28,7 @@ class Frame(msgspec.Struct, frozen=True):
 def frame(html: str, event_id: str | None = None) -> Frame:
     """Return pieces as a frame; one with an id can be resumed from."""
     head = f"id: {event_id}\n" if event_id else ""
-    data = "".join(f"data: {line}\n" for line in html.replace("\r", "").split("\n") if line)
+    data = "".join(f"data: {line}\n" for line in html.replace("\r", "").split("\n"))
     return Frame(f"{head}{data}\n".encode())
 
 

@@ -31,8 +31,10 @@ SUGGESTIONS = (
 
 @blueprint.get("/")
 async def start() -> Response:
-    """Show a new chat."""
-    return Response(await _page(services(), None), content_type=HTML)
+    """Show a new chat; `deleted`: a session that was put away just now."""
+    deleted = request.args.get("deleted")
+    notice = ("The chat was deleted.", f"/chat/{deleted}/undelete") if deleted else None
+    return Response(await _page(services(), None, notice), content_type=HTML)
 
 
 @blueprint.get("/chat/<session_id>")

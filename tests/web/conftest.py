@@ -1,0 +1,186 @@
+"""A real Chromium on a real server, with a wire between them that can be cut."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.harness import Server, running_server
+from tests.llm.server import LLM
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the tests out where there is no browser; CHROMIUM names one that is not on PATH."""
+    if CHROMIUM:
+        return
+    skip = pytest.mark.skip(reason="needs Chromium: apt-get install chromium, or set CHROMIUM")
+    for item in items:
+        if "page" in getattr(item, "fixturenames", ()) or "open_page" in getattr(item, "fixturenames", ()):
+            item.add_marker(skip)
+
+
+class Wire:
+    """A TCP proxy in front of a server: it can be cut, and mended, and led to another server."""
+
+    def __init__(self) -> None:
+        self.target = 0
+        self.port = 0
+        self._open: set[asyncio.StreamWriter] = set()
+        self._is_cut = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @asynccontextmanager
+    async def up(self) -> AsyncIterator["Wire"]:
+        listener = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.port = listener.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            self.cut()
+            listener.close()
+
+    def cut(self) -> None:
+        """End every connection, and refuse new ones until `mend`."""
+        self._is_cut = True
+        for writer in tuple(self._open):
+            writer.transport.abort()
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_cut:
+            writer.transport.abort()
+            return
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._open |= {writer, far_writer}
+        await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(1 << 16):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+        self._open.discard(writer)
+
+
+class Site:
+    """A server behind a wire. `restart` stops it as a kill would leave it, and starts it on the same data."""
+
+    def __init__(self, wire: Wire, start: Callable[[], Awaitable[Server]]) -> None:
+        self.wire = wire
+        self.url = wire.url
+        self._start = start
+        self.server: Server
+
+    async def restart(self) -> None:
+        self.server = await self._start()
+        self.wire.target = int(self.server.url.rpartition(":")[2])
+
+
+OpenPage = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+async def llm() -> AsyncIterator[LLM]:
+    async with LLM() as llm:
+        yield llm
+
+
+@asynccontextmanager
+async def serving(tmp_path: Path, llm: LLM, env: dict[str, str] | None = None) -> AsyncIterator[Site]:
+    config = {
+        "model": "local/one",
+        "provider": {
+            "local": {
+                "npm": "@ai-sdk/openai-compatible",
+                "options": {"baseURL": f"{llm.url}/v1", "apiKey": "none"},
+                "models": {"one": {"reasoning": True, "attachment": True}, "two": {}},
+            }
+        },
+    }
+    async with AsyncExitStack() as stack, Wire().up() as wire:
+        running: list[AsyncExitStack] = []
+
+        async def start() -> Server:
+            for old in running:
+                await old.aclose()
+            fresh = AsyncExitStack()
+            running[:] = [fresh]
+            return await fresh.enter_async_context(running_server(tmp_path, config, env))
+
+        async def stop() -> None:
+            for old in running:
+                await old.aclose()
+
+        stack.push_async_callback(stop)
+        site = Site(wire, start)
+        await site.restart()
+        yield site
+
+
+@pytest.fixture
+async def site(tmp_path: Path, llm: LLM) -> AsyncIterator[Site]:
+    async with serving(tmp_path, llm) as site:
+        yield site
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def open_page(browser: Browser, site: Site) -> AsyncIterator[OpenPage]:
+    """Open a page of the site; nothing on it may fail, or come from elsewhere."""
+    problems: list[str] = []
+
+    async def open_one(path: str = "/", **options: object) -> Page:
+        context = await browser.new_context(**options)  # type: ignore[arg-type]
+        context.set_default_timeout(10_000)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((site.url, "data:", "blob:"))
+                else problems.append(f"asked elsewhere: {request.url}")
+            ),
+        )
+        page.on(
+            "console",
+            lambda message: (
+                problems.append(message.text)
+                if message.type == "error" and "Content Security Policy" in message.text
+                else None
+            ),
+        )
+        await page.goto(f"{site.url}{path}")
+        return page
+
+    yield open_one
+    assert not problems
+
+
+@pytest.fixture
+async def page(open_page: OpenPage) -> Page:
+    return await open_page()
