@@ -8,7 +8,7 @@ from quart import Quart
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
 
-from . import auth, cors, docs, errors, state, web
+from . import assets, auth, cors, docs, errors, state, web
 from .api import event, history, instance, message, provider, session
 from .shutdown import on_stop_signal
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 def create_app(settings: Settings | None = None, retry: RetryPolicy | None = None) -> Quart:
     """Return the app; raises SettingsError where the environment or opencode.json is wrong."""
     settings = settings or Settings.load()
-    app = Quart("opencode", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app = Quart("opencode", template_folder=str(ROOT / "templates"), static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
     errors.register(app)
@@ -26,6 +26,7 @@ def create_app(settings: Settings | None = None, retry: RetryPolicy | None = Non
     auth.register(app, settings)
     for module in (instance, session, message, history, event, provider):
         app.register_blueprint(module.blueprint)
+    assets.register(app, ROOT / "static")
     docs.register(app)
     web.register(app, settings)
 

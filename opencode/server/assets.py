@@ -1,0 +1,65 @@
+"""Static files: compressed once, kept in memory, and kept by browsers for as long as they stay the same."""
+
+import gzip
+import mimetypes
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+from quart import Quart, Response, abort, request
+from werkzeug.security import safe_join
+
+YEAR_SECONDS = 365 * 24 * 3600
+_TEXT = ("text/", "application/javascript", "application/json", "image/svg+xml")
+
+
+class Asset(msgspec.Struct, frozen=True):
+    data: bytes
+    packed: bytes | None
+    kind: str
+    etag: str
+
+
+def register(app: Quart, folder: Path) -> None:
+    """Serve the folder's files under /static/. With `?v=`, which names their content, they never change."""
+
+    async def static(filename: str) -> Response:
+        asset = _find(folder, filename)
+        if asset is None:
+            abort(404)
+        response = Response(content_type=asset.kind)
+        response.set_etag(asset.etag)
+        response.headers["Vary"] = "Accept-Encoding"
+        response.headers["Cache-Control"] = (
+            f"public, max-age={YEAR_SECONDS}, immutable" if "v" in request.args else "no-cache"
+        )
+        if request.if_none_match.contains(asset.etag):
+            response.status_code = 304
+            return response
+        if asset.packed is not None and request.accept_encodings["gzip"]:
+            response.headers["Content-Encoding"] = "gzip"
+            response.set_data(asset.packed)
+        else:
+            response.set_data(asset.data)
+        return response
+
+    app.add_url_rule("/static/<path:filename>", "static", static)
+
+
+def _find(folder: Path, filename: str) -> Asset | None:
+    path = safe_join(str(folder), filename)
+    if path is None or not (file := Path(path)).is_file():
+        return None
+    return _asset(file, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=128)
+def _asset(path: Path, _changed: int) -> Asset:
+    data = path.read_bytes()
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    is_text = kind.startswith(_TEXT)
+    packed = gzip.compress(data, 9, mtime=0) if is_text and len(data) > 500 else None
+    if kind.startswith("text/"):
+        kind += "; charset=utf-8"
+    return Asset(data, packed, kind, sha256(data).hexdigest()[:16])
