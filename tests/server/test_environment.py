@@ -1,0 +1,49 @@
+"""Providers that only the environment names: the simple program streams from each through its SDK."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.harness import running_server
+from tests.llm.server import LLM, Answer
+
+TODOS = {"todos": [{"content": "pack", "status": "pending", "priority": "high"}]}
+
+
+@pytest.mark.parametrize(
+    ("env", "path", "wire"),
+    [
+        ({"ANTHROPIC_API_KEY": "a-key", "ANTHROPIC_BASE_URL": "{url}"}, "/v1/messages", "anthropic"),
+        (
+            {"OPENAI_API_KEY": "a-key", "OPENAI_BASE_URL": "{url}/v1", "OPENAI_API": "responses"},
+            "/v1/responses",
+            "openai",
+        ),
+        ({"OPENAI_API_KEY": "a-key", "OPENAI_BASE_URL": "{url}/v1"}, "/v1/chat/completions", "openai"),
+        ({"OPENAI_BASE_URL": "{url}/v1"}, "/v1/chat/completions", "openai"),
+    ],
+)
+async def test_a_key_and_an_address_are_enough(
+    tmp_path: Path, env: dict[str, str], path: str, wire: str
+) -> None:
+    async with LLM() as llm:
+        llm.script(
+            Answer(reasoning="I should note that.", tools=(("todowrite", TODOS),)),
+            Answer(text=("It is ", "noted.")),
+        )
+        named = {name: value.format(url=llm.url) for name, value in env.items()}
+        async with running_server(tmp_path, env=named) as server:
+            session_id = await server.new_session()
+            events = await server.stream(session_id, "Note: pack")
+            deltas = [e["properties"]["delta"] for e in events if e["type"] == "message.part.delta"]
+            assert "It is noted." in "".join(deltas)
+            kinds = {e["properties"]["part"]["type"] for e in events if e["type"] == "message.part.updated"}
+            assert {"reasoning", "tool", "text", "step-start", "step-finish"} <= kinds
+            assert events[-1]["type"] == "session.idle"
+            answer = (await server.messages(session_id))[-1]["info"]
+            assert answer["providerID"] == wire
+            assert (await server.client.get(f"/session/{session_id}/todo")).json()[0]["content"] == "pack"
+        asked = [request for request in llm.requests if request.path != "/v1/models"]
+        assert {request.path for request in asked} == {path}
+        credentials = asked[0].headers.get("x-api-key") or asked[0].headers.get("authorization", "")
+        assert ("a-key" in credentials) == any(name.endswith("_API_KEY") for name in env)
