@@ -20,6 +20,7 @@ AgentServerError
 │   ├── StructuredOutputFailed  no answer that fits the JSON schema asked for
 │   └── TurnAborted        the user, or the end of the server, stopped the turn
 └── ToolError              a tool call failed; the text is for the model to read
+    └── ToolRefused        the user did not want it
 """
 
 from collections.abc import Iterable
@@ -204,6 +205,14 @@ class TurnAborted(ModelError):
 
 class ToolError(AgentServerError):
     """A tool call failed; the message tells the model what it may do instead."""
+
+
+class ToolRefused(ToolError):
+    """The user did not want a tool call. `ends_turn`: the model is to wait for the user's next words."""
+
+    def __init__(self, message: str, ends_turn: bool = True) -> None:
+        super().__init__(message)
+        self.ends_turn = ends_turn
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:

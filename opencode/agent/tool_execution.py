@@ -1,23 +1,28 @@
 """Running the tool calls of one step: side by side, each to its own end."""
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 
 from opencode.bus import Bus
-from opencode.errors import ToolError
+from opencode.errors import ToolError, ToolRefused
 from opencode.schema.agent import Agent
 from opencode.schema.base import JsonObject
-from opencode.schema.event import TodoUpdated
+from opencode.schema.event import Question, TodoUpdated, ToolReference
 from opencode.schema.session import PermissionRule, Todo
 from opencode.store import Store
-from opencode.tool.base import ToolContext
+from opencode.tool.base import ToolContext, Waits
 from opencode.tool.registry import Tools
 
 from . import structured
+from .asks import Asks
 from .permission import decide
 from .structured import Answer
 from .transcript import Transcript
+
+Remember = Callable[[list[PermissionRule]], None]
+"""Notes rules that hold from now on."""
 
 
 class StoredTodos:
@@ -40,18 +45,26 @@ class StoredTodos:
 class ToolExecution:
     """Runs what the model called; every call ends with a result or an error that the model can read."""
 
-    def __init__(self, tools: Tools, store: Store, bus: Bus) -> None:
+    def __init__(self, tools: Tools, store: Store, bus: Bus, asks: Asks, remember: Remember) -> None:
         self._tools = tools
         self._store = store
         self._bus = bus
+        self._asks = asks
+        self._remember = remember
 
     async def run(
         self, transcript: Transcript, agent: Agent, rules: list[PermissionRule], answer: Answer | None
-    ) -> None:
-        """Run all calls of the step; cancelled with its caller. `answer` takes the one that answers."""
+    ) -> bool:
+        """Run all calls of the step; cancelled with its caller. `answer` takes the one that answers.
+
+        Returns whether the turn may go on: not where the user refused a call without a word on why.
+        """
         async with asyncio.TaskGroup() as group:
-            for call_id in transcript.calls:
+            tasks = [
                 group.create_task(self._run_one(transcript, call_id, agent, rules, answer))
+                for call_id in transcript.calls
+            ]
+        return all(task.result() for task in tasks)
 
     async def _run_one(
         self,
@@ -60,17 +73,31 @@ class ToolExecution:
         agent: Agent,
         rules: list[PermissionRule],
         answer: Answer | None,
-    ) -> None:
+    ) -> bool:
         part, raw = transcript.calls[call_id]
+        reference = ToolReference(message_id=part.message_id, call_id=call_id)
+        waits = Waits()
 
         async def ask(permission: str, patterns: list[str], metadata: JsonObject) -> None:
-            for pattern in patterns:
-                action = decide(rules, permission, pattern)
-                if action != "allow":
+            actions = {pattern: decide(rules, permission, pattern) for pattern in patterns}
+            for pattern, action in actions.items():
+                if action == "deny":
                     raise ToolError(
                         f"The user's rules do not allow {permission} of {pattern}. Do without it, or say "
                         "what you would need it for."
                     )
+            if "ask" in actions.values():
+                with waits.waiting():
+                    allowed = await self._asks.permit(
+                        part.session_id, permission, patterns, metadata, reference
+                    )
+                if allowed:
+                    rules.extend(allowed)
+                    self._remember(allowed)
+
+        async def question(questions: list[Question]) -> list[list[str]]:
+            with waits.waiting():
+                return await self._asks.question(part.session_id, questions, reference)
 
         context = ToolContext(
             session_id=part.session_id,
@@ -79,6 +106,8 @@ class ToolExecution:
             agent=agent.name,
             todos=StoredTodos(self._store, self._bus, part.session_id),
             ask=ask,
+            question=question,
+            waits=waits,
         )
         transcript.tool_running(call_id, _shown(raw))
         try:
@@ -88,8 +117,9 @@ class ToolExecution:
                 result = await self._tools.execute(part.tool, raw, context)
         except ToolError as error:
             await transcript.tool_failed(call_id, error)
-        else:
-            await transcript.tool_completed(call_id, result)
+            return not (isinstance(error, ToolRefused) and error.ends_turn)
+        await transcript.tool_completed(call_id, result)
+        return True
 
 
 def _shown(raw: str) -> JsonObject:

@@ -40,6 +40,7 @@ from opencode.tool.registry import Tools
 
 from . import structured
 from .agents import DEFAULT_STEPS, Agents
+from .asks import Asks
 from .context import system_prompt, turns
 from .permission import hidden, tool_rules
 from .retry import RetryPolicy
@@ -62,6 +63,7 @@ class Workshop(msgspec.Struct, frozen=True, kw_only=True):
     providers: Registry
     tools: Tools
     agents: Agents
+    asks: Asks
     instructions: tuple[str, ...] = ()
     directory: str = "/"
     retry: RetryPolicy = RetryPolicy()
@@ -75,6 +77,9 @@ class TurnListener(Protocol):
 
     def charge(self, cost: float, tokens: Tokens) -> None:
         """A step cost so many USD and tokens; note it, for it is about to be stored."""
+
+    def allowed(self, rules: list[PermissionRule]) -> None:
+        """The user allowed something for good; note it."""
 
     def answering(self) -> None:
         """The model has begun to answer."""
@@ -99,7 +104,9 @@ class Turn:
         self._history = history
         self._rules = rules
         self._listener = listener
-        self._execution = ToolExecution(workshop.tools, workshop.store, workshop.bus)
+        self._execution = ToolExecution(
+            workshop.tools, workshop.store, workshop.bus, workshop.asks, self._remember
+        )
         self._transcript: Transcript | None = None
         self._failed_answers = 0
         self._answering = False
@@ -216,6 +223,10 @@ class Turn:
             if not hidden(rules, tool.name)
         ]
 
+    def _remember(self, rules: list[PermissionRule]) -> None:
+        self._rules = [*self._rules, *rules]
+        self._listener.allowed(rules)
+
     def _rules_for(self, prompt: UserMessage, agent: Agent) -> list[PermissionRule]:
         return [*agent.permission, *self._rules, *tool_rules(given(prompt.tools, {}))]
 
@@ -260,7 +271,8 @@ class Turn:
         answer = structured.Answer(prompt.format) if isinstance(prompt.format, JsonSchemaFormat) else None
         if transcript.calls:
             reason = "tool-calls"
-            await self._execution.run(transcript, agent, self._rules_for(prompt, agent), answer)
+            if not await self._execution.run(transcript, agent, self._rules_for(prompt, agent), answer):
+                reason = "stop"
         if answer is not None:
             reason, error = self._take_data(transcript, answer, reason)
         elif reason == "content-filter":

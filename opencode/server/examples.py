@@ -67,6 +67,34 @@ TODOS = [
     {"content": "Book the train to Sintra", "status": "pending", "priority": "medium"},
 ]
 
+_TOOL = {"messageID": MESSAGE_ID, "callID": "call_6936716243944"}
+
+PERMISSION: JsonObject = {
+    "id": "per_20a1b261f001J1urQJeckNMoRY",
+    "sessionID": SESSION_ID,
+    "permission": "webfetch",
+    "patterns": ["https://example.com/"],
+    "metadata": {"url": "https://example.com/", "format": "markdown"},
+    "always": ["*"],
+    "tool": _TOOL,
+}
+
+QUESTION: JsonObject = {
+    "id": "que_20a1b2e9b001aEXt3fwe1p1PFl",
+    "sessionID": SESSION_ID,
+    "questions": [
+        {
+            "question": "Which colour?",
+            "header": "Colour",
+            "options": [
+                {"label": "Red", "description": "warm"},
+                {"label": "Blue", "description": "cool"},
+            ],
+        }
+    ],
+    "tool": _TOOL,
+}
+
 PROMPTS: dict[str, JsonObject] = {
     "Plain text": {"content": "Hello, what can you help me with?"},
     "Plain text for a model of your choice": {

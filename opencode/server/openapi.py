@@ -38,6 +38,7 @@ _TAGS = {
     "session": "Conversations.",
     "message": "What is said in them: prompts, and answers part by part.",
     "history": "Going back in a conversation.",
+    "asks": "What waits for the user: permissions and questions.",
     "event": "Everything that happens, as it happens.",
     "provider": "Model providers, their models, and keys.",
     "instance": "The server itself.",

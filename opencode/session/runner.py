@@ -10,7 +10,7 @@ from opencode.schema.base import given
 from opencode.schema.event import SessionIdle, SessionStatusChanged
 from opencode.schema.message import MessageWithParts, UserMessage
 from opencode.schema.part import TextPart, Tokens
-from opencode.schema.session import Session, SessionStatus, StatusIdle
+from opencode.schema.session import PermissionRule, Session, SessionStatus, StatusIdle
 
 from .book import Book
 
@@ -43,6 +43,10 @@ class RunningTurn:
     def status(self, status: SessionStatus) -> None:
         self.state = status
         self._runner.workshop.bus.publish(SessionStatusChanged(session_id=self._session.id, status=status))
+
+    def allowed(self, rules: list[PermissionRule]) -> None:
+        self._session.permission = [*given(self._session.permission, []), *rules]
+        self._runner.book.write(self._session)
 
     def answering(self) -> None:
         self._runner.begin_title(self._session, self)

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from opencode.agent.agents import Agents
+from opencode.agent.asks import Asks
 from opencode.agent.retry import RetryPolicy
 from opencode.agent.turn import Workshop
 from opencode.bus import Bus
@@ -31,6 +32,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     bus: Bus
     providers: Registry
     agents: Agents
+    asks: Asks
 
     async def stop(self) -> None:
         """Abort all turns, store and tell their ends, and end every event stream."""
@@ -45,6 +47,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     instructions = tuple(_instructions(settings))
     store = await Store.open(settings.data_dir)
     bus = Bus()
+    asks = Asks(bus)
     tools = Tools(settings)
     providers = Registry(settings)
     workshop = Workshop(
@@ -53,12 +56,15 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         providers=providers,
         tools=tools,
         agents=agents,
+        asks=asks,
         instructions=instructions,
         directory=os.getcwd(),
         retry=retry or RetryPolicy(),
     )
     sessions = Sessions(workshop, may_share=settings.config.share != "disabled")
-    services = Services(settings=settings, sessions=sessions, bus=bus, providers=providers, agents=agents)
+    services = Services(
+        settings=settings, sessions=sessions, bus=bus, providers=providers, agents=agents, asks=asks
+    )
     try:
         if cut := await sessions.recover():
             log.warning("%d answers were cut when the server last stopped; they are closed now", cut)

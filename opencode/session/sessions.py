@@ -238,3 +238,4 @@ class Sessions:
                 yield MessageUpdated(session_id=key, info=message.info)
                 for part in message.parts:
                     yield PartUpdated(session_id=key, part=part, time=now_ms())
+        yield from self._workshop.asks.of(session_id)

@@ -1,13 +1,16 @@
 """What a tool is: a name, an input type, a time limit, one coroutine. It knows nothing of HTTP or models."""
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from opencode.schema.base import JsonObject
+from opencode.schema.event import Question
 from opencode.schema.session import Todo
 
 
@@ -36,8 +39,33 @@ class TodoList(Protocol):
     async def write(self, todos: list[Todo]) -> None: ...
 
 
+class Waits:
+    """How long a call has waited for the user: that time is not the tool's own."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._since: list[float] = []
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        self._since.append(time.monotonic())
+        try:
+            yield
+        finally:
+            since = self._since.pop()
+            if not self._since:
+                self._seconds += time.monotonic() - since
+
+    @property
+    def seconds(self) -> float:
+        return self._seconds + (time.monotonic() - self._since[0] if self._since else 0.0)
+
+
 Asker = Callable[[str, list[str], JsonObject], Awaitable[None]]
 """Asks whether a call may go on: (permission, patterns, metadata). Raises ToolError where it may not."""
+
+Questioner = Callable[[list[Question]], Awaitable[list[list[str]]]]
+"""Puts questions to the user and returns the labels chosen for each. Raises ToolError without an answer."""
 
 
 class ToolContext(msgspec.Struct, frozen=True):
@@ -49,6 +77,8 @@ class ToolContext(msgspec.Struct, frozen=True):
     agent: str
     todos: TodoList
     ask: Asker
+    question: Questioner
+    waits: Waits
 
 
 Args = TypeVar("Args", bound=msgspec.Struct)
@@ -58,7 +88,8 @@ class Tool(ABC, Generic[Args]):
     """Something a model may do.
 
     `run` raises ToolError with a sentence that the model can act on. It is cancelled on abort and after
-    `timeout` seconds. Output over `max_output` characters is cut by the caller, with a note.
+    `timeout` seconds of its own: those that it waited for the user don't count. Output over `max_output`
+    characters is cut by the caller, with a note.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,8 @@ from opencode.config import Settings
 from opencode.errors import ToolError, nearest
 from opencode.schema.base import JsonObject
 
-from .base import AnyTool, ToolContext, ToolResult
+from .base import AnyTool, ToolContext, ToolResult, Waits
+from .question import AskQuestion
 from .todo import TodoRead, TodoWrite
 from .webfetch import WebFetch
 from .websearch import WebSearch
@@ -26,7 +28,13 @@ class Tools:
     """A server's tools. `extra`: more than the built-in ones; of two with one name, the later counts."""
 
     def __init__(self, settings: Settings, extra: Sequence[AnyTool] = ()) -> None:
-        built_in: tuple[AnyTool, ...] = (WebFetch(settings), WebSearch(settings), TodoWrite(), TodoRead())
+        built_in: tuple[AnyTool, ...] = (
+            WebFetch(settings),
+            WebSearch(settings),
+            TodoWrite(),
+            TodoRead(),
+            AskQuestion(),
+        )
         self._tools = {tool.name: tool for tool in (*built_in, *extra)}
         self._calls: set[asyncio.Task[ToolResult]] = set()
 
@@ -56,8 +64,7 @@ class Tools:
         self._calls.add(call)
         call.add_done_callback(self._forget)
         try:
-            await asyncio.wait({call}, timeout=tool.timeout)
-            in_time = call.done()
+            in_time = await self._in_time(call, tool.timeout, context.waits)
         finally:
             await self._stop(call)
         if not in_time:
@@ -79,6 +86,15 @@ class Tools:
                 f"{tool.name} failed unexpectedly ({type(error).__name__}). The fault is the server's, not "
                 "your input's: try another way, or tell the user."
             ) from error
+
+    async def _in_time(self, call: asyncio.Task[ToolResult], seconds: float, waits: Waits) -> bool:
+        """Wait for a call as long as it may take; tells whether it has ended."""
+        began = time.monotonic()
+        while (left := seconds + waits.seconds - (time.monotonic() - began)) > 0:
+            done, _ = await asyncio.wait({call}, timeout=left)
+            if done:
+                return True
+        return call.done()
 
     async def _stop(self, *calls: asyncio.Task[ToolResult]) -> None:
         running = {call for call in calls if call.cancel()}

@@ -3,8 +3,9 @@
 from typing import Any
 
 from opencode.errors import ToolError
+from opencode.schema.event import Question
 from opencode.schema.session import Todo
-from opencode.tool.base import ToolContext
+from opencode.tool.base import ToolContext, Waits
 
 
 class Todos:
@@ -24,12 +25,16 @@ class Call:
     def __init__(self, *todos: Todo, refuse: bool = False) -> None:
         self.todos = Todos(*todos)
         self.asked: list[tuple[str, list[str], dict[str, Any]]] = []
+        self.waits = Waits()
         self._refuse = refuse
 
     async def _ask(self, permission: str, patterns: list[str], metadata: dict[str, Any]) -> None:
         self.asked.append((permission, patterns, metadata))
         if self._refuse:
             raise ToolError(f"not allowed: {permission}")
+
+    async def _question(self, questions: list[Question]) -> list[list[str]]:
+        return [[asked.options[0].label] for asked in questions]
 
     @property
     def context(self) -> ToolContext:
@@ -40,4 +45,6 @@ class Call:
             agent="build",
             todos=self.todos,
             ask=self._ask,
+            question=self._question,
+            waits=self.waits,
         )

@@ -85,9 +85,9 @@ async def failure(tools: Tools, raw: str, name: str = "probe") -> str:
     return caught.value.message
 
 
-def test_models_are_told_of_four_tools_with_self_contained_schemas(tools: Build) -> None:
+def test_models_are_told_of_the_tools_with_self_contained_schemas(tools: Build) -> None:
     told = {tool.name: tool.parameters() for tool in tools().list()}
-    assert list(told) == ["webfetch", "websearch", "todowrite", "todoread"]
+    assert list(told) == ["webfetch", "websearch", "todowrite", "todoread", "question"]
     assert all(schema["type"] == "object" and "$ref" not in str(schema) for schema in told.values())
     assert all(tool.description for tool in tools().list())
 

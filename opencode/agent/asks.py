@@ -1,0 +1,167 @@
+"""What waits for the user: permissions that tool calls ask for, and questions that models put."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
+
+import msgspec
+
+from opencode import ids
+from opencode.bus import Bus
+from opencode.errors import BadRequest, NotFound, ToolRefused
+from opencode.schema.asks import PermissionReply as Reply
+from opencode.schema.event import (
+    EventProperties,
+    PermissionAsked,
+    PermissionReplied,
+    Question,
+    QuestionAsked,
+    QuestionRejected,
+    QuestionReplied,
+    ToolReference,
+)
+from opencode.schema.session import PermissionRule
+
+REJECTED = "The user rejected permission to use this specific tool call."
+CORRECTED = f"{REJECTED[:-1]} with the following feedback: "
+DISMISSED = "The user dismissed this question."
+
+Asked = TypeVar("Asked", PermissionAsked, QuestionAsked)
+Answer = TypeVar("Answer")
+
+
+class Waiting(Generic[Asked, Answer]):
+    """Requests of one kind that nobody has answered yet, by id."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._open: dict[str, tuple[Asked, asyncio.Future[Answer]]] = {}
+
+    def __iter__(self) -> Iterator[Asked]:
+        return iter([asked for asked, _ in self._open.values()])
+
+    @asynccontextmanager
+    async def opened(self, asked: Asked) -> AsyncIterator[asyncio.Future[Answer]]:
+        """Have a request listed until the block ends; yields what its answer comes through."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._open[asked.id] = asked, future
+        try:
+            yield future
+        finally:
+            self._open.pop(asked.id, None)
+
+    def get(self, request_id: str) -> Asked:
+        """Return a request; raises NotFound."""
+        return self._find(request_id)[0]
+
+    def answer(self, request_id: str, answer: Answer) -> None:
+        """Answer a request; raises NotFound."""
+        self._find(request_id)[1].set_result(answer)
+        del self._open[request_id]
+
+    def fail(self, request_id: str, error: Exception) -> None:
+        """Turn a request down; raises NotFound."""
+        self._find(request_id)[1].set_exception(error)
+        del self._open[request_id]
+
+    def _find(self, request_id: str) -> tuple[Asked, asyncio.Future[Answer]]:
+        if request_id not in self._open:
+            raise NotFound(f"{self._kind} request not found: {request_id}. It may be answered already.")
+        return self._open[request_id]
+
+
+class Asks:
+    """Everything that waits for users, and their answers. What is cancelled waits no more."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self.permissions: Waiting[PermissionAsked, Reply] = Waiting("Permission")
+        self.questions: Waiting[QuestionAsked, list[list[str]]] = Waiting("Question")
+
+    def of(self, session_id: str | None) -> Iterator[EventProperties]:
+        """Yield what waits in a session, or in all of them."""
+        for asked in (*self.permissions, *self.questions):
+            if session_id in (None, asked.session_id):
+                yield asked
+
+    async def permit(
+        self, session_id: str, permission: str, patterns: list[str], metadata: object, tool: ToolReference
+    ) -> list[PermissionRule]:
+        """Wait until the user allows something; returns the rules to remember. Raises ToolRefused."""
+        asked = PermissionAsked(
+            session_id=session_id,
+            id=ids.ascending("per"),
+            permission=permission,
+            patterns=patterns,
+            metadata=msgspec.to_builtins(metadata),
+            always=["*"],
+            tool=tool,
+        )
+        try:
+            async with self.permissions.opened(asked) as reply:
+                self._bus.publish(asked)
+                given = await reply
+        except asyncio.CancelledError:
+            self._tell_permission(asked, "reject")
+            raise
+        if given == "once":
+            return []
+        return [
+            PermissionRule(permission=permission, pattern=pattern, action="allow") for pattern in asked.always
+        ]
+
+    def reply_permission(self, request_id: str, reply: Reply, message: str = "") -> None:
+        """Answer a permission request; raises NotFound.
+
+        A rejection holds for all that wait in the session, `always` for all that wait for the same.
+        """
+        asked = self.permissions.get(request_id)
+        if reply != "reject":
+            self.permissions.answer(request_id, reply)
+            self._tell_permission(asked, reply)
+            for other in list(self.permissions) if reply == "always" else ():
+                if (other.session_id, other.permission) == (asked.session_id, asked.permission):
+                    self.permissions.answer(other.id, "once")
+                    self._tell_permission(other, "once")
+            return
+        error = ToolRefused(CORRECTED + message, ends_turn=False) if message else ToolRefused(REJECTED)
+        for other in list(self.permissions):
+            if other.session_id == asked.session_id:
+                self.permissions.fail(other.id, error if other is asked else ToolRefused(REJECTED))
+                self._tell_permission(other, "reject")
+
+    async def question(
+        self, session_id: str, questions: list[Question], tool: ToolReference
+    ) -> list[list[str]]:
+        """Wait for the user's answers, one list of labels for each question. Raises ToolRefused."""
+        asked = QuestionAsked(session_id=session_id, id=ids.ascending("que"), questions=questions, tool=tool)
+        try:
+            async with self.questions.opened(asked) as answers:
+                self._bus.publish(asked)
+                return await answers
+        except asyncio.CancelledError:
+            self._bus.publish(QuestionRejected(session_id=session_id, request_id=asked.id))
+            raise
+
+    def reply_question(self, request_id: str, answers: list[list[str]]) -> None:
+        """Answer a question; raises NotFound and BadRequest."""
+        asked = self.questions.get(request_id)
+        if len(answers) != len(asked.questions):
+            raise BadRequest(
+                f"answers has {len(answers)} lists for {len(asked.questions)} questions: send one for each, "
+                "empty where there is no answer."
+            )
+        self.questions.answer(request_id, answers)
+        self._bus.publish(
+            QuestionReplied(session_id=asked.session_id, request_id=request_id, answers=answers)
+        )
+
+    def reject_question(self, request_id: str) -> None:
+        """Dismiss a question; raises NotFound."""
+        asked = self.questions.get(request_id)
+        self.questions.fail(request_id, ToolRefused(DISMISSED))
+        self._bus.publish(QuestionRejected(session_id=asked.session_id, request_id=request_id))
+
+    def _tell_permission(self, asked: PermissionAsked, reply: Reply) -> None:
+        self._bus.publish(PermissionReplied(session_id=asked.session_id, request_id=asked.id, reply=reply))
