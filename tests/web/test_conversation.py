@@ -196,3 +196,31 @@ async def test_without_javascript_one_can_read_and_send(open_page: OpenPage, llm
         while await page.locator(".assistant strong").count() == 0:
             await page.reload()
     await expect(page.locator(".assistant")).to_contain_text("Plain answer.")
+
+
+async def test_a_permission_is_asked_for_on_the_page_and_given(
+    open_page: OpenPage, site: Site, llm: LLM
+) -> None:
+    rule = {"permission": "webfetch", "pattern": "*", "action": "ask"}
+    session_id = await site.server.new_session(title="Careful", permission=[rule])
+    llm.script(Answer(tools=(("webfetch", {"url": "http://127.0.0.1:9/x"}),)), Answer(text="Tried it."))
+    page = await open_page(f"/chat/{session_id}")
+    await say(page, "go")
+    await expect(page.locator(".ask")).to_contain_text("webfetch")
+    await expect(page.locator(".ask")).to_contain_text("http://127.0.0.1:9/x")
+    await page.reload()
+    await page.click("text=Allow once")
+    await expect(page.locator(".assistant").last).to_contain_text("Tried it.")
+    await expect(page.locator(".ask")).to_have_count(0)
+
+
+async def test_a_question_is_put_on_the_page_and_answered(page: Page, llm: LLM) -> None:
+    options = [{"label": "Red", "description": "warm"}, {"label": "Blue", "description": "cool"}]
+    question = {"question": "Which colour?", "header": "Colour", "options": options}
+    llm.script(Answer(tools=(("question", {"questions": [question]}),)), Answer(text="Blue it is."))
+    await begin(page)
+    await page.click(".ask >> text=Blue")
+    await page.click(".ask button.primary")
+    await expect(page.locator(".assistant").last).to_contain_text("Blue it is.")
+    await expect(page.locator(".ask")).to_have_count(0)
+    assert "Which colour?" in str(llm.requests[-1].body) and "Blue" in str(llm.requests[-1].body)

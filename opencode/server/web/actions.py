@@ -86,6 +86,33 @@ async def stop(session_id: str) -> Answer:
     return _done(session_id)
 
 
+@blueprint.post("/chat/<session_id>/permission/<request_id>")
+async def permit(session_id: str, request_id: str) -> Answer:
+    """Allow what a tool call asks for, or refuse it."""
+    form = await request.form
+    reply = form.get("reply", "")
+    if reply not in ("once", "always", "reject"):
+        raise BadRequest("Choose whether to allow it once, always, or not.")
+    services().asks.reply_permission(request_id, reply, form.get("message", "").strip())
+    return _done(session_id)
+
+
+@blueprint.post("/chat/<session_id>/question/<request_id>")
+async def answer(session_id: str, request_id: str) -> Answer:
+    """Answer the model's questions, or dismiss them."""
+    form = await request.form
+    asks = services().asks
+    if form.get("do") == "reject":
+        asks.reject_question(request_id)
+        return _done(session_id)
+    answers = []
+    for number, _ in enumerate(asks.questions.get(request_id).questions):
+        other = form.get(f"answer-{number}-other", "").strip()
+        answers.append([*form.getlist(f"answer-{number}"), *([other] if other else [])])
+    asks.reply_question(request_id, answers)
+    return _done(session_id)
+
+
 @blueprint.post("/chat/<session_id>/rename")
 async def rename(session_id: str) -> Answer:
     title = (await request.form).get("title", "").strip()[:200]

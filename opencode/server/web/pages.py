@@ -126,6 +126,7 @@ async def _page(found: Services, session: Session | None, notice: tuple[str, str
         groups=await conversation.groups(found),
         busy=conversation.busy(found),
         todos=todos,
+        asks=list(found.asks.of(session.id)) if session else [],
         model=model,
         variant=variant,
         agents=[each for each in found.agents.list() if each.mode != "subagent" and not each.hidden],

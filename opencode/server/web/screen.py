@@ -13,6 +13,11 @@ from opencode.schema.event import (
     PartDelta,
     PartRemoved,
     PartUpdated,
+    PermissionAsked,
+    PermissionReplied,
+    QuestionAsked,
+    QuestionRejected,
+    QuestionReplied,
     SessionDeleted,
     SessionStatusChanged,
     SessionUpdated,
@@ -83,6 +88,14 @@ class Screen:
                 self._pieces.append(put("title", "outerMorph", piece("heading", session)))
             case TodoUpdated(todos=todos):
                 self._pieces.append(put("todos", "outerMorph", piece("todo_panel", todos)))
+            case PermissionAsked() | QuestionAsked():
+                self._pieces.append(put("asks", "place", piece("ask", event)))
+            case (
+                PermissionReplied(request_id=request_id)
+                | QuestionReplied(request_id=request_id)
+                | QuestionRejected(request_id=request_id)
+            ):
+                self._pieces.append(removed(request_id))
             case SessionDeleted():
                 text = "This chat was deleted."
                 self._pieces.append(put("notice", "innerHTML", piece("notice", text)))
