@@ -37,6 +37,7 @@ _ATTRIBUTES = {
     "ul": {"class"},
 }
 _SCHEMES = {"http", "https", "mailto"}
+_ELSEWHERE = ' rel="noopener noreferrer nofollow" target="_blank"'
 _LANGUAGE = re.compile(r"[\w+#.-]{1,30}")
 
 
@@ -87,6 +88,7 @@ def _parser() -> "MarkdownIt":
     rules["fence"] = _fence
     rules["code_block"] = _fence
     rules["image"] = _image
+    rules["link_open"] = _link
     rules["th_open"] = rules["td_open"] = _cell
     rules["table_open"] = lambda *_: '<div class="table"><table>'
     rules["table_close"] = lambda *_: "</table></div>"
@@ -113,7 +115,6 @@ def _render(parser: "MarkdownIt", tokens: "Sequence[Token]", env: dict[str, Any]
         attributes=_ATTRIBUTES,
         url_schemes=_SCHEMES,
         link_rel=None,
-        set_tag_attribute_values={"a": {"rel": "noopener noreferrer nofollow", "target": "_blank"}},
     )
 
 
@@ -143,6 +144,12 @@ def _highlighted(code: str, language: str) -> str:
     return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))
 
 
+def _link(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
+    """Open a link elsewhere, without telling where it was found."""
+    attributes = "".join(f' {name}="{escape(str(value))}"' for name, value in tokens[at].attrs.items())
+    return f"<a{attributes}{_ELSEWHERE}>"
+
+
 def _cell(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
     """Align by an attribute: the page's policy allows no style of an element's own."""
     token = tokens[at]
@@ -154,4 +161,5 @@ def _image(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
     """Show where an image is, not the image: looking it up would tell its owner who reads this."""
     token = tokens[at]
     source = escape(str(token.attrs.get("src", "")))
-    return f'<a class="image" href="{source}" data-src="{source}">{escape(token.content) or "Image"}</a>'
+    label = escape(token.content) or "Image"
+    return f'<a class="image" href="{source}" data-src="{source}"{_ELSEWHERE}>{label}</a>'

@@ -1,0 +1,122 @@
+"""Markdown on the page: safe, and the same whether it comes at once or word by word."""
+
+import random
+import time
+
+import pytest
+
+from opencode.server.web.markdown import LiveMarkdown, blocks
+
+TEXT = """# Title
+
+A paragraph with **bold**, `code` and https://example.com
+over two lines.
+
+- one
+- two
+
+  still two
+- three
+
+| a | b |
+|--|:-:|
+| 1 | 2 |
+
+```python
+def f(x):
+
+    return x < 1
+```
+
+> quoted
+> twice
+
+1. first
+   1. inner
+2. second
+
+[ref][1] and ![image](https://example.com/x.png)
+
+[1]: https://example.com/ref
+
+Last words
+"""
+
+
+def streamed(text: str, pieces: list[str]) -> list[str]:
+    live, shown = LiveMarkdown(), dict[int, str]()
+    for piece in pieces:
+        live.add(piece)
+        shown |= dict(live.fresh())
+    return [shown[number] for number in sorted(shown)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_streamed_text_ends_as_the_whole_text_does(seed: int) -> None:
+    chance = random.Random(seed)
+    text = TEXT.replace("[ref][1] and ", "").replace("[1]: https://example.com/ref\n\n", "")
+    cuts = sorted(chance.sample(range(1, len(text)), 40))
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    assert streamed(text, pieces) == blocks(text)
+
+
+def test_a_finished_block_is_rendered_once() -> None:
+    live, seen = LiveMarkdown(), list[int]()
+    for number in range(100):
+        live.add(f"Paragraph {number}.\n\n")
+        seen += [block for block, _ in live.fresh()]
+    assert max(seen.count(block) for block in set(seen)) <= 2
+    assert live.size < 40
+
+
+def test_a_long_text_costs_as_much_per_word_at_its_end() -> None:
+    live, times = LiveMarkdown(), list[float]()
+    for number in range(2_000):
+        live.add(f"Some **words** of paragraph {number}.\n\n")
+        began = time.perf_counter()
+        list(live.fresh())
+        times.append(time.perf_counter() - began)
+    assert sorted(times[-200:])[100] < 3 * sorted(times[100:300])[100]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "[x](javascript:alert(1))",
+        "[x](vbscript:alert(1))",
+        "[x](data:text/html,<script>alert(1)</script>)",
+        "![x](javascript:alert(1))",
+        '[x](https://a.example/"onmouseover="alert(1))',
+        "<div hx-get='/x' hx-trigger='load'>",
+        "```<script>\n</code></pre><script>alert(1)</script>\n```",
+        "<style>*{display:none}</style>",
+        "<a href='//evil.example'>x</a>",
+    ],
+)
+def test_hostile_text_becomes_no_markup_of_its_own(hostile: str) -> None:
+    html = "".join(blocks(hostile)).lower()
+    for tag in ("<script", "<img", "<div hx", "<style", "<svg", "<iframe"):
+        assert tag not in html
+    for attribute in (
+        ' onerror="',
+        ' onmouseover="',
+        ' href="javascript',
+        ' href="vbscript',
+        ' href="data',
+        " hx-get",
+    ):
+        assert attribute not in html.replace("&lt;div hx-get", "")
+
+
+def test_links_open_elsewhere_and_images_wait_for_a_click() -> None:
+    html = "".join(blocks("[a](https://a.example) ![cat](https://b.example/c.png)"))
+    assert 'target="_blank"' in html and 'rel="noopener noreferrer nofollow"' in html
+    assert "<img" not in html and 'data-src="https://b.example/c.png"' in html
+
+
+def test_code_is_coloured_where_its_language_is_known_and_kept_as_it_is() -> None:
+    html = "".join(blocks("```python\nif x < 1:\n\n    pass\n```"))
+    assert '<span class="k">if</span>' in html and "&lt;" in html
+    assert "if x &lt; 1:\n\n    pass" in "".join(blocks("```nosuchlanguage\nif x < 1:\n\n    pass\n```"))
