@@ -91,9 +91,13 @@ async def test_a_message_sent_meanwhile_is_queued_and_answered(page: Page, llm: 
     await begin(page, "first")
     await expect(page.locator(".assistant")).to_contain_text("one")
     await say(page, "second")
-    await expect(page.locator(".user")).to_have_count(2)
+    queued = page.locator(".user").nth(1)
+    await expect(queued).to_contain_text("second")
+    label = "e => getComputedStyle(e, '::before').content"
+    assert "Queued" in await queued.evaluate(label)
     gate.set()
     await expect(page.locator(".assistant").last).to_contain_text("two done")
+    assert "Queued" not in await queued.evaluate(label)
     await at_rest(page)
 
 
