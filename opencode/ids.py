@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Literal
 
-Kind = Literal["ses", "msg", "prt", "evt", "per", "que", "req"]
+Kind = Literal["ses", "msg", "prt", "evt", "per", "que", "req", "call"]
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TIME_MASK = (1 << 48) - 1

@@ -21,18 +21,27 @@ from opencode.schema.agent import Agent
 from opencode.schema.base import given
 from opencode.schema.message import AssistantMessage, MessageWithParts, UserMessage
 from opencode.schema.part import (
+    AgentPart,
+    CompactionPart,
     FilePart,
     Part,
     ReasoningPart,
+    SubtaskPart,
     TextPart,
     ToolPart,
     ToolStateCompleted,
     ToolStateError,
 )
 from opencode.schema.provider import Model
+from opencode.tool.task import TASK
+
+from .compaction import since_summary
+from .subtask import outcome
 
 INTERRUPTED = "The call was interrupted before it gave a result."
 NO_CONTENT = "(nothing)"
+SO_FAR = "What was said and done so far?"
+CLEARED = "[This output was cleared to save room. Call the tool again if you need it.]"
 
 UserContent = Text | Attachment | ToolOutput
 AssistantContent = Text | Reasoning | ToolCall
@@ -52,12 +61,13 @@ def turns(history: Iterable[MessageWithParts], model: Model) -> tuple[UserTurn |
     back only to the model that wrote it. Messages that failed before they said anything are left out.
     """
     conversation: list[tuple[bool, list[UserContent] | list[AssistantContent]]] = []
-    for message in history:
+    for message in since_summary(list(history)):
         if isinstance(message.info, UserMessage):
             _add(conversation, True, list(_user_content(message.parts, model)))
         else:
             _add(conversation, False, list(_assistant_content(message.info, message.parts, model)))
             _add(conversation, True, list(_tool_outputs(message.parts, model)))
+            _add(conversation, True, list(_task_outcomes(message.parts)))
     while conversation and not conversation[0][0]:
         conversation.pop(0)
     return tuple(
@@ -84,6 +94,15 @@ def _user_content(parts: Iterable[Part], model: Model) -> Iterator[UserContent]:
         elif isinstance(part, FilePart):
             found = True
             yield _readable(file_content(part), model)
+        elif isinstance(part, CompactionPart):
+            found = True
+            yield Text(SO_FAR)
+        elif isinstance(part, SubtaskPart):
+            found = True
+            yield Text(f"Have the agent {part.agent} do this:\n\n{part.prompt}")
+        elif isinstance(part, AgentPart):
+            found = True
+            yield Text(f"(Have the agent {part.name} work on this, by the {TASK} tool.)")
     if not found:
         yield Text(NO_CONTENT)
 
@@ -99,24 +118,33 @@ def _assistant_content(
         elif isinstance(part, ReasoningPart):
             if same_model and message.error is UNSET:
                 yield Reasoning(part.text, given(part.metadata, {}))
-        elif isinstance(part, ToolPart):
+        elif isinstance(part, ToolPart) and outcome(part) is None:
             metadata = given(part.metadata, {}) if same_model else {}
             yield ToolCall(part.call_id, part.tool, part.state.input, metadata)
 
 
 def _tool_outputs(parts: Iterable[Part], model: Model) -> Iterator[ToolOutput]:
     for part in parts:
-        if not isinstance(part, ToolPart):
+        if not isinstance(part, ToolPart) or outcome(part) is not None:
             continue
         state = part.state
         if isinstance(state, ToolStateCompleted):
             files = [_readable(file_content(file), model) for file in given(state.attachments, [])]
             attachments = tuple(file for file in files if isinstance(file, Attachment))
+            if state.time.compacted:
+                yield ToolOutput(part.call_id, part.tool, CLEARED)
+                continue
             output = "\n".join([state.output, *(file.text for file in files if isinstance(file, Text))])
             yield ToolOutput(part.call_id, part.tool, output, attachments=attachments)
         else:
             reason = state.error if isinstance(state, ToolStateError) else INTERRUPTED
             yield ToolOutput(part.call_id, part.tool, reason, is_error=True)
+
+
+def _task_outcomes(parts: Iterable[Part]) -> Iterator[Text]:
+    for part in parts:
+        if isinstance(part, ToolPart) and (text := outcome(part)) is not None:
+            yield Text(text)
 
 
 def _readable(content: Text | Attachment, model: Model) -> Text | Attachment:

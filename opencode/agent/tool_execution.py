@@ -10,16 +10,16 @@ from opencode.errors import ToolError, ToolRefused
 from opencode.schema.agent import Agent
 from opencode.schema.base import JsonObject
 from opencode.schema.event import Question, TodoUpdated, ToolReference
+from opencode.schema.message import ModelChoice
 from opencode.schema.session import PermissionRule, Todo
 from opencode.store import Store
-from opencode.tool.base import ToolContext, Waits
-from opencode.tool.registry import Tools
+from opencode.tool.base import Started, Task, TaskAnswer, ToolContext, Waits
 
 from . import structured
-from .asks import Asks
 from .permission import decide
 from .structured import Answer
 from .transcript import Transcript
+from .workshop import TurnListener, Workshop
 
 Remember = Callable[[list[PermissionRule]], None]
 """Notes rules that hold from now on."""
@@ -45,11 +45,9 @@ class StoredTodos:
 class ToolExecution:
     """Runs what the model called; every call ends with a result or an error that the model can read."""
 
-    def __init__(self, tools: Tools, store: Store, bus: Bus, asks: Asks, remember: Remember) -> None:
-        self._tools = tools
-        self._store = store
-        self._bus = bus
-        self._asks = asks
+    def __init__(self, workshop: Workshop, listener: TurnListener, remember: Remember) -> None:
+        self._workshop = workshop
+        self._listener = listener
         self._remember = remember
 
     async def run(
@@ -88,7 +86,7 @@ class ToolExecution:
                     )
             if "ask" in actions.values():
                 with waits.waiting():
-                    allowed = await self._asks.permit(
+                    allowed = await self._workshop.asks.permit(
                         part.session_id, permission, patterns, metadata, reference
                     )
                 if allowed:
@@ -97,16 +95,26 @@ class ToolExecution:
 
         async def question(questions: list[Question]) -> list[list[str]]:
             with waits.waiting():
-                return await self._asks.question(part.session_id, questions, reference)
+                return await self._workshop.asks.question(part.session_id, questions, reference)
+
+        async def delegate(task: Task, started: Started) -> TaskAnswer:
+            asked = transcript.message
+            model = ModelChoice(provider_id=asked.provider_id, model_id=asked.model_id, variant=asked.variant)
+            return await self._listener.delegate(task, model, started)
+
+        def progress(title: str, metadata: JsonObject) -> None:
+            transcript.tool_progress(call_id, title, metadata)
 
         context = ToolContext(
             session_id=part.session_id,
             message_id=part.message_id,
             call_id=call_id,
             agent=agent.name,
-            todos=StoredTodos(self._store, self._bus, part.session_id),
+            todos=StoredTodos(self._workshop.store, self._workshop.bus, part.session_id),
             ask=ask,
             question=question,
+            delegate=delegate,
+            progress=progress,
             waits=waits,
         )
         transcript.tool_running(call_id, _shown(raw))
@@ -114,7 +122,7 @@ class ToolExecution:
             if answer is not None and part.tool == structured.TOOL:
                 result = answer.take(raw)
             else:
-                result = await self._tools.execute(part.tool, raw, context)
+                result = await self._workshop.tools.execute(part.tool, raw, context)
         except ToolError as error:
             await transcript.tool_failed(call_id, error)
             return not (isinstance(error, ToolRefused) and error.ends_turn)

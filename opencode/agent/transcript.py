@@ -21,7 +21,14 @@ from opencode.provider.base import (
     ToolCallStart,
 )
 from opencode.schema.base import JsonObject, optional
-from opencode.schema.event import MessageUpdated, PartDelta, PartRemoved, PartUpdated, SessionFailed
+from opencode.schema.event import (
+    MessageRemoved,
+    MessageUpdated,
+    PartDelta,
+    PartRemoved,
+    PartUpdated,
+    SessionFailed,
+)
 from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.part import (
     CompletedTime,
@@ -117,6 +124,15 @@ class Transcript:
         self._store.put_part(part)
         self._tell(part)
 
+    def tool_progress(self, call_id: str, title: str, metadata: JsonObject) -> None:
+        """Tell what a running call is at."""
+        part, _ = self.calls[call_id]
+        if isinstance(part.state, ToolStateRunning):
+            part.state.title = title
+            part.state.metadata = metadata
+            self._store.put_part(part)
+            self._tell(part)
+
     async def tool_completed(self, call_id: str, result: ToolResult) -> None:
         part, _ = self.calls[call_id]
         files = [
@@ -151,6 +167,15 @@ class Transcript:
             self._bus.publish(
                 PartRemoved(session_id=part.session_id, message_id=part.message_id, part_id=part.id)
             )
+
+    async def withdraw(self) -> None:
+        """Take the whole message back."""
+        await self.discard()
+        for part in self.parts:
+            self._store.remove_part(part.session_id, part.id)
+        self._store.remove_message(self.message.session_id, self.message.id)
+        await self._store.commit()
+        self._bus.publish(MessageRemoved(session_id=self.message.session_id, message_id=self.message.id))
 
     async def finish_step(
         self, reason: str, tokens: Tokens, cost: float, error: ModelError | None = None

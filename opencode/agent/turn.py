@@ -1,91 +1,25 @@
 """A turn: from a prompt to the answer, step by step, until the model has nothing more to do."""
 
-import asyncio
-import logging
-from contextlib import aclosing
-from typing import Protocol
-
-import msgspec
-from msgspec import UNSET
+from collections.abc import Sequence
 
 from opencode import ids
-from opencode.bus import Bus
 from opencode.clock import now_ms
-from opencode.errors import (
-    ContentFiltered,
-    ModelAPIError,
-    ModelError,
-    OutputTooLong,
-    RequestError,
-    StructuredOutputFailed,
-    TurnAborted,
-)
-from opencode.provider.base import Finish, ModelRequest, ToolDefinition, merge_options
-from opencode.provider.cost import cost_usd
-from opencode.provider.registry import Registry, Resolved
-from opencode.schema.agent import Agent
-from opencode.schema.base import given
-from opencode.schema.message import (
-    AssistantMessage,
-    JsonSchemaFormat,
-    MessagePath,
-    MessageTime,
-    MessageWithParts,
-    UserMessage,
-)
-from opencode.schema.part import TextPart, Tokens
-from opencode.schema.session import PermissionRule, SessionStatus, StatusBusy, StatusRetry
-from opencode.store import Store
-from opencode.tool.registry import Tools
+from opencode.errors import AgentServerError
+from opencode.schema.base import optional
+from opencode.schema.event import MessageUpdated, PartUpdated
+from opencode.schema.message import AssistantMessage, MessageWithParts, UserMessage
+from opencode.schema.part import CompactionPart, CreatedTime, Part, TextPart
+from opencode.schema.session import PermissionRule, StatusBusy
 
-from . import structured
-from .agents import DEFAULT_STEPS, Agents
-from .asks import Asks
-from .context import system_prompt, turns
-from .permission import hidden, tool_rules
-from .retry import RetryPolicy
+from .compaction import clear_old_output, compaction_of, is_nearly_full, tokens_in_use
+from .exchange import Exchange
+from .step import Step
+from .subtask import Subtasks, subtasks_of
+from .summary import Summary
 from .tool_execution import ToolExecution
-from .transcript import Transcript
+from .workshop import TurnListener, Workshop
 
-LAST_STEP = (
-    "This is the last step that you may take, and tools are no longer at hand. Say what you have found or "
-    "done so far, what is left, and how to go on."
-)
-
-log = logging.getLogger(__name__)
-
-
-class Workshop(msgspec.Struct, frozen=True, kw_only=True):
-    """What every turn works with."""
-
-    store: Store
-    bus: Bus
-    providers: Registry
-    tools: Tools
-    agents: Agents
-    asks: Asks
-    instructions: tuple[str, ...] = ()
-    directory: str = "/"
-    retry: RetryPolicy = RetryPolicy()
-
-
-class TurnListener(Protocol):
-    """Hears how a turn goes, on behalf of its session."""
-
-    def status(self, status: SessionStatus) -> None:
-        """The turn is busy, or waits before it asks the model again."""
-
-    def charge(self, cost: float, tokens: Tokens) -> None:
-        """A step cost so many USD and tokens; note it, for it is about to be stored."""
-
-    def allowed(self, rules: list[PermissionRule]) -> None:
-        """The user allowed something for good; note it."""
-
-    def answering(self) -> None:
-        """The model has begun to answer."""
-
-    def stepped(self) -> None:
-        """The step is stored."""
+GO_ON = "The conversation so far was condensed to make room. Go on with what was asked."
 
 
 class Turn:
@@ -94,22 +28,20 @@ class Turn:
     def __init__(
         self,
         workshop: Workshop,
-        session_id: str,
         history: list[MessageWithParts],
         rules: list[PermissionRule],
         listener: TurnListener,
     ) -> None:
         self._workshop = workshop
-        self._session_id = session_id
         self._history = history
         self._rules = rules
         self._listener = listener
-        self._execution = ToolExecution(
-            workshop.tools, workshop.store, workshop.bus, workshop.asks, self._remember
-        )
-        self._transcript: Transcript | None = None
+        self._execution = ToolExecution(workshop, listener, self._remember)
+        self._exchange: Exchange | None = None
+        self._steps: dict[str, int] = {}
+        self._origin: dict[str, str] = {}
         self._failed_answers = 0
-        self._answering = False
+        self._condensed = False
 
     def add(self, message: MessageWithParts) -> None:
         """Queue a prompt: the next step answers it."""
@@ -118,182 +50,189 @@ class Turn:
 
     def current(self) -> MessageWithParts | None:
         """Return the message that is being written, as it stands."""
-        return self._transcript.snapshot() if self._transcript is not None else None
+        return self._exchange.transcript.snapshot() if self._exchange is not None else None
 
     def first_prompt(self) -> MessageWithParts | None:
         """Return what the user said first."""
         return next((message for message in self._history if isinstance(message.info, UserMessage)), None)
 
     def answer_to(self, message_id: str) -> MessageWithParts | None:
-        """Return the last message that answers a prompt."""
+        """Return the last message that answers a prompt, or what went on with it after a compaction."""
         for message in reversed(self._history):
-            if isinstance(message.info, AssistantMessage) and message.info.parent_id == message_id:
+            info = message.info
+            if isinstance(info, AssistantMessage) and message_id in (
+                info.parent_id,
+                self._origin.get(info.parent_id),
+            ):
                 return message
         return None
 
     async def run(self) -> None:
         """Answer everything that was asked. Failures end up in messages; only cancellation is raised."""
         self._listener.status(StatusBusy())
-        steps: dict[str, int] = {}
         while (prompt := self._unanswered()) is not None:
-            number = steps[prompt.id] = steps.get(prompt.id, 0) + 1
-            await self._step(prompt, number)
+            if compaction_of(prompt) is not None:
+                await self._condense(prompt, self._history[: self._history.index(prompt)])
+            elif subtasks_of(prompt) and self.answer_to(prompt.info.id) is None:
+                await self._carry_out_tasks(prompt)
+            elif not await self._make_room(prompt):
+                await self._step(prompt)
 
-    def _unanswered(self) -> UserMessage | None:
+    def _unanswered(self) -> MessageWithParts | None:
         """Return the last prompt where it still wants an answer, or another step of one."""
-        prompt = next(
-            message.info for message in reversed(self._history) if isinstance(message.info, UserMessage)
-        )
-        answer = self.answer_to(prompt.id)
+        prompt = next(message for message in reversed(self._history) if _asks(message))
+        answer = self.answer_to(prompt.info.id)
         if answer is None or not isinstance(answer.info, AssistantMessage):
             return prompt
-        done = answer.info.error is not UNSET or answer.info.finish not in ("tool-calls", "pause")
+        done = answer.info.error or answer.info.finish not in ("tool-calls", "pause")
         return None if done else prompt
 
-    async def _step(self, prompt: UserMessage, number: int) -> None:
-        message = self._new_message(prompt)
-        transcript = self._transcript = Transcript(self._workshop.store, self._workshop.bus, message)
-        transcript.open()
+    async def _step(self, prompt: MessageWithParts) -> None:
+        """Take the next step of a prompt's answer; where it does not fit, make room for it."""
+        assert isinstance(prompt.info, UserMessage)
+        origin = self._origin.get(prompt.info.id, prompt.info.id)
+        number = self._steps[origin] = self._steps.get(origin, 0) + 1
+        step = Step(
+            self._workshop,
+            self._listener,
+            self._execution,
+            prompt.info,
+            number=number,
+            rules=self._rules,
+            failed_answers=self._failed_answers,
+            may_overflow=not self._condensed and bool(self._coverable(prompt)),
+        )
+        fits = True
+        self._exchange = step.exchange
         try:
-            agent = self._workshop.agents.get(prompt.agent)
-            resolved = await self._workshop.providers.resolve(prompt.model.provider_id, prompt.model.model_id)
-            request = self._request(prompt, agent, resolved, number)
-            finish = await self._ask(transcript, resolved, request)
-            await self._resolve_step(transcript, prompt, agent, resolved, finish)
-        except asyncio.CancelledError as cancelled:
-            await transcript.fail(TurnAborted(cancelled.args[0] if cancelled.args else "Aborted"))
-            raise
-        except ModelError as error:
-            await transcript.fail(error)
-        except RequestError as error:
-            await transcript.fail(ModelAPIError(error.message, retryable=False))
-        except Exception:
-            log.exception("a step of session %s failed", self._session_id)
-            await transcript.fail(ModelError("The server failed while it answered; its log says why."))
+            fits = await step.run(self._history)
         finally:
-            self._history.append(transcript.snapshot())
-            self._transcript = None
+            self._exchange = None
+            if fits:
+                self._history.append(step.exchange.transcript.snapshot())
+        self._failed_answers = step.failed_answers
+        if fits:
+            self._condensed = False
+        else:
+            await self._compact(prompt, overflow=True)
 
-    def _new_message(self, prompt: UserMessage) -> AssistantMessage:
-        directory = self._workshop.directory
-        return AssistantMessage(
-            id=ids.ascending("msg"),
-            session_id=self._session_id,
-            time=MessageTime(created=now_ms()),
-            parent_id=prompt.id,
-            model_id=prompt.model.model_id,
-            provider_id=prompt.model.provider_id,
-            mode=prompt.agent,
-            agent=prompt.agent,
-            path=MessagePath(cwd=directory, root=directory),
-            cost=0,
-            tokens=Tokens(),
-            variant=prompt.model.variant,
+    async def _carry_out_tasks(self, prompt: MessageWithParts) -> None:
+        tasks = Subtasks(self._workshop, self._listener, self._execution, prompt)
+        self._exchange = tasks.exchange
+        try:
+            await tasks.run()
+        finally:
+            self._exchange = None
+            self._history.append(tasks.exchange.transcript.snapshot())
+
+    async def _make_room(self, prompt: MessageWithParts) -> bool:
+        """Condense the conversation where it nearly fills the model's context; returns whether it was."""
+        assert isinstance(prompt.info, UserMessage)
+        used = tokens_in_use(self._history)
+        if self._condensed or not used or not self._coverable(prompt):
+            return False
+        choice = prompt.info.model
+        try:
+            model = (await self._workshop.providers.resolve(choice.provider_id, choice.model_id)).model
+        except AgentServerError:
+            return False  # the step meets the same error, and tells it
+        if not is_nearly_full(model, used):
+            return False
+        cleared, freed = clear_old_output(self._history, model)
+        if cleared:
+            await self._put(cleared)
+        if not is_nearly_full(model, used - freed):
+            return False
+        await self._compact(prompt, overflow=False)
+        return True
+
+    async def _compact(self, prompt: MessageWithParts, overflow: bool) -> None:
+        """Have a summary take the conversation's place, and a prompt that was under way go on after it."""
+        assert isinstance(prompt.info, UserMessage)
+        self._condensed = True
+        covered = self._coverable(prompt)
+        begun = self.answer_to(prompt.info.id) is not None
+        asked = _follow_up(prompt.info)
+        part = CompactionPart(
+            id=ids.ascending("prt"),
+            session_id=asked.session_id,
+            message_id=asked.id,
+            auto=True,
+            overflow=optional(True if overflow else None),
+            tail_start_id=optional(None if begun else prompt.info.id),
         )
+        compaction = await self._say(asked, part)
+        if await self._condense(compaction, covered) and begun:
+            asked = _follow_up(prompt.info)
+            self._origin[asked.id] = self._origin.get(prompt.info.id, prompt.info.id)
+            text = TextPart(
+                id=ids.ascending("prt"),
+                session_id=asked.session_id,
+                message_id=asked.id,
+                text=GO_ON,
+                synthetic=True,
+                metadata={"compaction_continue": True},
+            )
+            await self._say(asked, text)
 
-    def _request(self, prompt: UserMessage, agent: Agent, resolved: Resolved, number: int) -> ModelRequest:
-        model = resolved.model
-        system = system_prompt(agent, prompt, self._workshop.instructions)
-        last = number >= given(agent.steps, DEFAULT_STEPS)
-        tools = [] if not model.capabilities.toolcall else self._tool_definitions(prompt, agent)
-        answer_as_data = isinstance(prompt.format, JsonSchemaFormat)
-        if isinstance(prompt.format, JsonSchemaFormat):
-            tools.append(structured.definition(prompt.format))
-            system = (*system, structured.INSTRUCTION)
-        elif last:
-            system = (*system, LAST_STEP)
-        variant = given(model.variants, {}).get(given(prompt.model.variant, ""), {})
-        return ModelRequest(
-            model=model,
-            turns=turns(self._history, model),
-            system=system,
-            tools=tuple(tools),
-            tool_choice="required" if answer_as_data else "none" if last else "auto",
-            temperature=agent.temperature if agent.temperature is not UNSET else None,
-            top_p=agent.top_p if agent.top_p is not UNSET else None,
-            options=merge_options(model.options, agent.options, variant),
-            session_id=self._session_id,
-        )
+    async def _condense(self, compaction: MessageWithParts, covered: list[MessageWithParts]) -> bool:
+        """Answer what asks for a compaction; returns whether that worked."""
+        assert isinstance(compaction.info, UserMessage)
+        summary = Summary(self._workshop, self._listener, compaction.info, covered)
+        self._exchange = summary.exchange
+        try:
+            return await summary.run()
+        finally:
+            self._exchange = None
+            self._history.append(summary.exchange.transcript.snapshot())
 
-    def _tool_definitions(self, prompt: UserMessage, agent: Agent) -> list[ToolDefinition]:
-        rules = self._rules_for(prompt, agent)
-        return [
-            ToolDefinition(tool.name, tool.description, tool.parameters())
-            for tool in self._workshop.tools.list()
-            if not hidden(rules, tool.name)
-        ]
+    def _coverable(self, prompt: MessageWithParts) -> list[MessageWithParts]:
+        """Return what a summary may stand for: all, or all before a prompt whose answer has not begun."""
+        if self.answer_to(prompt.info.id) is not None:
+            return list(self._history)
+        return [message for message in self._history if message.info.id < prompt.info.id]
+
+    async def _say(self, info: UserMessage, part: Part) -> MessageWithParts:
+        """Add a message to the conversation in the user's name."""
+        message = MessageWithParts(info=info, parts=[part])
+        self._history.append(message)
+        self._workshop.store.put_message(info)
+        self._workshop.store.put_part(part)
+        await self._workshop.store.commit()
+        self._workshop.bus.publish(MessageUpdated(session_id=info.session_id, info=info))
+        self._workshop.bus.publish(PartUpdated(session_id=info.session_id, part=part, time=now_ms()))
+        return message
+
+    async def _put(self, parts: Sequence[Part]) -> None:
+        """Store and tell changed parts of earlier messages."""
+        for part in parts:
+            self._workshop.store.put_part(part)
+        await self._workshop.store.commit()
+        for part in parts:
+            self._workshop.bus.publish(PartUpdated(session_id=part.session_id, part=part, time=now_ms()))
 
     def _remember(self, rules: list[PermissionRule]) -> None:
         self._rules = [*self._rules, *rules]
         self._listener.allowed(rules)
 
-    def _rules_for(self, prompt: UserMessage, agent: Agent) -> list[PermissionRule]:
-        return [*agent.permission, *self._rules, *tool_rules(given(prompt.tools, {}))]
 
-    async def _ask(self, transcript: Transcript, resolved: Resolved, request: ModelRequest) -> Finish:
-        """Ask the model until it answers whole; raises the ModelError that no further try may cure."""
-        attempt = 0
-        transcript.start_step()
-        while True:
-            attempt += 1
-            try:
-                return await self._stream(transcript, resolved, request)
-            except ModelError as error:
-                wait = self._workshop.retry.wait(attempt, error)
-                if wait is None:
-                    raise
-                retry = StatusRetry(attempt=attempt, message=error.message, next=now_ms() + int(wait * 1000))
-            self._listener.status(retry)
-            await asyncio.sleep(wait)
-            await transcript.discard()
-            self._listener.status(StatusBusy())
+def _asks(message: MessageWithParts) -> bool:
+    """Tell whether the user says something here; the loop's own compactions want no answer."""
+    if not isinstance(message.info, UserMessage):
+        return False
+    compaction = compaction_of(message)
+    return compaction is None or not compaction.auto
 
-    async def _stream(self, transcript: Transcript, resolved: Resolved, request: ModelRequest) -> Finish:
-        write = transcript.write
-        async with aclosing(resolved.adapter.stream(request)) as events:
-            async for event in events:
-                if isinstance(event, Finish):
-                    return event
-                await write(event)
-                if not self._answering:
-                    self._answering = True
-                    self._listener.answering()
-        raise ModelAPIError("The provider's answer ended before it was whole.", retryable=True)
 
-    async def _resolve_step(
-        self, transcript: Transcript, prompt: UserMessage, agent: Agent, resolved: Resolved, finish: Finish
-    ) -> None:
-        """Do what the answer asks for, and end the step."""
-        cost = cost_usd(resolved.model, finish.tokens)
-        self._listener.charge(cost, finish.tokens)
-        reason: str = finish.reason
-        error: ModelError | None = None
-        answer = structured.Answer(prompt.format) if isinstance(prompt.format, JsonSchemaFormat) else None
-        if transcript.calls:
-            reason = "tool-calls"
-            if not await self._execution.run(transcript, agent, self._rules_for(prompt, agent), answer):
-                reason = "stop"
-        if answer is not None:
-            reason, error = self._take_data(transcript, answer, reason)
-        elif reason == "content-filter":
-            error = ContentFiltered("The model declined to answer this.")
-        elif reason == "length" and not any(isinstance(part, TextPart) for part in transcript.parts):
-            error = OutputTooLong(
-                "The answer met its output limit before it began; ask for less, or choose less effort."
-            )
-        await transcript.finish_step(reason, finish.tokens, cost, error)
-        self._listener.stepped()
-
-    def _take_data(
-        self, transcript: Transcript, answer: structured.Answer, reason: str
-    ) -> tuple[str, ModelError | None]:
-        """Return how a step ends whose answer is to be data: with it, with another try, or with an error."""
-        if answer.value is not UNSET:
-            transcript.message.structured = answer.value
-            return "stop", None
-        tried = self._failed_answers + answer.failures
-        self._failed_answers = tried
-        if reason == "tool-calls" and tried <= answer.retries:
-            return reason, None
-        message = "The model gave no answer that fits the schema; simplify the schema or try another model."
-        return "stop", StructuredOutputFailed(message, retries=tried)
+def _follow_up(prompt: UserMessage) -> UserMessage:
+    """Return a message that carries a prompt on, with all its settings."""
+    return UserMessage(
+        id=ids.ascending("msg"),
+        session_id=prompt.session_id,
+        time=CreatedTime(created=now_ms()),
+        agent=prompt.agent,
+        model=prompt.model,
+        format=prompt.format,
+        system=prompt.system,
+        tools=prompt.tools,
+    )

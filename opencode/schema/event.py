@@ -85,6 +85,15 @@ class SessionCompacted(SessionEvent):
     type: ClassVar[str] = "session.compacted"
 
 
+class CommandExecuted(SessionEvent):
+    """A command of the user's was carried out; `messageID` is its prompt."""
+
+    type: ClassVar[str] = "command.executed"
+    name: str
+    arguments: str
+    message_id: str
+
+
 class SessionDiff(SessionEvent):
     """What a session changed in files."""
 
@@ -217,6 +226,7 @@ EVENT_TYPES: tuple[type[EventProperties], ...] = (
     SessionIdle,
     SessionFailed,
     SessionCompacted,
+    CommandExecuted,
     SessionDiff,
     MessageUpdated,
     MessageRemoved,

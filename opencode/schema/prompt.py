@@ -118,3 +118,23 @@ class UpdateSessionBody(Wire):
     metadata: JsonObject | UnsetType = UNSET
     permission: list[PermissionRule] | UnsetType = UNSET
     time: UpdateSessionTime | UnsetType = UNSET
+
+
+class SummarizeBody(Wire):
+    """The model that condenses the conversation. `auto`: sent by opencode's clients; changes nothing."""
+
+    provider_id: str
+    model_id: str
+    auto: bool | UnsetType = UNSET
+
+
+class CommandBody(Wire):
+    """A command by name; `arguments` is what was typed after it. `model` is "provider/model"."""
+
+    command: str
+    arguments: str
+    agent: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    variant: str | UnsetType = UNSET
+    message_id: Annotated[str, Meta(pattern="^msg")] | UnsetType = UNSET
+    parts: Annotated[list[FilePartInput], Meta(description="Files to go with it.")] | UnsetType = UNSET

@@ -10,7 +10,7 @@ from opencode.clock import now_ms
 from opencode.errors import BadRequest, Conflict, NotFound
 from opencode.schema.event import MessageRemoved, PartRemoved, PartUpdated, SessionCreated
 from opencode.schema.message import AssistantMessage, MessageWithParts
-from opencode.schema.part import Part, TextPart, Tokens, ToolPart
+from opencode.schema.part import CompactionPart, Part, TextPart, Tokens, ToolPart
 from opencode.schema.session import Session, SessionRevert, SessionTime
 from opencode.store import Store
 
@@ -141,9 +141,10 @@ class History:
             info.parent_id = new_ids.get(info.parent_id, info.parent_id)
         self._store.put_message(info)
         for part in message.parts:
-            self._store.put_part(
-                structs.replace(part, id=ids.ascending("prt"), session_id=session_id, message_id=info.id)
-            )
+            copy = structs.replace(part, id=ids.ascending("prt"), session_id=session_id, message_id=info.id)
+            if isinstance(copy, CompactionPart) and copy.tail_start_id:
+                copy.tail_start_id = new_ids.get(copy.tail_start_id, UNSET)
+            self._store.put_part(copy)
 
     def _remove(self, message: MessageWithParts) -> None:
         info = message.info

@@ -13,7 +13,7 @@ from opencode.errors import BadRequest, nearest
 from opencode.provider.registry import Registry
 from opencode.schema.base import given
 from opencode.schema.message import JsonSchemaFormat, MessageWithParts, ModelChoice, UserMessage
-from opencode.schema.part import AgentPart, CreatedTime, FilePart, Part, TextPart
+from opencode.schema.part import AgentPart, CompactionPart, CreatedTime, FilePart, Part, SubtaskPart, TextPart
 from opencode.schema.prompt import (
     AgentPartInput,
     FilePartInput,
@@ -44,7 +44,20 @@ async def user_message(
         system=body.system,
         tools=body.tools,
     )
-    return MessageWithParts(info=message, parts=[_part(item, message) for item in inputs])
+    return MessageWithParts(info=message, parts=[_part(item, message, agents) for item in inputs])
+
+
+def compaction_message(session: Session, model: ModelChoice, agents: Agents) -> MessageWithParts:
+    """Return the message that asks for a compaction of a session."""
+    message = UserMessage(
+        id=ids.ascending("msg"),
+        session_id=session.id,
+        time=CreatedTime(created=now_ms()),
+        agent=given(session.agent, agents.default),
+        model=model,
+    )
+    part = CompactionPart(id=ids.ascending("prt"), session_id=session.id, message_id=message.id, auto=False)
+    return MessageWithParts(info=message, parts=[part])
 
 
 def _inputs(body: PromptBody) -> list[PartInput]:
@@ -92,7 +105,7 @@ async def _model(body: PromptBody, session: Session, agents: Agents, providers: 
     )
 
 
-def _part(item: PartInput, message: UserMessage) -> Part:
+def _part(item: PartInput, message: UserMessage, agents: Agents) -> Part:
     part_id = given(item.id, "") or ids.ascending("prt")
     if not part_id.startswith("prt"):
         raise BadRequest(f"A part's id begins with prt, not {part_id!r}; leave it out to get one.")
@@ -128,7 +141,19 @@ def _part(item: PartInput, message: UserMessage) -> Part:
                 source=item.source,
             )
         case SubtaskPartInput():
-            raise BadRequest("Parts of type subtask are not supported; write the task as text.")
+            if not item.prompt.strip():
+                raise BadRequest("A subtask's prompt is empty: say what the agent is to do.")
+            agents.get(item.agent)
+            return SubtaskPart(
+                id=part_id,
+                session_id=message.session_id,
+                message_id=message.id,
+                prompt=item.prompt,
+                description=item.description,
+                agent=item.agent,
+                model=item.model,
+                command=item.command,
+            )
 
 
 def _check_url(item: FilePartInput) -> None:

@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from opencode.agent.title import make_title
-from opencode.agent.turn import Turn, Workshop
+from opencode.agent.turn import Turn
+from opencode.agent.workshop import Workshop
 from opencode.errors import AgentServerError
 from opencode.schema.base import given
 from opencode.schema.event import SessionIdle, SessionStatusChanged
-from opencode.schema.message import MessageWithParts, UserMessage
+from opencode.schema.message import MessageWithParts, ModelChoice, UserMessage
 from opencode.schema.part import TextPart, Tokens
 from opencode.schema.session import PermissionRule, Session, SessionStatus, StatusIdle
+from opencode.tool.base import Started, Task, TaskAnswer
 
 from .book import Book
 
@@ -33,7 +36,8 @@ class RunningTurn:
         self._runner = runner
         self._session = session
         self.state: SessionStatus = StatusIdle()
-        self.turn = Turn(runner.workshop, session.id, turn_history, given(session.permission, []), self)
+        self._begun = False
+        self.turn = Turn(runner.workshop, turn_history, given(session.permission, []), self)
         self.task = asyncio.create_task(self._run(), name=f"turn-{session.id}")
 
     async def wait(self) -> None:
@@ -49,7 +53,9 @@ class RunningTurn:
         self._runner.book.write(self._session)
 
     def answering(self) -> None:
-        self._runner.begin_title(self._session, self)
+        if not self._begun:
+            self._begun = True
+            self._runner.begin_title(self._session, self)
 
     def charge(self, cost: float, tokens: Tokens) -> None:
         self._session.cost += cost
@@ -58,6 +64,9 @@ class RunningTurn:
 
     def stepped(self) -> None:
         self._runner.book.tell(self._session)
+
+    async def delegate(self, task: Task, model: ModelChoice, started: Started) -> TaskAnswer:
+        return await self._runner.delegate(self._session, task, model, started)
 
     async def _run(self) -> None:
         try:
@@ -72,12 +81,17 @@ class RunningTurn:
             self._runner.workshop.bus.publish(SessionIdle(session_id=self._session.id))
 
 
-class Runner:
-    """Starts, joins and aborts turns."""
+Delegate = Callable[[Session, Task, ModelChoice, Started], Awaitable[TaskAnswer]]
+"""Has another agent carry out a task of a session's, with a model unless the agent has its own."""
 
-    def __init__(self, workshop: Workshop, book: Book) -> None:
+
+class Runner:
+    """Starts, joins and aborts turns. `delegate`: who carries out the tasks that they give to others."""
+
+    def __init__(self, workshop: Workshop, book: Book, delegate: Delegate) -> None:
         self.workshop = workshop
         self.book = book
+        self.delegate = delegate
         self._running: dict[str, RunningTurn] = {}
         self._starting: dict[str, asyncio.Lock] = {}
         self._titles: dict[str, asyncio.Task[None]] = {}

@@ -11,14 +11,17 @@ import msgspec
 from opencode.agent.agents import Agents
 from opencode.agent.asks import Asks
 from opencode.agent.retry import RetryPolicy
-from opencode.agent.turn import Workshop
+from opencode.agent.workshop import Workshop
 from opencode.bus import Bus
 from opencode.config import Settings
 from opencode.errors import SettingsError
 from opencode.provider.registry import Registry
+from opencode.schema.base import given
 from opencode.store import Store
 from opencode.tool.registry import Tools
+from opencode.tool.task import RunTask
 
+from .command import Commands
 from .sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     store = await Store.open(settings.data_dir)
     bus = Bus()
     asks = Asks(bus)
-    tools = Tools(settings)
+    tools = Tools(settings, extra=[RunTask(_for_tasks(agents))])
     providers = Registry(settings)
     workshop = Workshop(
         store=store,
@@ -61,7 +64,8 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         directory=os.getcwd(),
         retry=retry or RetryPolicy(),
     )
-    sessions = Sessions(workshop, may_share=settings.config.share != "disabled")
+    commands = Commands(settings.config.command, agents)
+    sessions = Sessions(workshop, commands, may_share=settings.config.share != "disabled")
     services = Services(
         settings=settings, sessions=sessions, bus=bus, providers=providers, agents=agents, asks=asks
     )
@@ -74,6 +78,15 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         await providers.close()
         await tools.close()
         await store.close()
+
+
+def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
+    """Return the agents that may be given a task, with what they are for."""
+    return [
+        (agent.name, given(agent.description, "No description."))
+        for agent in agents.list()
+        if agent.mode != "primary" and agent.hidden is not True
+    ]
 
 
 def _instructions(settings: Settings) -> Iterable[str]:

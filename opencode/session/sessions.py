@@ -10,11 +10,12 @@ from msgspec import UNSET
 
 from opencode import __version__, ids
 from opencode.agent.recovery import close_cut
-from opencode.agent.turn import Workshop
+from opencode.agent.workshop import Workshop
 from opencode.clock import now_ms
-from opencode.errors import BadRequest, Conflict, NotFound
+from opencode.errors import BadRequest, Conflict, NotFound, Unavailable
 from opencode.schema.base import given
 from opencode.schema.event import (
+    CommandExecuted,
     EventProperties,
     MessageUpdated,
     PartUpdated,
@@ -22,15 +23,23 @@ from opencode.schema.event import (
     SessionDeleted,
     SessionStatusChanged,
 )
-from opencode.schema.message import MessageWithParts, UserMessage
+from opencode.schema.message import AssistantMessage, MessageWithParts, ModelChoice, UserMessage
 from opencode.schema.part import Tokens
-from opencode.schema.prompt import CreateSessionBody, PromptBody, UpdateSessionBody
+from opencode.schema.prompt import (
+    CommandBody,
+    CreateSessionBody,
+    PromptBody,
+    SummarizeBody,
+    UpdateSessionBody,
+)
 from opencode.schema.session import Session, SessionModel, SessionShare, SessionStatus, SessionTime, Todo
 from opencode.store import SessionQuery
 
 from .book import Book
+from .command import Commands
+from .delegation import Delegation
 from .history import History
-from .prompt import user_message
+from .prompt import compaction_message, user_message
 from .runner import DEFAULT_TITLE, Runner, RunningTurn
 from .slug import make_slug
 
@@ -52,13 +61,14 @@ class Prompted(msgspec.Struct, frozen=True):
 class Sessions:
     """Everything one can do with conversations; `history` goes back in them. Knows nothing of HTTP."""
 
-    def __init__(self, workshop: Workshop, may_share: bool = True) -> None:
+    def __init__(self, workshop: Workshop, commands: Commands, may_share: bool = True) -> None:
         self._workshop = workshop
+        self.commands = commands
         self._may_share = may_share
         self._store = workshop.store
         self._bus = workshop.bus
         self._book = Book(workshop.store, workshop.bus)
-        self._runner = Runner(workshop, self._book)
+        self._runner = Runner(workshop, self._book, Delegation(self, workshop.agents))
         self.history = History(workshop.store, workshop.bus, self._book, self._runner)
 
     async def recover(self) -> int:
@@ -194,24 +204,59 @@ class Sessions:
         info = message.info
         if body.message_id and await self._store.message(session_id, info.id) is not None:
             raise Conflict(f"There is a message {info.id} already; follow it at /session/{session_id}/event.")
-        await self.history.settle(session)
         if isinstance(info, UserMessage):
             session.agent = info.agent
             session.model = SessionModel(
                 id=info.model.model_id, provider_id=info.model.provider_id, variant=info.model.variant
             )
+        await self._say(session, message)
+        if body.no_reply is True:
+            return Prompted(message, None)
+        return Prompted(message, await self._runner.submit(session, message))
+
+    async def summarize(self, session_id: str, body: SummarizeBody) -> None:
+        """Have a summary take the place of a conversation, for models; it stays as it is for people.
+
+        Raises NotFound, BadRequest, Conflict where a turn runs, and Unavailable where no summary was made.
+        """
+        session = await self._book.get(session_id)
+        if self._runner.get(session_id) is not None:
+            raise Conflict("The agent is at work in this session; abort it first, or wait.")
+        choice = ModelChoice(provider_id=body.provider_id, model_id=body.model_id)
+        await self._workshop.providers.resolve(choice.provider_id, choice.model_id)
+        if not await self._store.messages(session_id, limit=1):
+            raise BadRequest("The session has no messages that could be condensed.")
+        message = compaction_message(session, choice, self._workshop.agents)
+        await self._say(session, message)
+        answer = await Prompted(message, await self._runner.submit(session, message)).answer()
+        if isinstance(answer.info, AssistantMessage) and answer.info.error:
+            raise Unavailable("The model made no summary; the session's last message says why.")
+
+    async def command(self, session_id: str, body: CommandBody) -> MessageWithParts:
+        """Carry out a command and return the answer; raises as `prompt` does."""
+        prompted = await self.prompt(session_id, self.commands.prompt(body))
+        answer = await prompted.answer()
+        executed = CommandExecuted(
+            session_id=session_id,
+            name=body.command,
+            arguments=body.arguments,
+            message_id=prompted.message.info.id,
+        )
+        self._bus.publish(executed)
+        return answer
+
+    async def _say(self, session: Session, message: MessageWithParts) -> None:
+        """Store what the user says, then tell it; what was taken back before goes for good."""
+        await self.history.settle(session)
         self._book.write(session)
-        self._store.put_message(info)
+        self._store.put_message(message.info)
         for part in message.parts:
             self._store.put_part(part)
         await self._store.commit()
         self._book.tell(session)
-        self._bus.publish(MessageUpdated(session_id=session_id, info=info))
+        self._bus.publish(MessageUpdated(session_id=session.id, info=message.info))
         for part in message.parts:
-            self._bus.publish(PartUpdated(session_id=session_id, part=part, time=now_ms()))
-        if body.no_reply is True:
-            return Prompted(message, None)
-        return Prompted(message, await self._runner.submit(session, message))
+            self._bus.publish(PartUpdated(session_id=session.id, part=part, time=now_ms()))
 
     async def abort(self, session_id: str) -> bool:
         """Stop a session's turn; what it wrote so far stays. Raises NotFound."""

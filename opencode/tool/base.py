@@ -68,6 +68,32 @@ Questioner = Callable[[list[Question]], Awaitable[list[list[str]]]]
 """Puts questions to the user and returns the labels chosen for each. Raises ToolError without an answer."""
 
 
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """Work for another agent. `session_id`: a session of an earlier task that this one goes on with."""
+
+    agent: str
+    description: str
+    prompt: str
+    session_id: str | None = None
+
+
+class TaskAnswer(msgspec.Struct, frozen=True):
+    """What an agent's last message says, and the session that it worked in."""
+
+    session_id: str
+    text: str
+
+
+Started = Callable[[str], None]
+"""Hears of the session that a task is carried out in, once it is there."""
+
+Delegate = Callable[[Task, Started], Awaitable[TaskAnswer]]
+"""Has another agent carry a task out; cancelling it stops that agent. Raises ToolError."""
+
+Progress = Callable[[str, JsonObject], None]
+"""Tells what a running call is at: a title, and metadata for clients."""
+
+
 class ToolContext(msgspec.Struct, frozen=True):
     """Where a call stands, and what a tool may reach through it."""
 
@@ -78,6 +104,8 @@ class ToolContext(msgspec.Struct, frozen=True):
     todos: TodoList
     ask: Asker
     question: Questioner
+    delegate: Delegate
+    progress: Progress
     waits: Waits
 
 

@@ -320,7 +320,12 @@ async def test_an_agent_of_the_configuration_has_its_own_prompt_model_and_tools(
         assert answer["info"]["agent"] == "pirate"
     body = llm.requests[0].body
     assert body["messages"][0]["content"].startswith("You are a pirate.")
-    assert [tool["function"]["name"] for tool in body["tools"]] == ["todowrite", "todoread", "question"]
+    assert [tool["function"]["name"] for tool in body["tools"]] == [
+        "todowrite",
+        "todoread",
+        "question",
+        "task",
+    ]
 
 
 async def test_no_reply_stores_the_message_and_starts_nothing(server: Server, llm: LLM) -> None:

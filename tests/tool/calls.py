@@ -5,7 +5,7 @@ from typing import Any
 from opencode.errors import ToolError
 from opencode.schema.event import Question
 from opencode.schema.session import Todo
-from opencode.tool.base import ToolContext, Waits
+from opencode.tool.base import Started, Task, TaskAnswer, ToolContext, Waits
 
 
 class Todos:
@@ -36,6 +36,10 @@ class Call:
     async def _question(self, questions: list[Question]) -> list[list[str]]:
         return [[asked.options[0].label] for asked in questions]
 
+    async def _delegate(self, task: Task, started: Started) -> TaskAnswer:
+        started("ses_child")
+        return TaskAnswer("ses_child", f"{task.agent} did it")
+
     @property
     def context(self) -> ToolContext:
         return ToolContext(
@@ -46,5 +50,7 @@ class Call:
             todos=self.todos,
             ask=self._ask,
             question=self._question,
+            delegate=self._delegate,
+            progress=lambda title, metadata: None,
             waits=self.waits,
         )

@@ -56,19 +56,7 @@ async def list_agents() -> list[Agent]:
 @endpoint(list[Command])
 async def list_commands() -> list[Command]:
     """List the commands of opencode.json."""
-    return [
-        Command(
-            name=name,
-            template=entry.template,
-            hints=[],
-            description=entry.description,
-            agent=entry.agent,
-            model=entry.model,
-            subtask=entry.subtask,
-            source="command",
-        )
-        for name, entry in services().settings.config.command.items()
-    ]
+    return services().sessions.commands.list()
 
 
 @blueprint.get("/path")

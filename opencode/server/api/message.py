@@ -11,7 +11,7 @@ from opencode.bus import Bus, Event, Lagged, Subscription
 from opencode.schema.base import encode
 from opencode.schema.event import AnyEvent, MessageUpdated, ServerHeartbeat, SessionDeleted, SessionIdle
 from opencode.schema.message import MessageWithParts
-from opencode.schema.prompt import PromptBody
+from opencode.schema.prompt import CommandBody, PromptBody, SummarizeBody
 from opencode.session.sessions import Prompted
 
 from ..endpoint import JSON, endpoint
@@ -70,6 +70,39 @@ async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | 
 async def send_message_async(session_id: str, body: PromptBody) -> None:
     """Send a message and don't wait: the answer comes as events."""
     await services().sessions.prompt(session_id, body)
+
+
+@blueprint.post("/command")
+@endpoint(
+    MessageWithParts,
+    body=CommandBody,
+    errors=(400, 404, 409, 413),
+    examples={"A command of opencode.json": {"command": "translate", "arguments": "German"}},
+    answer=ANSWER,
+)
+async def run_command(session_id: str, body: CommandBody) -> MessageWithParts:
+    """Carry out a command of opencode.json and get the answer when the turn has ended.
+
+    `arguments` takes the places of `$ARGUMENTS`, `$1`, `$2`, … in the command's template.
+    """
+    return await services().sessions.command(session_id, body)
+
+
+@blueprint.post("/summarize")
+@endpoint(
+    bool,
+    body=SummarizeBody,
+    errors=(400, 404, 409, 503),
+    examples={"By a model": {"providerID": "anthropic", "modelID": "claude-sonnet-4-5"}},
+    answer=True,
+)
+async def summarize_session(session_id: str, body: SummarizeBody) -> bool:
+    """Condense a conversation: from now on, models are told a summary in its place.
+
+    People still see every message. It happens by itself when a conversation nearly fills its model's context.
+    """
+    await services().sessions.summarize(session_id, body)
+    return True
 
 
 @blueprint.get("/message")

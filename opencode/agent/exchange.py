@@ -1,0 +1,105 @@
+"""One exchange with a model: a message is opened, the model asked until it answers, the message closed."""
+
+import asyncio
+import logging
+from contextlib import aclosing
+from types import TracebackType
+
+from opencode import ids
+from opencode.clock import now_ms
+from opencode.errors import ModelAPIError, ModelError, RequestError, TurnAborted
+from opencode.provider.base import Finish, ModelRequest
+from opencode.provider.registry import Resolved
+from opencode.schema.base import optional
+from opencode.schema.message import AssistantMessage, MessagePath, MessageTime, UserMessage
+from opencode.schema.part import Tokens
+from opencode.schema.session import StatusBusy, StatusRetry
+
+from .transcript import Transcript
+from .workshop import TurnListener, Workshop
+
+log = logging.getLogger(__name__)
+
+
+class Exchange:
+    """An answer on its way; an async context manager. Whatever goes wrong in the block ends the message.
+
+    Only cancellation is raised on. `summary_by`: the agent that condenses the conversation.
+    """
+
+    def __init__(
+        self, workshop: Workshop, listener: TurnListener, prompt: UserMessage, summary_by: str | None = None
+    ) -> None:
+        self._workshop = workshop
+        self._listener = listener
+        directory = workshop.directory
+        message = AssistantMessage(
+            id=ids.ascending("msg"),
+            session_id=prompt.session_id,
+            time=MessageTime(created=now_ms()),
+            parent_id=prompt.id,
+            model_id=prompt.model.model_id,
+            provider_id=prompt.model.provider_id,
+            mode=summary_by or prompt.agent,
+            agent=summary_by or prompt.agent,
+            path=MessagePath(cwd=directory, root=directory),
+            cost=0,
+            tokens=Tokens(),
+            variant=prompt.model.variant,
+            summary=optional(True if summary_by else None),
+        )
+        self.transcript = Transcript(workshop.store, workshop.bus, message)
+
+    async def __aenter__(self) -> "Exchange":
+        self.transcript.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None:
+            return True
+        if isinstance(error, asyncio.CancelledError):
+            await self.transcript.fail(TurnAborted(error.args[0] if error.args else "Aborted"))
+            return False
+        if isinstance(error, ModelError):
+            await self.transcript.fail(error)
+        elif isinstance(error, RequestError):
+            await self.transcript.fail(ModelAPIError(error.message, retryable=False))
+        elif isinstance(error, Exception):
+            # As broad as it gets: whatever fails here, the session must be usable afterwards.
+            log.error("an answer in session %s failed", self.transcript.message.session_id, exc_info=error)
+            await self.transcript.fail(ModelError("The server failed while it answered; its log says why."))
+        else:
+            return False
+        return True
+
+    async def ask(self, resolved: Resolved, request: ModelRequest) -> Finish:
+        """Ask the model until it answers whole; raises the ModelError that no further try may cure."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self._stream(resolved, request)
+            except ModelError as error:
+                wait = self._workshop.retry.wait(attempt, error)
+                if wait is None:
+                    raise
+                retry = StatusRetry(attempt=attempt, message=error.message, next=now_ms() + int(wait * 1000))
+            self._listener.status(retry)
+            await asyncio.sleep(wait)
+            await self.transcript.discard()
+            self._listener.status(StatusBusy())
+
+    async def _stream(self, resolved: Resolved, request: ModelRequest) -> Finish:
+        write = self.transcript.write
+        answering = False
+        async with aclosing(resolved.adapter.stream(request)) as events:
+            async for event in events:
+                if isinstance(event, Finish):
+                    return event
+                await write(event)
+                if not answering:
+                    answering = True
+                    self._listener.answering()
+        raise ModelAPIError("The provider's answer ended before it was whole.", retryable=True)

@@ -1,0 +1,159 @@
+"""A step of a turn: one request to the model, and the tool calls that its answer asks for."""
+
+from collections.abc import Iterable
+
+from msgspec import UNSET
+
+from opencode.errors import (
+    ContentFiltered,
+    ContextOverflow,
+    ModelError,
+    OutputTooLong,
+    StructuredOutputFailed,
+)
+from opencode.provider.base import Finish, ModelRequest, ToolDefinition, merge_options
+from opencode.provider.cost import cost_usd
+from opencode.provider.registry import Resolved
+from opencode.schema.agent import Agent
+from opencode.schema.base import given
+from opencode.schema.message import JsonSchemaFormat, MessageWithParts, UserMessage
+from opencode.schema.part import TextPart
+from opencode.schema.session import PermissionRule
+
+from . import structured
+from .agents import DEFAULT_STEPS
+from .context import system_prompt, turns
+from .exchange import Exchange
+from .permission import hidden, tool_rules
+from .tool_execution import ToolExecution
+from .workshop import TurnListener, Workshop
+
+LAST_STEP = (
+    "This is the last step that you may take, and tools are no longer at hand. Say what you have found or "
+    "done so far, what is left, and how to go on."
+)
+
+TOO_LONG = "Begin a new session, send less, or choose a model with a larger context."
+
+
+class Step:
+    """One step. `number` counts the steps that answer `prompt`, from 1; `failed_answers`: those in vain.
+
+    `may_overflow`: where the conversation is too long for the model, the message is taken back and `run`
+    tells so; else that is the message's error.
+    """
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        listener: TurnListener,
+        execution: ToolExecution,
+        prompt: UserMessage,
+        *,
+        number: int,
+        rules: list[PermissionRule],
+        failed_answers: int,
+        may_overflow: bool,
+    ) -> None:
+        self._workshop = workshop
+        self._listener = listener
+        self._execution = execution
+        self._prompt = prompt
+        self._number = number
+        self._rules = rules
+        self._may_overflow = may_overflow
+        self.failed_answers = failed_answers
+        self.exchange = Exchange(workshop, listener, prompt)
+
+    async def run(self, history: Iterable[MessageWithParts]) -> bool:
+        """Take the step; returns whether the conversation fitted. Only cancellation is raised."""
+        prompt = self._prompt
+        transcript = self.exchange.transcript
+        async with self.exchange:
+            agent = self._workshop.agents.get(prompt.agent)
+            resolved = await self._workshop.providers.resolve(prompt.model.provider_id, prompt.model.model_id)
+            request = self._request(history, agent, resolved)
+            transcript.start_step()
+            try:
+                finish = await self.exchange.ask(resolved, request)
+            except ContextOverflow as error:
+                if not self._may_overflow:
+                    raise ContextOverflow(f"{error.message.rstrip('.')}. {TOO_LONG}", error.body) from None
+                await transcript.withdraw()
+                return False
+            await self._resolve(agent, resolved, finish)
+        return True
+
+    def _request(self, history: Iterable[MessageWithParts], agent: Agent, resolved: Resolved) -> ModelRequest:
+        prompt = self._prompt
+        model = resolved.model
+        system = system_prompt(agent, prompt, self._workshop.instructions)
+        last = self._number >= given(agent.steps, DEFAULT_STEPS)
+        tools = [] if not model.capabilities.toolcall else self._tool_definitions(agent)
+        answer_as_data = isinstance(prompt.format, JsonSchemaFormat)
+        if isinstance(prompt.format, JsonSchemaFormat):
+            tools.append(structured.definition(prompt.format))
+            system = (*system, structured.INSTRUCTION)
+        elif last:
+            system = (*system, LAST_STEP)
+        variant = given(model.variants, {}).get(given(prompt.model.variant, ""), {})
+        return ModelRequest(
+            model=model,
+            turns=turns(history, model),
+            system=system,
+            tools=tuple(tools),
+            tool_choice="required" if answer_as_data else "none" if last else "auto",
+            temperature=agent.temperature if agent.temperature is not UNSET else None,
+            top_p=agent.top_p if agent.top_p is not UNSET else None,
+            options=merge_options(model.options, agent.options, variant),
+            session_id=prompt.session_id,
+        )
+
+    def _tool_definitions(self, agent: Agent) -> list[ToolDefinition]:
+        rules = effective_rules(agent, self._rules, self._prompt)
+        return [
+            ToolDefinition(tool.name, tool.description, tool.parameters())
+            for tool in self._workshop.tools.list()
+            if not hidden(rules, tool.name)
+        ]
+
+    async def _resolve(self, agent: Agent, resolved: Resolved, finish: Finish) -> None:
+        """Do what the answer asks for, and end the step."""
+        transcript = self.exchange.transcript
+        form = self._prompt.format
+        cost = cost_usd(resolved.model, finish.tokens)
+        self._listener.charge(cost, finish.tokens)
+        reason: str = finish.reason
+        error: ModelError | None = None
+        answer = structured.Answer(form) if isinstance(form, JsonSchemaFormat) else None
+        if transcript.calls:
+            reason = "tool-calls"
+            rules = effective_rules(agent, self._rules, self._prompt)
+            if not await self._execution.run(transcript, agent, rules, answer):
+                reason = "stop"
+        if answer is not None:
+            reason, error = self._take_data(answer, reason)
+        elif reason == "content-filter":
+            error = ContentFiltered("The model declined to answer this.")
+        elif reason == "length" and not any(isinstance(part, TextPart) for part in transcript.parts):
+            error = OutputTooLong(
+                "The answer met its output limit before it began; ask for less, or choose less effort."
+            )
+        await transcript.finish_step(reason, finish.tokens, cost, error)
+        self._listener.stepped()
+
+    def _take_data(self, answer: structured.Answer, reason: str) -> tuple[str, ModelError | None]:
+        """Return how a step ends whose answer is to be data: with it, with another try, or with an error."""
+        if answer.value is not UNSET:
+            self.exchange.transcript.message.structured = answer.value
+            return "stop", None
+        self.failed_answers += answer.failures
+        if reason == "tool-calls" and self.failed_answers <= answer.retries:
+            return reason, None
+        message = "The model gave no answer that fits the schema; simplify the schema or try another model."
+        return "stop", StructuredOutputFailed(message, retries=self.failed_answers)
+
+
+def effective_rules(agent: Agent, session: list[PermissionRule], prompt: UserMessage) -> list[PermissionRule]:
+    """Return the rules that hold for a prompt, the weightiest last: its agent's, its session's, its own."""
+    return [*agent.permission, *session, *tool_rules(given(prompt.tools, {}))]

@@ -1,0 +1,64 @@
+"""Writing the summary that takes the place of a conversation."""
+
+from opencode.errors import ContextOverflow
+from opencode.provider.base import Finish
+from opencode.provider.cost import cost_usd
+from opencode.provider.registry import Resolved
+from opencode.schema.agent import Agent
+from opencode.schema.event import SessionCompacted
+from opencode.schema.message import MessageWithParts, UserMessage
+
+from .compaction import condensing_request, since_summary
+from .exchange import Exchange
+from .workshop import TurnListener, Workshop
+
+AGENT = "compaction"
+
+SHARES = (1.0, 0.5, 0.25)
+"""How much of what should fit is condensed: less with each try, for tokens are only estimated."""
+
+
+class Summary:
+    """Answers a compaction's prompt with a summary of `covered`, by the model of the agent for it, if any."""
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        listener: TurnListener,
+        prompt: UserMessage,
+        covered: list[MessageWithParts],
+    ) -> None:
+        self._workshop = workshop
+        self._listener = listener
+        self._prompt = prompt
+        self._covered = since_summary(covered)
+        self.exchange = Exchange(workshop, listener, prompt, summary_by=AGENT)
+
+    async def run(self) -> bool:
+        """Write the summary; returns whether there is one now. Only cancellation is raised."""
+        transcript = self.exchange.transcript
+        async with self.exchange:
+            agent = self._workshop.agents.get(AGENT)
+            choice = agent.model or self._prompt.model
+            transcript.message.provider_id = choice.provider_id
+            transcript.message.model_id = choice.model_id
+            resolved = await self._workshop.providers.resolve(choice.provider_id, choice.model_id)
+            transcript.start_step()
+            finish = await self._ask(resolved, agent)
+            cost = cost_usd(resolved.model, finish.tokens)
+            self._listener.charge(cost, finish.tokens)
+            await transcript.finish_step("stop", finish.tokens, cost)
+            self._listener.stepped()
+            self._workshop.bus.publish(SessionCompacted(session_id=self._prompt.session_id))
+        return not transcript.message.error
+
+    async def _ask(self, resolved: Resolved, agent: Agent) -> Finish:
+        """Ask for the summary, of less where it is too much; raises ModelError."""
+        for share in SHARES[:-1]:
+            try:
+                request = condensing_request(self._covered, resolved.model, agent, share)
+                return await self.exchange.ask(resolved, request)
+            except ContextOverflow:
+                await self.exchange.transcript.discard()
+        request = condensing_request(self._covered, resolved.model, agent, SHARES[-1])
+        return await self.exchange.ask(resolved, request)
