@@ -16,6 +16,9 @@ TITLE_LENGTH = 50
 _SEARCH = re.compile(r"search(?: for)?:?\s+(?P<query>.+)", re.IGNORECASE)
 _FETCH = re.compile(r"(?:fetch:?\s+)?(?P<url>https?://\S+)", re.IGNORECASE)
 _TODO = re.compile(r"todos?:?\s+(?P<items>.+)", re.IGNORECASE)
+_ASK = re.compile(r"ask(?: me:?|:)\s+(?P<question>.+)", re.IGNORECASE)
+_TASK = re.compile(r"task:\s+(?P<prompt>.+)", re.IGNORECASE)
+_CONVERSATION = re.compile(r"<conversation>(?P<text>.*)</conversation>", re.DOTALL)
 _LINK = re.compile(r"\[(?P<title>[^\]\n]+)\]\((?P<url>https?://[^\s)]+)\)|(?P<bare>https?://[^\s)>\]\"'`]+)")
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 _ASKS_FOR_TITLE = re.compile(r"^.*\btitle\b.*:\s*$", re.IGNORECASE | re.MULTILINE)
@@ -24,6 +27,7 @@ _COMMANDS = """\
 - `search quart streaming` searches the web
 - `fetch https://example.com` reads a page
 - `todo: buy bread, bake cake` keeps a list; several such lines are done in parallel
+- `ask me: tea or coffee?` puts a question to you; `task: search quart` has another agent do that
 - `think`, `markdown`, `long` and `fail` show long reasoning, formatting, a long answer (good for trying \
 *stop*) and a failure"""
 
@@ -89,6 +93,8 @@ class Script(msgspec.Struct, frozen=True):
 def script_for(request: ModelRequest) -> Script:
     """Return the answer to the request's last turn."""
     said = _said(request.turns[-1])
+    if not request.tools and (conversation := _CONVERSATION.search(said)):
+        return Script(text=_condensed(conversation["text"]))
     if not request.tools and "title" in " ".join([*request.system, *map(_said, request.turns)]).lower():
         return Script(text=_title(request))
     outputs = [part for part in request.turns[-1].content if isinstance(part, ToolOutput)]
@@ -150,6 +156,26 @@ def _calls(said: str) -> Iterator[Call]:
             items = [item.strip() for item in re.split(r"[,;]", match["items"]) if item.strip()]
             todos = [{"content": item, "status": "pending", "priority": "medium"} for item in items]
             yield Call("todowrite", {"todos": todos})
+        elif match := _ASK.fullmatch(line):
+            yield Call("question", {"questions": [_question(match["question"])]})
+        elif match := _TASK.fullmatch(line):
+            task = {"description": _shortened(match["prompt"], 30), "prompt": match["prompt"]}
+            yield Call("task", {**task, "subagent_type": "general"})
+
+
+def _question(text: str) -> JsonObject:
+    """Return a question; "tea or coffee?" offers tea and coffee, any other yes and no."""
+    choices = [choice.strip(" ?.") for choice in re.split(r",|\bor\b", text)]
+    labels = choices if len(choices) > 1 else ["Yes", "No"]
+    options = [{"label": label, "description": ""} for label in labels if label]
+    return {"question": text, "header": "The demo asks", "options": options}
+
+
+def _condensed(conversation: str) -> str:
+    """Return what the user said in a conversation, shortened, as a summary."""
+    said = re.findall(r"^User:\n(.+)", conversation, re.MULTILINE)
+    listed = "\n".join(f"- {_shortened(text, 100)}" for text in said[-20:])
+    return f"A summary by the demo model, which only repeats what you said:\n\n{listed}"
 
 
 def _summary(output: ToolOutput, value: JsonObject) -> str:
@@ -204,10 +230,16 @@ def _input_of(output: ToolOutput, request: ModelRequest) -> JsonObject:
 
 def _title(request: ModelRequest) -> str:
     """Return the user's first words, whole ones, as a title."""
-    words = _ASKS_FOR_TITLE.sub("", "\n".join(filter(None, map(_said, request.turns)))).split()
-    title = ""
+    said = _ASKS_FOR_TITLE.sub("", "\n".join(filter(None, map(_said, request.turns))))
+    return _shortened(said, TITLE_LENGTH) or "A talk with the demo model"
+
+
+def _shortened(text: str, length: int) -> str:
+    """Return a text's first words, whole ones, within a length."""
+    words = text.split()
+    short = ""
     for word in words:
-        if len(title) + len(word) + 1 > TITLE_LENGTH:
+        if len(short) + len(word) + 1 > length:
             break
-        title = f"{title} {word}".strip()
-    return title or (words[0][:TITLE_LENGTH] if words else "A talk with the demo model")
+        short = f"{short} {word}".strip()
+    return short or (words[0][:length] if words else "")

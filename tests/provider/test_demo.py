@@ -71,6 +71,21 @@ async def test_a_plain_command_calls_the_tool(message: str, tool: str, value: Js
     assert finish_of(events).reason == "tool-calls"
 
 
+async def test_it_asks_and_has_others_do_things_when_told_to() -> None:
+    tools = ("question", "task")
+    ((name, value),) = calls_of(await play(asking("ask me: tea or green coffee?", tools=tools)))
+    assert (name, value["questions"][0]["question"]) == ("question", "tea or green coffee?")
+    assert [option["label"] for option in value["questions"][0]["options"]] == ["tea", "green coffee"]
+    ((name, value),) = calls_of(await play(asking("task: search for bread", tools=tools)))
+    assert (name, value["prompt"], value["subagent_type"]) == ("task", "search for bread", "general")
+
+
+async def test_a_conversation_is_condensed_to_what_the_user_said() -> None:
+    told = "<conversation>\nUser:\nsearch bread\n\nAssistant:\nFound.\n\nUser:\nfail\n</conversation>"
+    events = await play(asking(told, tools=()))
+    assert "- search bread\n- fail" in text_of(events)
+
+
 @pytest.mark.parametrize(
     "message", ["todo: buy bread, bake cake", "todo buy bread; bake cake", "todos: buy bread,bake cake"]
 )
