@@ -4,12 +4,13 @@ import sys
 
 from opencode.config import Settings
 from opencode.errors import SettingsError
+from opencode.observe import logs
 from opencode.server.app import create_app
-from opencode.server.run import serve, set_up_logging
+from opencode.server.run import serve
 
 try:
     settings = Settings.load()
-    set_up_logging(settings.log_level)
+    logs.set_up(settings.log_level, settings.log_format)
     app = create_app(settings)
     if __name__ == "__main__":
         serve(app, settings)

@@ -153,6 +153,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fetch_allow: tuple[Network, ...] = ()
     max_body_bytes: int = 32 * 1024 * 1024
     log_level: str = "INFO"
+    log_format: str = "TEXT"
     environ: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -173,6 +174,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             fetch_allow=_networks(env, "OPENCODE_FETCH_ALLOW"),
             max_body_bytes=_integer(env, "OPENCODE_MAX_BODY_MB", 32, 1, 1024) * 1024 * 1024,
             log_level=_choice(env, "OPENCODE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+            log_format=_choice(env, "OPENCODE_LOG_FORMAT", "TEXT", ("TEXT", "JSON")),
             environ=env,
         )
 

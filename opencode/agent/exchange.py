@@ -5,10 +5,11 @@ import logging
 from contextlib import aclosing
 from types import TracebackType
 
-from opencode import ids
+from opencode import ids, observe
 from opencode.clock import now_ms
 from opencode.errors import ModelAPIError, ModelError, RequestError, TurnAborted
 from opencode.provider.base import Finish, ModelRequest
+from opencode.provider.cost import cost_usd
 from opencode.provider.registry import Resolved
 from opencode.schema.base import optional
 from opencode.schema.message import AssistantMessage, MessagePath, MessageTime, UserMessage
@@ -49,16 +50,28 @@ class Exchange:
             summary=optional(True if summary_by else None),
         )
         self.transcript = Transcript(workshop.store, workshop.bus, message)
+        self._purpose: observe.Purpose = "summary" if summary_by else "answer"
+        self._work = observe.Step(provider=message.provider_id, model=message.model_id)
+        self._watch = observe.watch(self._work)
 
     async def __aenter__(self) -> "Exchange":
+        self._watch.__enter__()
         self.transcript.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if error is None:
-            return True
+        try:
+            passes = await self._end(error)
+            if self.transcript.message.error:
+                self._work.outcome = "error"
+        finally:
+            self._watch.__exit__(kind, error, trace)
+        return passes
+
+    async def _end(self, error: BaseException | None) -> bool:
+        """End the message with what was raised, if anything; returns whether it goes no further."""
         if isinstance(error, asyncio.CancelledError):
             await self.transcript.fail(TurnAborted(error.args[0] if error.args else "Aborted"))
             return False
@@ -70,9 +83,7 @@ class Exchange:
             # As broad as it gets: whatever fails here, the session must be usable afterwards.
             log.error("an answer in session %s failed", self.transcript.message.session_id, exc_info=error)
             await self.transcript.fail(ModelError("The server failed while it answered; its log says why."))
-        else:
-            return False
-        return True
+        return error is None or isinstance(error, Exception)
 
     async def ask(self, resolved: Resolved, request: ModelRequest) -> Finish:
         """Ask the model until it answers whole; raises the ModelError that no further try may cure."""
@@ -80,7 +91,7 @@ class Exchange:
         while True:
             attempt += 1
             try:
-                return await self._stream(resolved, request)
+                return await self._stream(resolved, request, attempt)
             except ModelError as error:
                 wait = self._workshop.retry.wait(attempt, error)
                 if wait is None:
@@ -91,15 +102,22 @@ class Exchange:
             await self.transcript.discard()
             self._listener.status(StatusBusy())
 
-    async def _stream(self, resolved: Resolved, request: ModelRequest) -> Finish:
+    async def _stream(self, resolved: Resolved, request: ModelRequest, attempt: int) -> Finish:
         write = self.transcript.write
+        model = resolved.model
+        call = observe.ModelCall(
+            provider=model.provider_id, model=model.id, attempt=attempt, purpose=self._purpose
+        )
         answering = False
-        async with aclosing(resolved.adapter.stream(request)) as events:
-            async for event in events:
-                if isinstance(event, Finish):
-                    return event
-                await write(event)
-                if not answering:
-                    answering = True
-                    self._listener.answering()
-        raise ModelAPIError("The provider's answer ended before it was whole.", retryable=True)
+        with observe.watch(call):
+            async with aclosing(resolved.adapter.stream(request)) as events:
+                async for event in events:
+                    if isinstance(event, Finish):
+                        call.finish(event.tokens, cost_usd(model, event.tokens), event.reason)
+                        return event
+                    await write(event)
+                    if not answering:
+                        answering = True
+                        call.answers()
+                        self._listener.answering()
+            raise ModelAPIError("The provider's answer ended before it was whole.", retryable=True)

@@ -2,8 +2,10 @@
 
 from contextlib import aclosing
 
+from opencode import observe
 from opencode.errors import ModelError
-from opencode.provider.base import ModelRequest, Text, TextDelta, UserTurn
+from opencode.provider.base import Finish, ModelRequest, Text, TextDelta, UserTurn
+from opencode.provider.cost import cost_usd
 from opencode.provider.registry import Resolved
 from opencode.schema.agent import Agent
 from opencode.schema.base import given
@@ -30,13 +32,18 @@ async def make_title(resolved: Resolved, agent: Agent, prompt: str) -> str | Non
         else None,
         options=resolved.model.options,
     )
+    model = resolved.model
+    call = observe.ModelCall(provider=model.provider_id, model=model.id, purpose="title")
     text = ""
-    async with aclosing(resolved.adapter.stream(request)) as events:
-        async for event in events:
-            if isinstance(event, TextDelta):
-                text += event.text
-                if len(text) > 20 * LONGEST_TITLE:
-                    raise ModelError("The model gave an essay for a title.")
+    with observe.watch(call):
+        async with aclosing(resolved.adapter.stream(request)) as events:
+            async for event in events:
+                if isinstance(event, TextDelta):
+                    text += event.text
+                    if len(text) > 20 * LONGEST_TITLE:
+                        raise ModelError("The model gave an essay for a title.")
+                elif isinstance(event, Finish):
+                    call.finish(event.tokens, cost_usd(model, event.tokens), event.reason)
     lines = [line.strip().strip("\"'*#“”«»").strip() for line in text.splitlines()]
     title = next((line for line in lines if line), None)
     return title[:LONGEST_TITLE] if title else None

@@ -48,6 +48,23 @@ class Turn:
         if all(known.info.id != message.info.id for known in self._history):
             self._history.append(message)
 
+    @property
+    def waiting(self) -> int:
+        """How many prompts no step has taken up yet."""
+        taken = self._exchange.transcript.message.parent_id if self._exchange is not None else ""
+        count = 0
+        for message in reversed(self._history):
+            if isinstance(message.info, AssistantMessage) or message.info.id == taken:
+                break
+            count += 1
+        return count
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last answer ended with an error."""
+        last = self._history[-1].info
+        return isinstance(last, AssistantMessage) and bool(last.error)
+
     def current(self) -> MessageWithParts | None:
         """Return the message that is being written, as it stands."""
         return self._exchange.transcript.snapshot() if self._exchange is not None else None

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from opencode import ids
+from opencode import ids, observe
 from opencode.schema.event import EventProperties
 
 from .event import Event
@@ -94,6 +94,7 @@ class Subscription(Generic[T]):
         self._waiting.append(event)
         self._bytes += len(event.frame)
         if self._bytes > QUEUE_BYTES:
+            observe.happened(observe.CutOff())
             self.lagged = True
             self._waiting.clear()
             self._leave(self)

@@ -15,6 +15,7 @@ from contextlib import aclosing, asynccontextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from opencode import observe
 from opencode.errors import ModelError
 from opencode.schema.base import JsonObject
 
@@ -211,7 +212,7 @@ class WireAdapter(Adapter):
             self.path,
             cast_to=self._response_type,
             content=encode_json(self._body(request)),
-            options={"headers": {**self._own_headers(), **request.model.headers}},
+            options={"headers": {**self._own_headers(), **observe.carried(), **request.model.headers}},
             stream=True,
         )
         response = await self._sent(sending, self._timeouts.header_s)

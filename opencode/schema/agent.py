@@ -76,7 +76,8 @@ class Project(Wire):
 
 
 class Health(Wire):
-    """`healthy` is true where the server works."""
+    """`healthy` is true where the server works; `message` says what is wrong where it does not."""
 
     healthy: bool
     version: str
+    message: str | UnsetType = UNSET

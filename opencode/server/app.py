@@ -8,7 +8,7 @@ from quart import Quart
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
 
-from . import assets, auth, cors, docs, errors, state, web
+from . import access, assets, auth, cors, docs, errors, state, web
 from .api import asks, event, history, instance, message, provider, session
 from .shutdown import on_stop_signal
 
@@ -21,6 +21,7 @@ def create_app(settings: Settings | None = None, retry: RetryPolicy | None = Non
     app = Quart("opencode", template_folder=str(ROOT / "templates"), static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
+    access.register(app)
     errors.register(app)
     cors.register(app)
     auth.register(app, settings)

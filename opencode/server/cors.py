@@ -27,7 +27,7 @@ def register(app: Quart) -> None:
             if is_local(origin):
                 response.headers["Access-Control-Allow-Origin"] = origin
                 response.headers["Access-Control-Allow-Credentials"] = "true"
-                response.headers["Access-Control-Expose-Headers"] = "X-Next-Cursor"
+                response.headers["Access-Control-Expose-Headers"] = "X-Next-Cursor, X-Request-Id"
                 if request.method == "OPTIONS":
                     wanted = request.headers.get("Access-Control-Request-Headers", "*")
                     response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE"

@@ -17,7 +17,8 @@ ATTRIBUTE = "_opencode_endpoint"
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A route as the API document tells it. `errors`: the HTTP statuses it may refuse with.
 
-    `examples`: request bodies by what they show. `needs_password`: where one is set.
+    `examples`: request bodies by what they show. `needs_password`: where one is set. `failures`: bodies of
+    refusals that are not the usual ones, by status.
     """
 
     returns: Any
@@ -31,6 +32,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     answer: Any = None
     headers: dict[str, str] = {}
     needs_password: bool = True
+    failures: dict[int, Any] = {}
 
 
 Handler = Callable[..., Awaitable[Any]]
@@ -49,6 +51,7 @@ def endpoint(
     answer: Any = None,
     headers: dict[str, str] | None = None,
     needs_password: bool = True,
+    failures: dict[int, Any] | None = None,
 ) -> Callable[[Handler], Handler]:
     """Make a handler of typed values a view.
 
@@ -69,6 +72,7 @@ def endpoint(
         answer=answer,
         headers=headers or {},
         needs_password=needs_password,
+        failures=failures or {},
     )
     decoder = msgspec.json.Decoder(body) if body is not None else None
 

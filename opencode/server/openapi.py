@@ -156,8 +156,9 @@ class Document(OpenAPIProvider):
             }
         responses: JsonObject = {str(spec.status): answer}
         for status in sorted({*spec.errors, *((400, 413) if spec.body else ()), *_ANYWHERE}):
-            content = {"schema": self._schema(_FAULTS.get(status, FailureBody))}
-            if status in FAILURES:
+            kind = spec.failures.get(status) or _FAULTS.get(status, FailureBody)
+            content = {"schema": self._schema(kind)}
+            if status in FAILURES and status not in spec.failures:
                 content["example"] = FAILURES[status]
             responses[str(status)] = {"description": _FAULT_TEXTS[status], "content": {JSON: content}}
         if spec.needs_password:

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import signal
-import sys
 
 from quart import Quart
 
@@ -17,14 +16,6 @@ GRACE_SECONDS = 2.0
 """How long open requests may take to end once the server is told to stop."""
 
 log = logging.getLogger(__name__)
-
-
-def set_up_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
-    )
-    for chatty in ("httpx", "httpx2", "httpcore", "httpcore2", "anthropic", "openai", "aiosqlite", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def serve(app: Quart, settings: Settings) -> None:

@@ -10,8 +10,11 @@ from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
 from opencode.provider.demo import DEMO
 from opencode.session.services import Services, open_services
+from opencode.telemetry import Metrics
+from opencode.telemetry import opened as telemetry_opened
 
 _KEY = "opencode"
+_METRICS = "opencode-metrics"
 
 log = logging.getLogger(__name__)
 
@@ -25,18 +28,25 @@ async def opened(app: Quart, settings: Settings, retry: RetryPolicy | None = Non
     if _KEY in app.extensions:
         yield app.extensions[_KEY]
         return
-    async with open_services(settings, retry) as found:
+    async with open_services(settings, retry) as found, telemetry_opened(found) as counted:
         app.extensions[_KEY] = found
+        app.extensions[_METRICS] = counted
         _tell_models(found.providers.defaults())
         try:
             yield found
         finally:
-            del app.extensions[_KEY]
+            del app.extensions[_KEY], app.extensions[_METRICS]
 
 
 def services() -> Services:
     """Return the services of the app that serves this request."""
     found: Services = current_app.extensions[_KEY]
+    return found
+
+
+def metrics() -> Metrics:
+    """Return what counts for the app that serves this request."""
+    found: Metrics = current_app.extensions[_METRICS]
     return found
 
 

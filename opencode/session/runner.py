@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from opencode import observe
 from opencode.agent.title import make_title
 from opencode.agent.turn import Turn
 from opencode.agent.workshop import Workshop
@@ -69,16 +70,19 @@ class RunningTurn:
         return await self._runner.delegate(self._session, task, model, started)
 
     async def _run(self) -> None:
-        try:
-            await self.turn.run()
-        except asyncio.CancelledError:
-            log.info("turn of %s aborted", self._session.id)
-        except AgentServerError as error:
-            log.error("turn of %s ended: %s", self._session.id, error.message)
-        finally:
-            self._runner.ended(self._session.id)
-            self.status(StatusIdle())
-            self._runner.workshop.bus.publish(SessionIdle(session_id=self._session.id))
+        with observe.watch(observe.Turn(session_id=self._session.id)) as work:
+            try:
+                await self.turn.run()
+                work.outcome = "error" if self.turn.failed else "ok"
+            except asyncio.CancelledError:
+                work.outcome = "aborted"
+            except AgentServerError as error:
+                work.fail(error)
+                log.error("turn ended: %s", error.message)
+            finally:
+                self._runner.ended(self._session.id)
+                self.status(StatusIdle())
+                self._runner.workshop.bus.publish(SessionIdle(session_id=self._session.id))
 
 
 Delegate = Callable[[Session, Task, ModelChoice, Started], Awaitable[TaskAnswer]]

@@ -36,6 +36,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     providers: Registry
     agents: Agents
     asks: Asks
+    store: Store
 
     async def stop(self) -> None:
         """Abort all turns, store and tell their ends, and end every event stream."""
@@ -67,7 +68,13 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     commands = Commands(settings.config.command, agents)
     sessions = Sessions(workshop, commands, may_share=settings.config.share != "disabled")
     services = Services(
-        settings=settings, sessions=sessions, bus=bus, providers=providers, agents=agents, asks=asks
+        settings=settings,
+        sessions=sessions,
+        bus=bus,
+        providers=providers,
+        agents=agents,
+        asks=asks,
+        store=store,
     )
     try:
         if cut := await sessions.recover():

@@ -273,6 +273,10 @@ class Sessions:
         """Return the status of every session whose turn is running."""
         return {session_id: running.state for session_id, running in self._runner.all().items()}
 
+    def waiting(self) -> int:
+        """Return how many prompts no step has taken up yet."""
+        return sum(running.turn.waiting for running in self._runner.all().values())
+
     def present_state(self, session_id: str | None = None) -> Iterator[EventProperties]:
         """Yield events that tell how running turns stand: status, message and all its parts."""
         for key, running in self._runner.all().items():

@@ -59,6 +59,16 @@ class Store:
         """Wait until everything put so far is on disk; raises Unavailable where that can't be."""
         await self._writer.commit()
 
+    @property
+    def failure(self) -> str | None:
+        """What is wrong with writing, None while it works; known from the last transaction, without a try."""
+        return self._writer.failure
+
+    @property
+    def pending(self) -> int:
+        """How many changes are not on disk yet."""
+        return self._writer.count()
+
     def put_session(self, session: Session) -> None:
         row = session_row(session)
         self._writer.put(session.id, tables.session, session.id, lambda: row)

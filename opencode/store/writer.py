@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.exc import SQLAlchemyError
 
+from opencode import observe
 from opencode.errors import Unavailable
 
 from . import tables
@@ -54,6 +55,8 @@ class Writer:
         self._wanted = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self.failure: str | None = None
+        """Why nothing can be written, known from the last transaction; it is tried again until one works."""
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="store-writer")
@@ -88,6 +91,11 @@ class Writer:
             return bool(self._dirty or self._writing)
         return session_id in self._dirty or session_id in self._writing
 
+    def count(self) -> int:
+        """Return how many changes wait or are being written."""
+        changes = (*self._dirty.values(), *self._writing.values())
+        return sum(map(len, changes)) + len(self._removed)
+
     async def commit(self) -> None:
         """Wait until every change so far is on disk; raises Unavailable where that can't be."""
         waiter = asyncio.get_running_loop().create_future()
@@ -112,9 +120,11 @@ class Writer:
         try:
             if dirty or removed:
                 batch = _render(dirty, removed)
-                await self._database.write(lambda connection: _write(connection, batch))
+                with observe.watch(observe.Commit()):
+                    await self._database.write(lambda connection: _write(connection, batch))
+                self._recovered()
         except SQLAlchemyError as error:
-            log.error("could not write to the database: %s", getattr(error, "orig", None) or error)
+            self._failed(error)
             self._take_back(dirty, removed)
             _settle(waiters, Unavailable("The database can't be written to; try again later."))
             self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._wanted.set)
@@ -122,6 +132,18 @@ class Writer:
             _settle(waiters, None)
         finally:
             self._writing = {}
+
+    def _failed(self, error: SQLAlchemyError) -> None:
+        """Note why; it is logged once, not with each of the tries that follow."""
+        reason = str(getattr(error, "orig", None) or error)
+        if self.failure is None:
+            log.error("could not write to the database, trying on: %s", reason)
+        self.failure = f"The database can't be written to: {reason}."
+
+    def _recovered(self) -> None:
+        if self.failure is not None:
+            log.warning("the database can be written to again")
+        self.failure = None
 
     def _take_back(self, dirty: Changes, removed: list[str]) -> None:
         """Keep what could not be written; what has changed since stays newer."""

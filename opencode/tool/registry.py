@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from opencode import observe
 from opencode.config import Settings
 from opencode.errors import ToolError, nearest
 from opencode.schema.base import JsonObject
@@ -49,10 +50,12 @@ class Tools:
         the call and waits at most STOP_GRACE seconds for it to end.
         """
         tool = self._tools.get(name)
-        if tool is None:
-            raise ToolError(f"There is no tool {name!r}. {nearest(name, self._tools)}".rstrip())
-        args = _arguments(tool, raw)
-        return _bounded(tool, await self._finish(tool, args, context))
+        shown = tool.name if tool is not None else "unknown"
+        with observe.watch(observe.ToolCall(tool=shown, call_id=context.call_id)):
+            if tool is None:
+                raise ToolError(f"There is no tool {name!r}. {nearest(name, self._tools)}".rstrip())
+            args = _arguments(tool, raw)
+            return _bounded(tool, await self._finish(tool, args, context))
 
     async def close(self) -> None:
         """Stop the calls that were left behind, then release what the tools hold."""

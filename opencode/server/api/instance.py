@@ -3,15 +3,15 @@
 import os
 from pathlib import Path as FilePath
 
-from quart import Blueprint
+from quart import Blueprint, Response, request
 
 from opencode import __version__
 from opencode.clock import now_ms
 from opencode.schema.agent import Agent, Command, Health, Path, Project, ProjectTime
-from opencode.schema.base import JsonObject
+from opencode.schema.base import JsonObject, encode
 
-from ..endpoint import endpoint
-from ..state import services
+from ..endpoint import JSON, endpoint
+from ..state import metrics, services
 
 blueprint = Blueprint("instance", __name__)
 
@@ -19,10 +19,31 @@ _STARTED = now_ms()
 
 
 @blueprint.get("/global/health")
-@endpoint(Health, answer={"healthy": True, "version": __version__}, needs_password=False)
-async def health() -> Health:
-    """Tell whether the server is well. Needs no password."""
-    return Health(healthy=True, version=__version__)
+@endpoint(
+    Health, answer={"healthy": True, "version": __version__}, needs_password=False, failures={503: Health}
+)
+async def health() -> Health | Response:
+    """Tell whether the server is well. Needs no password.
+
+    It is not, with status 503, while the database can't be written to.
+    """
+    failure = services().store.failure
+    if failure is None:
+        return Health(healthy=True, version=__version__)
+    ill = Health(healthy=False, version=__version__, message=failure)
+    return Response(encode(ill), status=503, content_type=JSON)
+
+
+@blueprint.get("/metrics")
+@endpoint(None)
+async def get_metrics() -> Response:
+    """Get what the server has counted, for Prometheus.
+
+    In Prometheus' text format, or OpenMetrics where `Accept` asks for it. All names begin with `opencode_`,
+    `process_` or `python_`.
+    """
+    text, content_type = metrics().text(request.headers.get("Accept", ""))
+    return Response(text, content_type=content_type)
 
 
 @blueprint.get("/config")
