@@ -1,4 +1,4 @@
-"""What those who watch over the server are told: Prometheus metrics and a log."""
+"""What those who watch over the server are told: Prometheus metrics, and OpenTelemetry traces on demand."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,6 +7,7 @@ from opencode import observe
 from opencode.session.services import Services
 
 from .metrics import Metrics
+from .setup import traced
 from .worklog import WorkLog
 
 __all__ = ["Metrics", "opened"]
@@ -14,7 +15,8 @@ __all__ = ["Metrics", "opened"]
 
 @asynccontextmanager
 async def opened(services: Services) -> AsyncIterator[Metrics]:
-    """Count and log until the block ends."""
+    """Count, and trace where OTEL_… variables say so, until the block ends; raises SettingsError."""
     metrics = Metrics(services)
     with observe.listening(metrics, WorkLog()):
-        yield metrics
+        async with traced():
+            yield metrics

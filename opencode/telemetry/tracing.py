@@ -1,0 +1,164 @@
+"""OpenTelemetry traces: a span for each request, turn, step, model call and tool call.
+
+Names and attributes follow the semantic conventions for HTTP servers and generative AI, where they have one.
+No prompt, answer, argument or result is in a span.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from opencode import __version__, observe
+
+Attributes = Iterator[tuple[str, Any]]
+
+_PROVIDERS = {
+    "amazon-bedrock": "aws.bedrock",
+    "azure": "azure.ai.openai",
+    "google": "gcp.gemini",
+    "google-vertex": "gcp.vertex_ai",
+    "mistral": "mistral_ai",
+    "xai": "x_ai",
+}
+"""What the conventions call a provider, where they call it something else."""
+
+
+class Tracing(observe.Listener):
+    """Makes spans of work and sends them in the background; `close` sends the last ones, and may block."""
+
+    def __init__(self) -> None:
+        named = "OTEL_SERVICE_NAME" in os.environ or "service.name=" in os.environ.get(
+            "OTEL_RESOURCE_ATTRIBUTES", ""
+        )
+        resource = {SERVICE_VERSION: __version__} | ({} if named else {SERVICE_NAME: "opencode-api"})
+        self._provider = TracerProvider(resource=Resource.create(resource), shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._tracer = self._provider.get_tracer("opencode", __version__)
+        self._w3c = TraceContextTextMapPropagator()
+
+    def began(self, work: observe.Work) -> None:
+        name = _name(work)
+        if name is None:
+            return
+        kind = {observe.Request: SpanKind.SERVER, observe.ModelCall: SpanKind.CLIENT}.get(
+            type(work), SpanKind.INTERNAL
+        )
+        span = self._tracer.start_span(name, self._parent(work), kind)
+        work.trace = span
+        work.trace_id = f"{span.get_span_context().trace_id:032x}"
+
+    def ended(self, work: observe.Work) -> None:
+        span = work.trace
+        if not isinstance(span, Span):
+            return
+        if span.is_recording():
+            span.update_name(_name(work) or "")
+            for key, value in _attributes(work):
+                span.set_attribute(key, value)
+            if work.outcome == "error":
+                span.set_status(Status(StatusCode.ERROR))
+        span.end()
+
+    def carry(self, work: observe.Work) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        if isinstance(work.trace, Span):
+            self._w3c.inject(headers, set_span_in_context(work.trace))
+        return headers
+
+    def close(self) -> None:
+        self._provider.shutdown()
+
+    def _parent(self, work: observe.Work) -> Context:
+        if isinstance(work, observe.Request):
+            return self._w3c.extract(work.carrier, Context())
+        if work.parent is not None and isinstance(work.parent.trace, Span):
+            return set_span_in_context(work.parent.trace, Context())
+        return Context()
+
+
+def _name(work: observe.Work) -> str | None:
+    """Return what a span is called; None where the work has none."""
+    match work:
+        case observe.Request():
+            return f"{work.method} {work.route}".rstrip()
+        case observe.Turn():
+            return "invoke_agent"
+        case observe.Step():
+            return "step"
+        case observe.ModelCall():
+            return f"chat {work.model}"
+        case observe.ToolCall():
+            return f"execute_tool {work.tool}"
+    return None
+
+
+def _attributes(work: observe.Work) -> Attributes:
+    if work.session_id:
+        yield "gen_ai.conversation.id", work.session_id
+    if work.outcome != "ok":
+        yield "error.type", work.failure or work.outcome
+    kind: Callable[[Any], Attributes] | None = _OWN.get(type(work))
+    if kind is not None:
+        yield from kind(work)
+
+
+def _request(work: observe.Request) -> Attributes:
+    yield "http.request.method", work.method
+    yield "http.route", work.route
+    yield "opencode.request.id", work.id
+    if work.status:
+        yield "http.response.status_code", work.status
+
+
+def _turn(work: observe.Turn) -> Attributes:
+    yield "gen_ai.operation.name", "invoke_agent"
+
+
+def _step(work: observe.Step) -> Attributes:
+    yield "gen_ai.provider.name", _PROVIDERS.get(work.provider, work.provider)
+    yield "gen_ai.request.model", work.model
+
+
+def _model_call(work: observe.ModelCall) -> Attributes:
+    yield "gen_ai.operation.name", "chat"
+    yield "gen_ai.provider.name", _PROVIDERS.get(work.provider, work.provider)
+    yield "gen_ai.request.model", work.model
+    yield "gen_ai.request.stream", True
+    yield "opencode.attempt", work.attempt
+    yield "opencode.purpose", work.purpose
+    if work.first_token is not None:
+        yield "gen_ai.response.time_to_first_chunk", work.first_token
+    if work.reason:
+        yield "gen_ai.response.finish_reasons", (work.reason,)
+    if work.tokens is not None:
+        cache = work.tokens.cache
+        # The conventions count cached tokens as input, reasoning as output; opencode's wire does not.
+        yield "gen_ai.usage.input_tokens", work.tokens.input + cache.read + cache.write
+        yield "gen_ai.usage.output_tokens", work.tokens.output + work.tokens.reasoning
+        yield "gen_ai.usage.reasoning.output_tokens", work.tokens.reasoning
+        yield "gen_ai.usage.cache_read.input_tokens", cache.read
+        yield "gen_ai.usage.cache_creation.input_tokens", cache.write
+        yield "opencode.cost_usd", work.cost
+
+
+def _tool_call(work: observe.ToolCall) -> Attributes:
+    yield "gen_ai.operation.name", "execute_tool"
+    yield "gen_ai.tool.name", work.tool
+    yield "gen_ai.tool.call.id", work.call_id
+
+
+_OWN: dict[type[observe.Work], Callable[[Any], Attributes]] = {
+    observe.Request: _request,
+    observe.Turn: _turn,
+    observe.Step: _step,
+    observe.ModelCall: _model_call,
+    observe.ToolCall: _tool_call,
+}
