@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType, field
 
 from opencode.errors import SettingsError
 from opencode.schema.base import JsonObject, Wire
+from opencode.schema.mcp import McpConfig
 from opencode.schema.session import PermissionAction
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -132,7 +133,7 @@ class Config(ConfigStruct):
     permission: PermissionConfig = field(default_factory=dict)
     tools: dict[str, bool] = field(default_factory=dict)
     instructions: list[str] = field(default_factory=list)
-    mcp: dict[str, JsonObject] = field(default_factory=dict)
+    mcp: dict[str, McpConfig] = field(default_factory=dict)
     share: Literal["manual", "auto", "disabled"] = "manual"
 
 
@@ -244,6 +245,10 @@ def _read_config(path: Path, env: Mapping[str, str]) -> JsonObject:
 
 
 def _parse_config(raw: JsonObject, path: Path | None) -> Config:
+    servers = raw.get("mcp")
+    if isinstance(servers, dict):
+        # {"enabled": false} alone switches off what another configuration would add; here is no other.
+        raw = {**raw, "mcp": {name: each for name, each in servers.items() if each != {"enabled": False}}}
     try:
         config = msgspec.convert(raw, Config)
     except msgspec.ValidationError as error:
@@ -290,7 +295,16 @@ _SECRET = re.compile(r"key|token|secret|password|authorization|cookie|credential
 
 
 def _without_secrets(value: Any, name: str = "") -> Any:
-    """Return `value` without anything that may be a secret: by key, and all headers and environments."""
+    """Return `value` without anything that may be a secret: by key, and all headers and environments.
+
+    Of an MCP server's command only the program is kept, and its address without user and query.
+    """
+    if name == "command" and isinstance(value, list):
+        return value[:1]
+    if name == "url" and isinstance(value, str):
+        scheme, _, rest = value.partition("?")[0].partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
     if isinstance(value, dict):
         return {
             key: _without_secrets(item, key)

@@ -72,6 +72,7 @@ class Step:
         async with self.exchange:
             agent = self._workshop.agents.get(prompt.agent)
             resolved = await self._workshop.providers.resolve(prompt.model.provider_id, prompt.model.model_id)
+            await self._workshop.tools.ready()
             request = self._request(history, agent, resolved)
             transcript.start_step()
             try:

@@ -216,6 +216,13 @@ class QuestionRejected(SessionEvent):
     request_id: str
 
 
+class McpToolsChanged(EventProperties):
+    """The tools of an MCP server came, changed or went."""
+
+    type: ClassVar[str] = "mcp.tools.changed"
+    server: str
+
+
 EVENT_TYPES: tuple[type[EventProperties], ...] = (
     ServerConnected,
     ServerHeartbeat,
@@ -239,6 +246,7 @@ EVENT_TYPES: tuple[type[EventProperties], ...] = (
     QuestionAsked,
     QuestionReplied,
     QuestionRejected,
+    McpToolsChanged,
 )
 
 

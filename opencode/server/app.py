@@ -9,7 +9,7 @@ from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
 
 from . import access, assets, auth, cors, docs, errors, state, web
-from .api import asks, event, history, instance, message, provider, session
+from .api import asks, event, history, instance, mcp, message, provider, session
 from .shutdown import on_stop_signal
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def create_app(settings: Settings | None = None, retry: RetryPolicy | None = Non
     errors.register(app)
     cors.register(app)
     auth.register(app, settings)
-    for module in (instance, session, message, history, asks, event, provider):
+    for module in (instance, session, message, history, asks, event, provider, mcp):
         app.register_blueprint(module.blueprint)
     assets.register(app, ROOT / "static")
     docs.register(app)

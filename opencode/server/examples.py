@@ -154,3 +154,8 @@ FAILURES: dict[int, JsonObject] = {
     },
     503: {"name": "UnavailableError", "data": {"message": "The database can't be read; try again later."}},
 }
+
+MCP_STATUSES: JsonObject = {
+    "files": {"status": "connected"},
+    "search": {"status": "failed", "error": "It did not answer within 30 s."},
+}

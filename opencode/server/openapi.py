@@ -41,6 +41,7 @@ _TAGS = {
     "asks": "What waits for the user: permissions and questions.",
     "event": "Everything that happens, as it happens.",
     "provider": "Model providers, their models, and keys.",
+    "mcp": "MCP servers, whose tools join this server's own.",
     "instance": "The server itself.",
 }
 
@@ -51,6 +52,7 @@ _FAULTS: dict[int, Any] = {400: BadRequestBody, 404: NotFoundBody}
 _FAULT_TEXTS = {
     400: "The request can't be understood; the message says where it is wrong.",
     404: "There is no such thing; where a name was meant, the message has the nearest ones.",
+    403: "It is not allowed here; the message says what would allow it.",
     409: "It conflicts with what is there.",
     413: "The body is over the limit.",
     503: "The server is stopping, or its database can't be reached. Try again later.",

@@ -17,7 +17,9 @@ from opencode.config import Settings
 from opencode.errors import SettingsError
 from opencode.provider.registry import Registry
 from opencode.schema.base import given
+from opencode.schema.event import McpToolsChanged
 from opencode.store import Store
+from opencode.tool.mcp import McpServers
 from opencode.tool.registry import Tools
 from opencode.tool.task import RunTask
 
@@ -37,11 +39,13 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     agents: Agents
     asks: Asks
     store: Store
+    mcp: McpServers
 
     async def stop(self) -> None:
         """Abort all turns, store and tell their ends, and end every event stream."""
         await self.sessions.close()
         self.bus.close()
+        await self.mcp.close()
 
 
 @asynccontextmanager
@@ -52,7 +56,16 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     store = await Store.open(settings.data_dir)
     bus = Bus()
     asks = Asks(bus)
-    tools = Tools(settings, extra=[RunTask(_for_tasks(agents))])
+
+    def changed(server: str) -> None:
+        bus.publish(McpToolsChanged(server=server))
+
+    mcp = McpServers(
+        settings.config.mcp,
+        changed=changed,
+        may_add=settings.password is not None,
+    )
+    tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=(mcp,))
     providers = Registry(settings)
     workshop = Workshop(
         store=store,
@@ -75,8 +88,10 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         agents=agents,
         asks=asks,
         store=store,
+        mcp=mcp,
     )
     try:
+        mcp.begin()
         if cut := await sessions.recover():
             log.warning("%d answers were cut when the server last stopped; they are closed now", cut)
         yield services

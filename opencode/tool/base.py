@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
@@ -143,6 +143,16 @@ class Tool(ABC, Generic[Args]):
 
 
 AnyTool = Tool[Any]
+
+
+class ToolSource(Protocol):
+    """Where tools come from that may come and go while the server runs."""
+
+    def list(self) -> Sequence[AnyTool]:
+        """Return those that there are at this moment; their names differ."""
+
+    async def ready(self) -> None:
+        """Wait, a few seconds at most, for those that are about to come."""
 
 
 @cache

@@ -13,7 +13,7 @@ from opencode.config import Settings
 from opencode.errors import ToolError, nearest
 from opencode.schema.base import JsonObject
 
-from .base import AnyTool, ToolContext, ToolResult, Waits
+from .base import AnyTool, ToolContext, ToolResult, ToolSource, Waits
 from .question import AskQuestion
 from .todo import TodoRead, TodoWrite
 from .webfetch import WebFetch
@@ -26,9 +26,14 @@ STOP_GRACE = 1.0
 
 
 class Tools:
-    """A server's tools. `extra`: more than the built-in ones; of two with one name, the later counts."""
+    """A server's tools. `extra`: more than the built-in ones; of two with one name, the later counts.
 
-    def __init__(self, settings: Settings, extra: Sequence[AnyTool] = ()) -> None:
+    `sources`: where more come from, and go, at run time; a name that is taken stays with who has it.
+    """
+
+    def __init__(
+        self, settings: Settings, extra: Sequence[AnyTool] = (), sources: Sequence[ToolSource] = ()
+    ) -> None:
         built_in: tuple[AnyTool, ...] = (
             WebFetch(settings),
             WebSearch(settings),
@@ -37,11 +42,17 @@ class Tools:
             AskQuestion(),
         )
         self._tools = {tool.name: tool for tool in (*built_in, *extra)}
+        self._sources = sources
         self._calls: set[asyncio.Task[ToolResult]] = set()
 
     def list(self) -> Sequence[AnyTool]:
         """Return the tools in the order in which models are told of them."""
-        return list(self._tools.values())
+        return list(self._named().values())
+
+    async def ready(self) -> None:
+        """Wait a little for sources that are just being opened; called before a model is told of tools."""
+        for source in self._sources:
+            await source.ready()
 
     async def execute(self, name: str, raw: str, context: ToolContext) -> ToolResult:
         """Run one call; `raw` is the model's input as JSON text, "" for none.
@@ -49,11 +60,12 @@ class Tools:
         Every failure is a ToolError that tells the model what to do instead. Cancelling the caller cancels
         the call and waits at most STOP_GRACE seconds for it to end.
         """
-        tool = self._tools.get(name)
+        tools = self._named()
+        tool = tools.get(name)
         shown = tool.name if tool is not None else "unknown"
         with observe.watch(observe.ToolCall(tool=shown, call_id=context.call_id)):
             if tool is None:
-                raise ToolError(f"There is no tool {name!r}. {nearest(name, self._tools)}".rstrip())
+                raise ToolError(f"There is no tool {name!r}. {nearest(name, tools)}".rstrip())
             args = _arguments(tool, raw)
             return _bounded(tool, await self._finish(tool, args, context))
 
@@ -61,6 +73,13 @@ class Tools:
         """Stop the calls that were left behind, then release what the tools hold."""
         await self._stop(*self._calls)
         await asyncio.gather(*(tool.close() for tool in self._tools.values()))
+
+    def _named(self) -> dict[str, AnyTool]:
+        found = dict(self._tools)
+        for source in self._sources:
+            for tool in source.list():
+                found.setdefault(tool.name, tool)
+        return found
 
     async def _finish(self, tool: AnyTool, args: Any, context: ToolContext) -> ToolResult:
         call = asyncio.create_task(tool.run(args, context), name=f"tool {tool.name} {context.call_id}")
@@ -133,8 +152,10 @@ def _expected(tool: AnyTool) -> str:
     return f"Call it again with {_signature(tool.parameters())}."
 
 
-def _signature(schema: JsonObject) -> str:
+def _signature(schema: JsonObject | bool) -> str:
     """Return a JSON Schema in short, as in `{query: string, numResults?: integer}`."""
+    if isinstance(schema, bool):
+        return "any"
     if "enum" in schema:
         return " | ".join(msgspec.json.encode(value).decode() for value in schema["enum"])
     if "anyOf" in schema:

@@ -1,0 +1,60 @@
+"""MCP servers: how opencode.json and clients describe one, and how it stands."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from .base import JsonObject, Wire
+
+Milliseconds = Annotated[int, Meta(gt=0)]
+
+
+class McpLocalConfig(Wire, tag_field="type", tag="local"):
+    """A program, spoken to by its standard input and output. `timeout`: ms for connecting, and for a call."""
+
+    command: Annotated[list[str], Meta(min_length=1)]
+    cwd: str | UnsetType = UNSET
+    environment: dict[str, str] = field(default_factory=dict)
+    enabled: bool = True
+    timeout: Milliseconds | UnsetType = UNSET
+
+
+class McpRemoteConfig(Wire, tag_field="type", tag="remote"):
+    """A server at an address. `timeout`: ms for connecting, and for a call. `oauth` is not acted on."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://\S+$")]
+    headers: dict[str, str] = field(default_factory=dict)
+    oauth: JsonObject | bool | UnsetType = UNSET
+    enabled: bool = True
+    timeout: Milliseconds | UnsetType = UNSET
+
+
+McpConfig = McpLocalConfig | McpRemoteConfig
+
+
+class McpConnected(Wire, tag_field="status", tag="connected"):
+    """Its tools can be called."""
+
+
+class McpDisabled(Wire, tag_field="status", tag="disabled"):
+    """Switched off in opencode.json, or disconnected."""
+
+
+class McpFailed(Wire, tag_field="status", tag="failed"):
+    """It could not be connected, or was lost; `error` says why."""
+
+    error: str
+
+
+class McpNeedsAuth(Wire, tag_field="status", tag="needs_auth"):
+    """It refused the request's headers."""
+
+
+McpStatus = McpConnected | McpDisabled | McpFailed | McpNeedsAuth
+
+
+class AddMcpBody(Wire):
+    """A server to add until this one stops."""
+
+    name: Annotated[str, Meta(pattern=r"^[\w. -]{1,64}$")]
+    config: McpConfig

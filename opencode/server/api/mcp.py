@@ -1,0 +1,66 @@
+"""MCP servers: how they stand, add one, connect and disconnect."""
+
+from quart import Blueprint
+
+from opencode.schema.mcp import AddMcpBody, McpStatus
+
+from ..endpoint import endpoint
+from ..examples import MCP_STATUSES
+from ..state import services
+
+blueprint = Blueprint("mcp", __name__, url_prefix="/mcp")
+
+
+@blueprint.get("")
+@endpoint(dict[str, McpStatus], answer=MCP_STATUSES)
+async def mcp_statuses() -> dict[str, McpStatus]:
+    """Tell how each MCP server stands."""
+    return await services().mcp.statuses()
+
+
+@blueprint.post("")
+@endpoint(
+    dict[str, McpStatus],
+    body=AddMcpBody,
+    errors=(400, 403),
+    examples={
+        "A program": {
+            "name": "files",
+            "config": {
+                "type": "local",
+                "command": ["npx", "-y", "@modelcontextprotocol/server-filesystem", "."],
+            },
+        },
+        "An address": {
+            "name": "search",
+            "config": {
+                "type": "remote",
+                "url": "https://mcp.example.com/mcp",
+                "headers": {"Authorization": "Bearer …"},
+            },
+        },
+    },
+    answer=MCP_STATUSES,
+)
+async def add_mcp(body: AddMcpBody) -> dict[str, McpStatus]:
+    """Add an MCP server until this server stops, and connect it.
+
+    Only where a password is set, for a local one is a program that runs here. One with the same name is
+    replaced. Answers once the server is connected, or could not be.
+    """
+    return await services().mcp.add(body.name, body.config)
+
+
+@blueprint.post("/<name>/connect")
+@endpoint(bool, errors=(404,), answer=True)
+async def connect_mcp(name: str) -> bool:
+    """Connect an MCP server now; `false` where that failed, and its status says why."""
+    return await services().mcp.connect(name)
+
+
+@blueprint.post("/<name>/disconnect")
+@endpoint(bool, errors=(404,), answer=True)
+async def disconnect_mcp(name: str) -> bool:
+    """Disconnect an MCP server; its tools are gone until it is connected again."""
+    await services().mcp.disconnect(name)
+    return True

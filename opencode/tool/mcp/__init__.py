@@ -1,0 +1,8 @@
+"""MCP servers: programs and addresses whose tools join the server's own.
+
+Nothing here imports the SDK but `link` and what it stands on; `link` is imported when a server is connected.
+"""
+
+from .servers import McpServers
+
+__all__ = ["McpServers"]

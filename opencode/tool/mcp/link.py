@@ -1,0 +1,218 @@
+"""A session with an MCP server, by the SDK. Who opens it must close it, in the same task."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import anyio
+import httpx2
+from mcp.client import Client, IncomingMessage, Transport
+from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    CONNECTION_CLOSED,
+    CallToolRequest,
+    CallToolRequestParams,
+    CallToolResult,
+    Implementation,
+    Tool,
+    ToolListChangedNotification,
+)
+from pydantic import ValidationError
+
+from opencode import __version__
+from opencode.schema.base import JsonObject
+from opencode.schema.mcp import McpConfig, McpLocalConfig
+
+from .address import UNAUTHORIZED, Address
+from .failure import CallRefused, Hush, LinkFailed, connect_seconds
+from .program import Program
+
+MAX_TOOLS = 500
+MAX_PAGES = 100
+
+_FORGOTTEN = (404, *UNAUTHORIZED)
+"""Refusals after which only a new session can help."""
+
+for _name in ("mcp", "client"):
+    # What a server sends, and the address that it is asked at, are not for the log.
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+
+class Link:
+    """A live session. `news` is set when it was lost (`lost` says why) or its tools must be listed anew."""
+
+    def __init__(self, config: McpConfig) -> None:
+        self._hush = Hush(config)
+        self._seconds = connect_seconds(config)
+        self._program = Program(config, self._ended) if isinstance(config, McpLocalConfig) else None
+        self._address = None if isinstance(config, McpLocalConfig) else Address(config)
+        self._client: Client | None = None
+        self.news = asyncio.Event()
+        self.lost: LinkFailed | None = None
+
+    async def connect(self, stack: AsyncExitStack) -> None:
+        """Begin the session, until `stack` is closed."""
+        if self._program is not None:
+            self._client = await stack.enter_async_context(self._session(self._program.transport()))
+            return
+        assert self._address is not None
+        client = await stack.enter_async_context(self._address.client())
+        newer, older = self._address.transports(client)
+        try:
+            self._client = await stack.enter_async_context(self._session(newer))
+        except Exception:
+            if not self._address.knows_no_posts:
+                raise
+            self._address.refusal = None
+            self._client = await stack.enter_async_context(self._session(older))
+
+    async def tools(self) -> list[Tool]:
+        """Return what the server offers, in its order."""
+        assert self._client is not None
+        found: list[Tool] = []
+        cursor: str | None = None
+        for _ in range(MAX_PAGES if self._client.server_capabilities.tools else 0):
+            page = await self._client.list_tools(cursor=cursor)
+            found += page.tools
+            cursor = page.next_cursor
+            if not cursor or len(found) >= MAX_TOOLS:
+                break
+        return found[:MAX_TOOLS]
+
+    async def tools_again(self) -> list[Tool]:
+        """Return what the server offers by now; raises LinkFailed."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self.tools()
+        except (MCPError, ValidationError, TimeoutError) as error:
+            raise self.lose(error) from None
+
+    async def follow(self) -> None:
+        """Hear of changed tools, where the server tells of them only to those who ask."""
+        assert self._client is not None
+        try:
+            async with self._client.listen(tools_list_changed=True) as changes:
+                async for _ in changes:
+                    self.news.set()
+        except ListenNotSupportedError:
+            return  # it speaks an older revision, and tells unasked
+        except (MCPError, SubscriptionLost):
+            self.news.set()
+
+    async def call(self, name: str, arguments: JsonObject, on_progress: Callable[[], None]) -> CallToolResult:
+        """Call a tool; raises CallRefused, and LinkFailed where the session is lost.
+
+        The result is not held against the tool's output schema: it is for a model to read, and a hostile
+        schema could keep the whole server busy.
+        """
+        assert self._client is not None
+        if self._address is not None:
+            self._address.refusal = None
+        request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=arguments))
+
+        async def progressed(progress: float, total: float | None, message: str | None) -> None:
+            on_progress()
+
+        try:
+            return await self._client.session.send_request(
+                request, CallToolResult, progress_callback=progressed
+            )
+        except MCPError as error:
+            closed = error.code == CONNECTION_CLOSED and error.message == "Connection closed"
+            if self.lost or closed or (self._address and self._address.refusal in _FORGOTTEN):
+                raise self.lose(error) from None
+            raise CallRefused(self._hush.reason(error.message)) from None
+        except ValidationError:
+            raise CallRefused("It answered with something that is no tool result.") from None
+
+    def alive(self) -> bool:
+        """Return whether the session can be used, as far as is known."""
+        if self._program is not None and self._program.ended():
+            self._ended()
+        return self.lost is None
+
+    def check(self) -> None:
+        """Have the tools listed anew, which shows whether the server still answers."""
+        self.news.set()
+
+    def lose(self, error: BaseException) -> LinkFailed:
+        """Note that the session is of no more use, and return why."""
+        self.lost = self.lost or self.explain(error)
+        self.news.set()
+        return self.lost
+
+    def explain(self, error: BaseException) -> LinkFailed:
+        """Return an error as a sentence that holds no secret."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, LinkFailed):
+            return error
+        if self._address is not None and self._address.refusal in UNAUTHORIZED:
+            return LinkFailed("It wants other credentials: check its `headers` in opencode.json.", True)
+        return LinkFailed(self._hush.reason(self._reason(error)))
+
+    def _reason(self, error: BaseException) -> str:
+        program, address = self._program, self._address
+        if isinstance(error, TimeoutError):
+            lines = program.stray_lines if program is not None else 0
+            stray = f" {lines} lines came that are no MCP messages." if lines else ""
+            return f"It did not answer within {self._seconds:g} s.{stray}"
+        if program is not None and program.ending:
+            return program.ending
+        if address is not None and address.refusal:
+            return f"It refused with HTTP status {address.refusal}."
+        return _sentence(error)
+
+    def _session(self, transport: Transport) -> Client:
+        return Client(
+            transport,
+            client_info=Implementation(name="opencode", version=__version__),
+            message_handler=self._hear,
+            cache=None,
+        )
+
+    async def _hear(self, message: IncomingMessage) -> None:
+        if isinstance(message, ToolListChangedNotification):
+            self.news.set()
+
+    def _ended(self) -> None:
+        if self._program is not None and self._program.ending:
+            self.lose(LinkFailed(self._program.ending))
+
+
+def _sentence(error: BaseException) -> str:
+    match error:
+        case FileNotFoundError() | NotADirectoryError():
+            text = f"{error.filename} was not found."
+        case OSError():
+            text = f"The program can't be started: {error.strerror}."
+        case MCPError():
+            text = f"It refused: {error.message}"
+        case ValidationError():
+            text = "It answered with something that is no MCP message."
+        case httpx2.HTTPStatusError():
+            text = f"It refused with HTTP status {error.response.status_code}."
+        case httpx2.HTTPError():
+            text = f"It can't be reached: {error or type(error).__name__}."
+        case _:
+            text = f"The connection failed ({type(error).__name__})."
+    return text
+
+
+@asynccontextmanager
+async def opened(config: McpConfig) -> AsyncIterator[tuple[Link, list[Tool]]]:
+    """Hold a session with a server, and the tools that it has; raises LinkFailed."""
+    link = Link(config)
+    try:
+        async with AsyncExitStack() as stack:
+            async with asyncio.timeout(connect_seconds(config)):
+                await link.connect(stack)
+                tools = await link.tools()
+            group = await stack.enter_async_context(anyio.create_task_group())
+            group.start_soon(link.follow)
+            yield link, tools
+            group.cancel_scope.cancel()
+    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever it is, it costs this server alone
+        raise link.explain(error) from None

@@ -1,0 +1,173 @@
+"""A local MCP server: a process in a group of its own, and the lines that go in and out of it.
+
+The SDK has a transport for this too. This one bounds what it reads, so that a program that floods its
+output costs itself alone; it ends within a second or so, and can say how the program ended.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from mcp.client.stdio import get_default_environment
+from mcp.shared.message import SessionMessage
+from mcp_types import jsonrpc_message_adapter
+
+from opencode.schema.mcp import McpLocalConfig
+
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes of one message."""
+
+MAX_STRAY_LINES = 100
+"""Lines that are no messages, after which a program is taken for something else than an MCP server."""
+
+GRACE_SECONDS = 0.5
+"""How long a program may take to end once its input is closed, and again once it is told to."""
+
+_POLL_SECONDS = 0.01
+
+Received = SessionMessage | Exception
+Streams = tuple[MemoryObjectReceiveStream[Received], MemoryObjectSendStream[SessionMessage]]
+
+
+class Program:
+    """Runs a server. `on_end` is called once it can no more be spoken to; `ending` then says why."""
+
+    def __init__(self, config: McpLocalConfig, on_end: Callable[[], None]) -> None:
+        self._config = config
+        self._on_end = on_end
+        self._process: asyncio.subprocess.Process | None = None
+        self.ending = ""
+        self.stray_lines = 0
+
+    def ended(self) -> bool:
+        """Return whether the process is gone; its output may be held open by others."""
+        if self._process is None or self._process.returncode is None:
+            return False
+        self.ending = self.ending or _told(self._process)
+        return True
+
+    @asynccontextmanager
+    async def transport(self) -> AsyncIterator[Streams]:
+        """Run the program until the block ends; raises OSError where it can't be started."""
+        self._process = process = await asyncio.create_subprocess_exec(
+            *self._config.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self._config.cwd or None,
+            env=get_default_environment() | self._config.environment,
+            start_new_session=True,
+            limit=MAX_LINE,
+        )
+        incoming, read_stream = anyio.create_memory_object_stream[Received](0)
+        write_stream, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._read, process, incoming)
+                group.start_soon(self._write, process, outgoing, incoming)
+                try:
+                    yield read_stream, write_stream
+                finally:
+                    group.cancel_scope.cancel()
+        finally:
+            for stream in (incoming, read_stream, write_stream, outgoing):
+                stream.close()
+            await _stop(process)
+
+    async def _read(
+        self, process: asyncio.subprocess.Process, incoming: MemoryObjectSendStream[Received]
+    ) -> None:
+        assert process.stdout is not None
+        try:
+            with incoming, suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                while line := await process.stdout.readline():
+                    await self._take(line, incoming)
+                    if self.stray_lines > MAX_STRAY_LINES:
+                        self.ending = "It writes lines to its standard output that are no MCP messages."
+                        return
+                self.ending = await _how_it_ended(process)
+        except ValueError:
+            self.ending = f"It wrote a message of more than {MAX_LINE // 1024 // 1024} MB."
+        finally:
+            self._on_end()
+
+    async def _take(self, line: bytes, incoming: MemoryObjectSendStream[Received]) -> None:
+        try:
+            message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+        except ValueError:
+            self.stray_lines += bool(line.strip())
+            await asyncio.sleep(0)  # lines that are there already are read without giving way
+        else:
+            await incoming.send(SessionMessage(message))
+
+    async def _write(
+        self,
+        process: asyncio.subprocess.Process,
+        outgoing: MemoryObjectReceiveStream[SessionMessage],
+        incoming: MemoryObjectSendStream[Received],
+    ) -> None:
+        assert process.stdin is not None
+        try:
+            with outgoing:
+                async for each in outgoing:
+                    text = each.message.model_dump_json(by_alias=True, exclude_unset=True)
+                    process.stdin.write(text.encode() + b"\n")
+                    await process.stdin.drain()
+        except OSError:
+            self.ending = self.ending or await _how_it_ended(process)
+            incoming.close()
+            self._on_end()
+
+
+async def _how_it_ended(process: asyncio.subprocess.Process) -> str:
+    if not await _gone(process):
+        return "It closed its standard input or output."
+    return _told(process)
+
+
+def _told(process: asyncio.subprocess.Process) -> str:
+    code = process.returncode or 0
+    how = f"exit status {code}" if code >= 0 else f"signal {-code}"
+    return f"The program ended ({how}). Run its command by hand to see why."
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """End the program and all that it started; whatever happens, nothing of its group is left."""
+    try:
+        if process.stdin is not None:
+            process.stdin.close()
+        if not await _gone(process):
+            _signal(process, signal.SIGTERM)
+            await _gone(process)
+    finally:
+        _signal(process, signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+    await _gone(process)
+    await _drained(process)
+
+
+async def _gone(process: asyncio.subprocess.Process) -> bool:
+    """Wait for a while; `Process.wait` would also wait for children that hold the program's pipes."""
+    with anyio.move_on_after(GRACE_SECONDS):
+        while process.returncode is None:  # noqa: ASYNC110 - there is no event for it
+            await anyio.sleep(_POLL_SECONDS)
+    return process.returncode is not None
+
+
+async def _drained(process: asyncio.subprocess.Process) -> None:
+    """Read what is left, up to its end: only then is the pipe closed."""
+    with anyio.move_on_after(GRACE_SECONDS):
+        while process.stdout is not None and await process.stdout.read(65536):
+            pass
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        if os.name == "posix":
+            os.killpg(process.pid, number)
+        else:
+            process.terminate()

@@ -1,0 +1,89 @@
+"""What an MCP tool gave, as a tool result: text for the model, images and PDFs as attachments."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+
+import msgspec
+from mcp_types import (
+    AudioContent,
+    BlobResourceContents,
+    CallToolResult,
+    ContentBlock,
+    EmbeddedResource,
+    ImageContent,
+    ResourceLink,
+    TextContent,
+)
+
+from ..base import ToolAttachment, ToolResult
+from ..page import sniff
+
+MAX_FILE = 5 * 1024 * 1024
+"""Bytes of one attachment."""
+
+MAX_FILES = 10
+
+
+def words(result: CallToolResult) -> str:
+    """Return what a result says, without its files."""
+    return "\n\n".join(text for each in result.content for text in _texts(each) if text.strip())
+
+
+def tool_result(result: CallToolResult) -> ToolResult:
+    """Return a result as models and clients get it; what can't be shown is named in the text."""
+    texts: list[str] = []
+    files: list[ToolAttachment] = []
+    for block in result.content:
+        texts += _texts(block)
+        for mime, data, name in _blobs(block):
+            file = _attachment(mime, data, name)
+            if isinstance(file, ToolAttachment) and len(files) < MAX_FILES:
+                files.append(file)
+            else:
+                reason = file if isinstance(file, str) else f"more than {MAX_FILES} files"
+                texts.append(f"[{name or 'A file'} ({mime}) was left out: {reason}.]")
+    output = "\n\n".join(text for text in texts if text.strip())
+    if not output and result.structured_content is not None:
+        output = msgspec.json.encode(result.structured_content).decode()
+    if not output:
+        output = f"[{len(files)} attached]" if files else "[The tool gave no output.]"
+    return ToolResult(output, attachments=tuple(files))
+
+
+def _texts(block: ContentBlock) -> Iterator[str]:
+    match block:
+        case TextContent():
+            yield block.text
+        case ResourceLink():
+            yield f"[{block.title or block.name}]({block.uri})"
+        case EmbeddedResource() if not isinstance(block.resource, BlobResourceContents):
+            yield block.resource.text
+
+
+def _blobs(block: ContentBlock) -> Iterator[tuple[str, str, str | None]]:
+    """Yield the files of a block: type, content in base64, name."""
+    match block:
+        case ImageContent() | AudioContent():
+            yield block.mime_type, block.data, None
+        case EmbeddedResource() if isinstance(block.resource, BlobResourceContents):
+            resource = block.resource
+            name = str(resource.uri).rstrip("/").rpartition("/")[2]
+            yield resource.mime_type or "application/octet-stream", resource.blob, name or None
+
+
+def _attachment(mime: str, data: str, name: str | None) -> ToolAttachment | str:
+    """Return a file as an attachment, or why it can't be one.
+
+    A provider refuses a conversation for good that holds a damaged file, so what a file is is looked at.
+    """
+    if len(data) > MAX_FILE * 4 // 3 + 4:
+        return f"larger than {MAX_FILE // 1024 // 1024} MB"
+    try:
+        content = base64.b64decode(data, validate=True)
+    except binascii.Error:
+        return "its base64 is damaged"
+    found = sniff(content)
+    if found is None:
+        return "only PNG, JPEG, GIF and WebP images and PDFs can be shown"
+    return ToolAttachment(found, f"data:{found};base64,{base64.b64encode(content).decode()}", name)

@@ -1,0 +1,107 @@
+"""All MCP servers: a source of tools that come and go, and what can be done with the servers."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from opencode.errors import Forbidden, NotFound, nearest
+from opencode.schema.mcp import McpConfig, McpStatus
+
+from .server import McpServer
+from .tool import McpTool
+
+READY_SECONDS = 5.0
+"""How long a turn waits for servers that have only just been begun with; later ones join its next step."""
+
+log = logging.getLogger(__name__)
+
+
+class McpServers:
+    """The servers of opencode.json, and those added while this one runs.
+
+    `changed` hears the name of a server whose tools came, changed or went. `may_add`: whether servers may
+    be added; a local one is a program to run.
+    """
+
+    def __init__(
+        self, config: Mapping[str, McpConfig], changed: Callable[[str], None], may_add: bool = False
+    ) -> None:
+        self._changed = changed
+        self._may_add = may_add
+        self._servers = {name: self._server(name, entry) for name, entry in config.items()}
+
+    def begin(self) -> None:
+        """Begin to connect every server that is enabled; nobody waits for it."""
+        for server in self._servers.values():
+            if server.enabled:
+                server.begin()
+
+    async def ready(self) -> None:
+        """Wait a little for servers that are being connected, and have another go at those that failed."""
+        for server in self._servers.values():
+            if server.due:
+                server.begin()
+        waiting = [server for server in self._servers.values() if server.first_attempt]
+        if waiting:
+            await self._settle(waiting)
+
+    def list(self) -> Sequence[McpTool]:
+        """Return the tools of all servers, in their order; of two with one name, the first counts.
+
+        Those of a server that was lost stay: a call connects it again.
+        """
+        found: dict[str, McpTool] = {}
+        for server in self._servers.values():
+            for tool in server.tools:
+                found.setdefault(tool.name, tool)
+        return list(found.values())
+
+    async def statuses(self) -> dict[str, McpStatus]:
+        """Return how each server stands; those that are just being connected are waited for a little."""
+        await self._settle([server for server in self._servers.values() if server.first_attempt])
+        return {name: server.status for name, server in self._servers.items()}
+
+    async def add(self, name: str, config: McpConfig) -> dict[str, McpStatus]:
+        """Add a server, or put one in the place of another, and connect it; raises Forbidden."""
+        if not self._may_add:
+            raise Forbidden(
+                "MCP servers can be added only where a password is set, for they run programs here: set "
+                "OPENCODE_SERVER_PASSWORD, or name the server in opencode.json."
+            )
+        if before := self._servers.get(name):
+            await before.disconnect()
+        server = self._servers[name] = self._server(name, config)
+        if server.enabled:
+            server.begin()
+            await server.connected()
+        return await self.statuses()
+
+    async def connect(self, name: str) -> bool:
+        """Connect a server now; returns whether that worked. Raises NotFound."""
+        server = self._find(name)
+        server.begin()
+        return await server.connected()
+
+    async def disconnect(self, name: str) -> None:
+        """Disconnect a server; raises NotFound."""
+        await self._find(name).disconnect()
+
+    async def close(self) -> None:
+        """Disconnect all servers, within a few seconds."""
+        await asyncio.gather(*(server.close() for server in self._servers.values()))
+
+    def _server(self, name: str, config: McpConfig) -> McpServer:
+        return McpServer(name, config, lambda: self._changed(name))
+
+    def _find(self, name: str) -> McpServer:
+        server = self._servers.get(name)
+        if server is None:
+            raise NotFound(f"There is no MCP server {name!r}. {nearest(name, self._servers)}".rstrip())
+        return server
+
+    async def _settle(self, servers: Sequence[McpServer]) -> None:
+        waits = [asyncio.create_task(server.connected()) for server in servers]
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=READY_SECONDS)
+            for wait in late:
+                wait.cancel()

@@ -1,0 +1,176 @@
+"""MCP servers that die, hang and lie: each costs its own tools only, and says why."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from opencode.schema.mcp import McpDisabled, McpFailed, McpLocalConfig
+from opencode.tool.mcp import server, servers
+from tests.mcp.conftest import SECRET, Bench, liar, program, until
+
+Build = Callable[..., Bench]
+
+
+def children() -> set[int]:
+    return {each.pid for each in psutil.Process().children(recursive=True)}
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        ("silent", "It did not answer within 1.5 s."),
+        ("ends", "The program ended (exit status 4). Run its command by hand to see why."),
+        ("garbage", "It did not answer within 1.5 s. 1 lines came that are no MCP messages."),
+        ("endless", "It wrote a message of more than 16 MB."),
+        ("strays", "It writes lines to its standard output that are no MCP messages."),
+        ("listing", "It answered with something that is no MCP message."),
+    ],
+)
+async def test_a_server_that_is_none_fails_with_the_reason_and_leaves_nothing(
+    bench: Build, mode: str, reason: str
+) -> None:
+    before = children()
+    own = bench(liar(mode, timeout=1_500), good=liar("modest"))
+    own.servers.begin()
+    assert not await own.servers.connect("probe")
+    assert await own.error() == reason
+    assert await own.servers.connect("good")
+    assert own.names() == ["good_echo", "good_wrong", "good_refuse", "good_slow"]
+    await own.servers.close()
+    assert children() == before
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("mcp")]
+
+
+async def test_a_program_that_is_not_there_fails_without_its_arguments(bench: Build) -> None:
+    own = bench(McpLocalConfig(command=["no-such-program", "--key", SECRET]))
+    assert not await own.servers.connect("probe")
+    assert await own.error() == "no-such-program was not found."
+
+
+async def test_a_flooded_standard_error_does_no_harm(bench: Build) -> None:
+    own = bench(liar("flood"))
+    await own.connect()
+    assert '{"a": 1}' in (await own.call("probe_echo", a=1)).output
+
+
+async def test_wrong_answers_are_errors_of_the_call_alone(bench: Build) -> None:
+    own = bench(liar("modest"))
+    await own.connect()
+    assert "something that is no tool result" in await own.failure("probe_wrong")
+    assert await own.failure("probe_refuse") == "The MCP server probe refused the call: not with …"
+    assert "{}" in (await own.call("probe_echo")).output
+
+
+async def test_tools_that_providers_would_refuse_are_left_out(
+    bench: Build, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = bench(liar("odd"), **{"probe_": liar("modest")})
+    await own.connect()
+    await own.connect("probe_")
+    assert own.names()[:3] == ["probe_echo", "probe_either", "probe_free"]
+    either = own.servers.list()[1]
+    assert either.parameters() == {"properties": {}, "type": "object"}
+    for fault in ("schema is invalid", "'a b'", "longer than 64", "larger than 64 KB"):
+        assert fault in caplog.text
+    with pytest.raises(Exception, match="any\\?: any, list\\?: \\[any"):
+        await own.tools.execute("probe_free", "[]", None)  # type: ignore[arg-type]
+
+
+async def test_a_server_that_died_is_connected_again_by_the_next_call(bench: Build) -> None:
+    own = bench(program())
+    await own.connect()
+    before = (await own.call("probe_pid")).output
+    assert "was lost. The program ended (exit status 3)" in await own.failure("probe_die")
+    assert "exit status 3" in await own.error()
+    assert "probe_pid" in own.names()
+    assert (await own.call("probe_pid")).output != before
+    assert await own.connected()
+
+
+async def test_a_server_that_was_killed_between_calls_is_connected_again(bench: Build) -> None:
+    own = bench(liar("modest"))
+    await own.connect()
+    pid = int((await own.call("probe_echo")).output.split()[0])
+    os.kill(pid, 9)
+    await until(lambda: not psutil.pid_exists(pid))
+    assert (await own.call("probe_echo")).output.split()[0] != str(pid)
+
+
+async def test_a_server_that_keeps_failing_is_left_alone_for_longer_and_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(server, "monotonic", lambda: now)
+    failing = server.McpServer("probe", liar("ends"), lambda: None)
+    tried = []
+    while now < 1120:
+        if failing.due:
+            tried.append(now - 1000)
+            failing.begin()
+            await failing.connected()
+            await until(lambda: isinstance(failing.status, McpFailed))
+        now += 0.5
+    assert tried == [0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5, 63.5]
+
+
+async def test_a_call_may_take_long_while_it_makes_progress(bench: Build) -> None:
+    own = bench(liar("modest", timeout=2_000))
+    await own.connect()
+    assert (await own.call("probe_slow", steps=10, pause=0.3)).output
+    assert "gave no sign for 2 s" in await own.failure("probe_slow", steps=1, pause=4)
+
+
+async def test_a_server_that_hangs_is_found_out_after_a_call_in_vain(bench: Build) -> None:
+    own = bench(liar("deaf", timeout=1_000))
+    await own.connect()
+    first = (await own.call("probe_echo")).output.split()[0]
+    assert "gave no sign for 1 s" in await own.failure("probe_echo")
+    while await own.connected():  # noqa: ASYNC110 - until its owner has asked, too
+        await asyncio.sleep(0.01)
+    assert await own.error() == "It did not answer within 1 s."
+    assert (await own.call("probe_echo")).output.split()[0] != first
+
+
+async def test_nothing_waits_long_for_a_server_that_is_slow_to_come(
+    bench: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "READY_SECONDS", 0.2)
+    own = bench(liar("silent"))
+    began = time.monotonic()
+    own.servers.begin()
+    await own.tools.ready()
+    assert await own.error() == "It is being connected."
+    assert time.monotonic() - began < 5
+    assert "is not connected" not in str(own.names())
+
+
+async def test_a_stubborn_server_and_its_children_are_gone_after_the_end(bench: Build) -> None:
+    before = children()
+    own = bench(liar("stubborn"))
+    await own.connect()
+    child = int(own.servers.list()[0].description)
+    assert psutil.pid_exists(child)
+    began = time.monotonic()
+    await own.servers.close()
+    assert time.monotonic() - began < 2
+    assert children() == before
+    await until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
+
+
+async def test_disconnect_takes_the_tools_away_and_connect_brings_them_back(bench: Build) -> None:
+    own = bench(liar("modest"), other=liar("modest", enabled=False))
+    assert await own.servers.statuses() == {"probe": server.CONNECTING, "other": McpDisabled()}
+    await own.connect()
+    await own.servers.disconnect("probe")
+    assert own.names() == []
+    assert (await own.servers.statuses())["probe"] == McpDisabled()
+    await own.tools.ready()
+    assert own.names() == []
+    await own.connect()
+    await own.connect("other")
+    assert len(own.names()) == 8
+    assert own.told == ["probe", "probe", "probe", "other"]
