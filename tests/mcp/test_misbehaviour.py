@@ -11,6 +11,7 @@ import pytest
 from opencode.schema.mcp import McpDisabled, McpFailed, McpLocalConfig
 from opencode.tool.mcp import server, servers
 from tests.mcp.conftest import SECRET, Bench, liar, program, until
+from tests.tool.calls import Call
 
 Build = Callable[..., Bench]
 
@@ -77,7 +78,7 @@ async def test_tools_that_providers_would_refuse_are_left_out(
     for fault in ("schema is invalid", "'a b'", "longer than 64", "larger than 64 KB"):
         assert fault in caplog.text
     with pytest.raises(Exception, match="any\\?: any, list\\?: \\[any"):
-        await own.tools.execute("probe_free", "[]", None)  # type: ignore[arg-type]
+        await own.tools.execute("probe_free", "[]", Call().context)
 
 
 async def test_a_server_that_died_is_connected_again_by_the_next_call(bench: Build) -> None:
