@@ -1,10 +1,11 @@
 """An MCP server made with the SDK, as a program: it does what its tools are asked for, hanging and dying too.
 
-`server()` is the same for a test that serves it over HTTP.
+`program.py` speaks over its standard input and output, `program.py http|sse PORT` on the loopback.
 """
 
 import base64
 import os
+import sys
 from pathlib import Path
 
 import anyio
@@ -112,4 +113,10 @@ def server() -> MCPServer:
 
 
 if __name__ == "__main__":
-    server().run("stdio")
+    match sys.argv[1:]:
+        case ["http", port]:
+            server().run("streamable-http", port=int(port))
+        case ["sse", port]:
+            server().run("sse", port=int(port))
+        case _:
+            server().run("stdio")

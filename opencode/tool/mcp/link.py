@@ -35,9 +35,12 @@ MAX_PAGES = 100
 _FORGOTTEN = (404, *UNAUTHORIZED)
 """Refusals after which only a new session can help."""
 
-for _name in ("mcp", "client"):
+for _name, _level in (("mcp", logging.CRITICAL), ("client", logging.CRITICAL), ("httpx2", logging.WARNING)):
     # What a server sends, and the address that it is asked at, are not for the log.
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
+    logging.getLogger(_name).setLevel(_level)
+
+_CLOSED = "Connection closed"
+"""What the SDK says of a session that has ended; servers use the same code for errors of their own."""
 
 
 class Link:
@@ -67,6 +70,7 @@ class Link:
                 raise
             self._address.refusal = None
             self._client = await stack.enter_async_context(self._session(older))
+        self._address.refusal = None
 
     async def tools(self) -> list[Tool]:
         """Return what the server offers, in its order."""
@@ -120,8 +124,8 @@ class Link:
                 request, CallToolResult, progress_callback=progressed
             )
         except MCPError as error:
-            closed = error.code == CONNECTION_CLOSED and error.message == "Connection closed"
-            if self.lost or closed or (self._address and self._address.refusal in _FORGOTTEN):
+            forgotten = self._address is not None and self._address.refusal in _FORGOTTEN
+            if not self.alive() or _is_closed(error) or forgotten:
                 raise self.lose(error) from None
             raise CallRefused(self._hush.reason(error.message)) from None
         except ValidationError:
@@ -182,6 +186,10 @@ class Link:
             self.lose(LinkFailed(self._program.ending))
 
 
+def _is_closed(error: MCPError) -> bool:
+    return error.code == CONNECTION_CLOSED and error.message == _CLOSED
+
+
 def _sentence(error: BaseException) -> str:
     match error:
         case FileNotFoundError() | NotADirectoryError():
@@ -189,7 +197,7 @@ def _sentence(error: BaseException) -> str:
         case OSError():
             text = f"The program can't be started: {error.strerror}."
         case MCPError():
-            text = f"It refused: {error.message}"
+            text = "The connection was closed." if _is_closed(error) else f"It refused: {error.message}"
         case ValidationError():
             text = "It answered with something that is no MCP message."
         case httpx2.HTTPStatusError():

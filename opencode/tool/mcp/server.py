@@ -48,6 +48,7 @@ class McpServer:
         self._calls: set[asyncio.Task[ToolResult]] = set()
         self._failures = 0
         self._next_attempt = 0.0
+        self._patience = True
         self.enabled = config.enabled
         self._listed: list[object] = []
         self.tools: list[McpTool] = []
@@ -59,9 +60,10 @@ class McpServer:
         return McpFailed(error=lost.reason) if lost else self._status
 
     @property
-    def first_attempt(self) -> bool:
-        """Whether it is being connected, and has not failed yet."""
-        return self._task is not None and not self._attempt.is_set() and not self._failures
+    def awaited(self) -> bool:
+        """Whether it is being connected, and has neither failed yet nor been waited for in vain."""
+        connecting = self._task is not None and not self._attempt.is_set()
+        return connecting and self._patience and not self._failures
 
     @property
     def due(self) -> bool:
@@ -76,12 +78,17 @@ class McpServer:
             if not isinstance(self._status, McpFailed):
                 self._status = CONNECTING
             self._attempt = asyncio.Event()
+            self._patience = True
             self._task = asyncio.create_task(self._own(self._attempt), name=f"mcp {self.name}")
 
-    async def connected(self) -> bool:
-        """Wait for the end of the attempt to connect; it has a time limit of its own."""
+    async def connected(self, seconds: float | None = None) -> bool:
+        """Wait for the end of the attempt to connect, which has a time limit of its own, or for so long."""
         if self._task is not None:
-            await self._attempt.wait()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._attempt.wait()
+            except TimeoutError:
+                self._patience = False
         return self._live() is not None
 
     async def disconnect(self) -> None:

@@ -41,9 +41,7 @@ class McpServers:
         for server in self._servers.values():
             if server.due:
                 server.begin()
-        waiting = [server for server in self._servers.values() if server.first_attempt]
-        if waiting:
-            await self._settle(waiting)
+        await self._settle()
 
     def list(self) -> Sequence[McpTool]:
         """Return the tools of all servers, in their order; of two with one name, the first counts.
@@ -58,7 +56,7 @@ class McpServers:
 
     async def statuses(self) -> dict[str, McpStatus]:
         """Return how each server stands; those that are just being connected are waited for a little."""
-        await self._settle([server for server in self._servers.values() if server.first_attempt])
+        await self._settle()
         return {name: server.status for name, server in self._servers.items()}
 
     async def add(self, name: str, config: McpConfig) -> dict[str, McpStatus]:
@@ -99,9 +97,6 @@ class McpServers:
             raise NotFound(f"There is no MCP server {name!r}. {nearest(name, self._servers)}".rstrip())
         return server
 
-    async def _settle(self, servers: Sequence[McpServer]) -> None:
-        waits = [asyncio.create_task(server.connected()) for server in servers]
-        if waits:
-            _, late = await asyncio.wait(waits, timeout=READY_SECONDS)
-            for wait in late:
-                wait.cancel()
+    async def _settle(self) -> None:
+        if waits := [server.connected(READY_SECONDS) for server in self._servers.values() if server.awaited]:
+            await asyncio.gather(*waits)

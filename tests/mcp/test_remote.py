@@ -1,0 +1,157 @@
+"""MCP servers at an address: both ways to speak to them, and what such servers do wrong."""
+
+import asyncio
+import gzip
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from opencode.schema.mcp import McpNeedsAuth, McpRemoteConfig
+from tests.mcp.conftest import HERE, SECRET, Bench, until
+
+Build = Callable[..., Bench]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@asynccontextmanager
+async def serving(kind: str, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the SDK's server at a port."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(HERE / "program.py"), kind, str(port), stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await until(lambda: answers(port))
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def remote(port: int, path: str = "mcp", timeout: int = 20_000) -> McpRemoteConfig:
+    url = f"http://127.0.0.1:{port}/{path}?key={SECRET}-1"
+    return McpRemoteConfig(url=url, headers={"Authorization": f"Bearer {SECRET}-2"}, timeout=timeout)
+
+
+@pytest.mark.parametrize(("kind", "path"), [("http", "mcp"), ("sse", "sse")])
+async def test_a_server_at_an_address_gives_its_tools_and_comes_back_after_its_death(
+    bench: Build, kind: str, path: str
+) -> None:
+    port = free_port()
+    own = bench(remote(port, path))
+    async with serving(kind, port):
+        await own.connect()
+        assert (await own.call("probe_add", a=2, b=3)).output == "5"
+        assert (await own.call("probe_picture")).attachments[0].mime == "image/png"
+        assert "validation error" in await own.failure("probe_add", a="x")
+    error = await own.failure("probe_add", a=2, b=3)
+    assert "The MCP server probe" in error
+    async with serving(kind, port):
+        await own.connect()
+        assert (await own.call("probe_add", a=2, b=4)).output == "6"
+
+
+async def test_a_call_that_hangs_is_cancelled_at_the_server_and_others_go_on(
+    bench: Build, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    port = free_port()
+    own = bench(remote(port))
+    file = tmp_path_factory.mktemp("hang") / "seen"
+    async with serving("http", port):
+        await own.connect()
+        call = asyncio.create_task(own.call("probe_hang", file=str(file)))
+        await until(file.exists)
+        assert (await own.call("probe_add", a=1, b=1)).output == "2"
+        call.cancel()
+        await until(lambda: "cancelled" in file.read_text())
+
+
+def answer(status: str, body: bytes = b"", kind: str = "application/json", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"content-type: {kind}", f"content-length: {len(body)}", *headers]
+    return "\r\n".join([*lines, "connection: close", "", ""]).encode() + body
+
+
+@asynccontextmanager
+async def canned(reply: bytes | None, endless: bool = False) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Serve one answer to everything, None for silence; yields the port, and what was asked."""
+    asked: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            asked.append(await reader.readuntil(b"\r\n\r\n"))
+            if reply is None:
+                await reader.read()
+            else:
+                writer.write(reply)
+            while endless:
+                writer.write(b" " * 65536)
+                await writer.drain()
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1], asked
+
+
+ENDLESS = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("reply", "endless", "reason"),
+    [
+        (None, False, "It did not answer within 1 s."),
+        (answer("500 Oops", b"oops"), False, "It refused with HTTP status 500."),
+        (answer("404 Not Found"), False, "It refused with HTTP status 404."),
+        (answer("200 OK", b"<html>", "text/html"), False, "It refused: Unexpected content type: text/html"),
+        (answer("200 OK", b"{"), False, "It refused: Failed to parse JSON response"),
+        (answer("307 Moved", b"", "a/b", "location: http://example.com/"), False, "not followed"),
+        (answer("200 OK", gzip.compress(b"{}"), "a/b", "content-encoding: gzip"), False, "compressed"),
+        (ENDLESS, True, "larger than 16 MB"),
+    ],
+)  # fmt: skip
+async def test_an_address_that_is_no_server_fails_with_the_reason(
+    bench: Build, reply: bytes | None, endless: bool, reason: str
+) -> None:
+    async with canned(reply, endless) as (port, asked):
+        own = bench(remote(port, timeout=1_000 if reply is None else 15_000))
+        assert not await own.servers.connect("probe")
+        error = await own.error()
+        assert reason in error
+        assert SECRET not in error
+        assert f"authorization: bearer {SECRET}-2".encode() in asked[0].lower()
+
+
+async def test_refused_credentials_are_told_apart_and_not_tried_again(bench: Build) -> None:
+    words = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Unauthorized"}}'
+    async with canned(answer("401 Unauthorized", words)) as (port, asked):
+        own = bench(remote(port))
+        assert not await own.servers.connect("probe")
+        assert await own.servers.statuses() == {"probe": McpNeedsAuth()}
+        tried = len(asked)
+        await own.tools.ready()
+        assert len(asked) == tried
+
+
+async def test_nobody_at_the_address_is_said_so(bench: Build) -> None:
+    own = bench(remote(free_port()))
+    assert not await own.servers.connect("probe")
+    assert await own.error() == "It can't be reached: All connection attempts failed."
