@@ -19,6 +19,8 @@ from opencode.schema.session import StatusBusy, StatusRetry
 from .transcript import Transcript
 from .workshop import TurnListener, Workshop
 
+_MORE_STEPS = ("tool-calls", "pause")
+
 log = logging.getLogger(__name__)
 
 
@@ -56,7 +58,11 @@ class Exchange:
 
     async def __aenter__(self) -> "Exchange":
         self._watch.__enter__()
-        self.transcript.open()
+        try:
+            await self.transcript.open()
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     async def __aexit__(
@@ -73,6 +79,8 @@ class Exchange:
     async def _end(self, error: BaseException | None) -> bool:
         """End the message with what was raised, if anything; returns whether it goes no further."""
         if isinstance(error, asyncio.CancelledError):
+            if self.transcript.closed and is_last_step(self.transcript.message):
+                return False
             await self.transcript.fail(TurnAborted(error.args[0] if error.args else "Aborted"))
             return False
         if isinstance(error, ModelError):
@@ -121,3 +129,8 @@ class Exchange:
                         call.answers()
                         self._listener.answering()
             raise ModelAPIError("The provider's answer ended before it was whole.", retryable=True)
+
+
+def is_last_step(answer: AssistantMessage) -> bool:
+    """Return whether an answer that has ended is to be followed by no other step."""
+    return bool(answer.error) or answer.finish not in _MORE_STEPS

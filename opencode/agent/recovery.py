@@ -1,22 +1,35 @@
 """Closing what a stopped server left open, so that its session can go on."""
 
+from opencode import ids
 from opencode.clock import now_ms
 from opencode.errors import TurnAborted
-from opencode.schema.message import AssistantMessage, MessageWithParts
-from opencode.schema.part import ReasoningPart, TextPart, ToolPart, ToolStatePending, ToolStateRunning
+from opencode.schema.message import AssistantMessage, MessagePath, MessageTime, MessageWithParts, UserMessage
+from opencode.schema.part import (
+    ReasoningPart,
+    TextPart,
+    Tokens,
+    ToolPart,
+    ToolStatePending,
+    ToolStateRunning,
+)
 from opencode.store import Store
 
+from .exchange import is_last_step
 from .transcript import interrupted
 
 CUT = TurnAborted(
     "The server stopped while this answer was being written. What was written until then is kept."
 )
+UNANSWERED = TurnAborted("The server stopped before this was answered. Send it again to have it answered.")
 
 
-def close_cut(store: Store, message: MessageWithParts) -> None:
-    """End an unfinished message with an error that says so, and every part of it that was still open."""
+def close_cut(store: Store, message: MessageWithParts) -> bool:
+    """End an unfinished answer with an error that says so, and every part of it that was still open.
+
+    Returns whether it was one.
+    """
     if not isinstance(message.info, AssistantMessage):
-        return
+        return False
     for part in message.parts:
         if isinstance(part, TextPart | ReasoningPart) and part.time and not part.time.end:
             part.time.end = now_ms()
@@ -28,3 +41,41 @@ def close_cut(store: Store, message: MessageWithParts) -> None:
     message.info.error = CUT.wire()
     message.info.time.completed = now_ms()
     store.put_message(message.info)
+    return True
+
+
+def close_unanswered(
+    store: Store, prompt: UserMessage, later: list[MessageWithParts], directory: str
+) -> bool:
+    """Let a prompt whose turn was cut have an answer that says so; returns whether it had none.
+
+    `later`: the newest messages of its session, after `close_cut` has seen to them.
+    """
+    store.put_message(prompt)
+    answers = [each.info for each in later if isinstance(each.info, AssistantMessage)]
+    answer = next((each for each in reversed(answers) if each.parent_id == prompt.id), None)
+    if answer is not None:
+        if not answer.time.completed or is_last_step(answer):
+            return False
+        answer.error = CUT.wire()
+        store.put_message(answer)
+        return True
+    now = now_ms()
+    store.put_message(
+        AssistantMessage(
+            id=ids.ascending("msg"),
+            session_id=prompt.session_id,
+            time=MessageTime(created=now, completed=now),
+            parent_id=prompt.id,
+            model_id=prompt.model.model_id,
+            provider_id=prompt.model.provider_id,
+            mode=prompt.agent,
+            agent=prompt.agent,
+            path=MessagePath(cwd=directory, root=directory),
+            cost=0,
+            tokens=Tokens(),
+            error=UNANSWERED.wire(),
+            variant=prompt.model.variant,
+        )
+    )
+    return True

@@ -37,8 +37,9 @@ class StoredTodos:
         return await self._store.todos(self._session_id)
 
     async def write(self, todos: list[Todo]) -> None:
-        self._store.put_todos(self._session_id, todos)
-        await self._store.commit()
+        unit = self._store.unit()
+        unit.put_todos(self._session_id, todos)
+        await unit.commit()
         self._bus.publish(TodoUpdated(session_id=self._session_id, todos=todos))
 
 
@@ -57,11 +58,14 @@ class ToolExecution:
 
         Returns whether the turn may go on: not where the user refused a call without a word on why.
         """
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._run_one(transcript, call_id, agent, rules, answer))
-                for call_id in transcript.calls
-            ]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._run_one(transcript, call_id, agent, rules, answer))
+                    for call_id in transcript.calls
+                ]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
         return all(task.result() for task in tasks)
 
     async def _run_one(

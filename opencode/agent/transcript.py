@@ -11,7 +11,7 @@ from msgspec import UNSET
 from opencode import ids
 from opencode.bus import Bus
 from opencode.clock import now_ms
-from opencode.errors import ModelError, ToolError
+from opencode.errors import ModelError, ToolError, Unavailable
 from opencode.provider.base import (
     BlockEnd,
     ReasoningDelta,
@@ -51,6 +51,8 @@ from opencode.schema.part import (
 from opencode.store import Store
 from opencode.tool.base import ToolResult
 
+from .uncut import uncut
+
 
 class Block:
     """A text or reasoning part while it grows; `current` gathers what came since the last look."""
@@ -70,7 +72,10 @@ class Block:
 
 
 class Transcript:
-    """Writes one assistant message. `calls`: the step's tool calls with their input as the model wrote it."""
+    """Writes one assistant message. `calls`: the step's tool calls with their input as the model wrote it.
+
+    `closed`: its end is on disk and told.
+    """
 
     def __init__(self, store: Store, bus: Bus, message: AssistantMessage) -> None:
         self._store = store
@@ -78,13 +83,15 @@ class Transcript:
         self._block: Block | None = None
         self._ended: list[Part] = []
         self.message = message
+        self.closed = False
         self.parts: list[Part] = []
         self.calls: dict[str, tuple[ToolPart, str]] = {}
 
-    def open(self) -> None:
-        """Begin the message and its step."""
+    async def open(self) -> None:
+        """Begin the message."""
         self._store.put_message(self.message)
-        self._bus.publish(MessageUpdated(session_id=self.message.session_id, info=self.message))
+        await self._store.commit()
+        self._tell_message()
 
     def start_step(self) -> None:
         self._add(StepStartPart(**self._identity()))
@@ -174,7 +181,11 @@ class Transcript:
         for part in self.parts:
             self._store.remove_part(part.session_id, part.id)
         self._store.remove_message(self.message.session_id, self.message.id)
+        await uncut(self._commit_and_tell_removed())
+
+    async def _commit_and_tell_removed(self) -> None:
         await self._store.commit()
+        self.closed = True
         self._bus.publish(MessageRemoved(session_id=self.message.session_id, message_id=self.message.id))
 
     async def finish_step(
@@ -192,14 +203,21 @@ class Transcript:
         await self._close(step)
 
     async def fail(self, error: ModelError) -> None:
-        """End the message with an error; what it said until then stays."""
+        """End the message with an error; what it said until then stays.
+
+        One that cannot be stored now is told nevertheless, and Unavailable raised.
+        """
         self._end_block({})
         for part, _ in self.calls.values():
             if isinstance(part.state, ToolStatePending | ToolStateRunning):
                 part.state = interrupted(part, error.message)
                 self._ended.append(part)
         self._tell_error(error)
-        await self._close()
+        try:
+            await self._close()
+        except Unavailable:
+            self._tell_message()
+            raise
 
     def snapshot(self) -> MessageWithParts:
         """Return the message as it stands, with the text so far."""
@@ -213,9 +231,7 @@ class Transcript:
 
     async def _close(self, *last: Part) -> None:
         self.message.time.completed = now_ms()
-        self._store.put_message(self.message)
-        await self._finish([*self._take_ended(), *last])
-        self._bus.publish(MessageUpdated(session_id=self.message.session_id, info=self.message))
+        await self._finish([*self._take_ended(), *last], closes=True)
 
     async def _open_block(self, part: TextPart | ReasoningPart) -> None:
         await self._settle()
@@ -261,18 +277,29 @@ class Transcript:
         ended, self._ended = self._ended, []
         return ended
 
-    async def _finish(self, parts: Sequence[Part]) -> None:
-        """Put finished parts on disk, then tell."""
+    async def _finish(self, parts: Sequence[Part], closes: bool = False) -> None:
+        """Put finished parts, and the message where this `closes` it, on disk, then tell."""
         for part in parts:
             self._store.put_part(part)
+        if closes:
+            self._store.put_message(self.message)
+        await uncut(self._commit_and_tell(parts, closes))
+
+    async def _commit_and_tell(self, parts: Sequence[Part], closes: bool) -> None:
         await self._store.commit()
         for part in parts:
             self._tell(part)
+        if closes:
+            self.closed = True
+            self._tell_message()
 
     def _add(self, part: Part) -> None:
         self.parts.append(part)
         self._store.put_part(part)
         self._tell(part)
+
+    def _tell_message(self) -> None:
+        self._bus.publish(MessageUpdated(session_id=self.message.session_id, info=self.message))
 
     def _tell(self, part: Part) -> None:
         self._bus.publish(PartUpdated(session_id=part.session_id, part=part, time=now_ms()))

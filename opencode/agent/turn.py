@@ -6,17 +6,19 @@ from opencode import ids
 from opencode.clock import now_ms
 from opencode.errors import AgentServerError
 from opencode.schema.base import optional
-from opencode.schema.event import MessageUpdated, PartUpdated
+from opencode.schema.event import EventProperties, MessageUpdated, PartUpdated
 from opencode.schema.message import AssistantMessage, MessageWithParts, UserMessage
 from opencode.schema.part import CompactionPart, CreatedTime, Part, TextPart
 from opencode.schema.session import PermissionRule, StatusBusy
+from opencode.store import Unit
 
 from .compaction import clear_old_output, compaction_of, is_nearly_full, tokens_in_use
-from .exchange import Exchange
+from .exchange import Exchange, is_last_step
 from .step import Step
 from .subtask import Subtasks, subtasks_of
 from .summary import Summary
 from .tool_execution import ToolExecution
+from .uncut import uncut
 from .workshop import TurnListener, Workshop
 
 GO_ON = "The conversation so far was condensed to make room. Go on with what was asked."
@@ -101,8 +103,7 @@ class Turn:
         answer = self.answer_to(prompt.info.id)
         if answer is None or not isinstance(answer.info, AssistantMessage):
             return prompt
-        done = answer.info.error or answer.info.finish not in ("tool-calls", "pause")
-        return None if done else prompt
+        return None if is_last_step(answer.info) else prompt
 
     async def _step(self, prompt: MessageWithParts) -> None:
         """Take the next step of a prompt's answer; where it does not fit, make room for it."""
@@ -212,21 +213,27 @@ class Turn:
     async def _say(self, info: UserMessage, part: Part) -> MessageWithParts:
         """Add a message to the conversation in the user's name."""
         message = MessageWithParts(info=info, parts=[part])
+        unit = self._workshop.store.unit()
+        unit.put_message(info)
+        unit.put_part(part)
+        told = PartUpdated(session_id=info.session_id, part=part, time=now_ms())
+        await uncut(self._write(unit, [MessageUpdated(session_id=info.session_id, info=info), told]))
         self._history.append(message)
-        self._workshop.store.put_message(info)
-        self._workshop.store.put_part(part)
-        await self._workshop.store.commit()
-        self._workshop.bus.publish(MessageUpdated(session_id=info.session_id, info=info))
-        self._workshop.bus.publish(PartUpdated(session_id=info.session_id, part=part, time=now_ms()))
         return message
 
     async def _put(self, parts: Sequence[Part]) -> None:
         """Store and tell changed parts of earlier messages."""
+        unit = self._workshop.store.unit()
         for part in parts:
-            self._workshop.store.put_part(part)
-        await self._workshop.store.commit()
-        for part in parts:
-            self._workshop.bus.publish(PartUpdated(session_id=part.session_id, part=part, time=now_ms()))
+            unit.put_part(part)
+        now = now_ms()
+        events = [PartUpdated(session_id=part.session_id, part=part, time=now) for part in parts]
+        await uncut(self._write(unit, events))
+
+    async def _write(self, unit: Unit, events: Sequence[EventProperties]) -> None:
+        await unit.commit()
+        for event in events:
+            self._workshop.bus.publish(event)
 
     def _remember(self, rules: list[PermissionRule]) -> None:
         self._rules = [*self._rules, *rules]

@@ -34,9 +34,8 @@ class Book:
         return session
 
     def add(self, session: Session) -> None:
-        """Hold and store a new session."""
+        """Hold a new session, which is stored already."""
         self._open[session.id] = session
-        self._store.put_session(session)
         self._trim()
 
     def write(self, session: Session) -> None:

@@ -1,6 +1,8 @@
 """Going back in a conversation: fork it, take its end back or forth again, remove a message or a part."""
 
+import asyncio
 import re
+from typing import Any
 
 from msgspec import UNSET, structs
 
@@ -8,15 +10,16 @@ from opencode import ids
 from opencode.bus import Bus
 from opencode.clock import now_ms
 from opencode.errors import BadRequest, Conflict, NotFound
-from opencode.schema.event import MessageRemoved, PartRemoved, PartUpdated, SessionCreated
+from opencode.schema.event import EventProperties, MessageRemoved, PartRemoved, PartUpdated, SessionCreated
 from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.part import CompactionPart, Part, TextPart, Tokens, ToolPart
 from opencode.schema.session import Session, SessionRevert, SessionTime
-from opencode.store import Store
+from opencode.store import Store, Unit
 
 from .book import Book
 from .runner import Runner
 from .slug import make_slug
+from .whole import whole
 
 _FORK = re.compile(r"(?P<title>.*) \(fork #(?P<number>\d+)\)")
 
@@ -29,7 +32,9 @@ class History:
         self._bus = bus
         self._book = book
         self._runner = runner
+        self.underway: set[asyncio.Task[Any]] = set()
 
+    @whole
     async def fork(self, session_id: str, before: str | None) -> Session:
         """Copy a session with its messages up to, and without, the one named; raises NotFound."""
         origin = await self._book.get(session_id)
@@ -49,16 +54,19 @@ class History:
             share=UNSET,
             revert=UNSET,
         )
-        self._book.add(fork)
+        unit = self._store.unit()
+        unit.put_session(fork)
         new_ids: dict[str, str] = {}
         for message in kept:
             new_ids[message.info.id] = ids.ascending("msg")
-            self._copy(message, fork.id, new_ids)
-        self._store.put_todos(fork.id, await self._store.todos(session_id))
-        await self._store.commit()
+            _copy(unit, message, fork.id, new_ids)
+        unit.put_todos(fork.id, await self._store.todos(session_id))
+        await unit.commit()
+        self._book.add(fork)
         self._bus.publish(SessionCreated(session_id=fork.id, info=fork))
         return fork
 
+    @whole
     async def revert(self, session_id: str, message_id: str, part_id: str | None = None) -> Session:
         """Take a conversation back to before a prompt, an answer's prompt, or a part of an answer.
 
@@ -73,47 +81,59 @@ class History:
             session.revert.message_id = message.info.parent_id
         return await self._changed(session)
 
+    @whole
     async def unrevert(self, session_id: str) -> Session:
         """Bring forth again what was taken back; raises NotFound."""
         session = await self._at_rest(session_id)
         session.revert = UNSET
         return await self._changed(session)
 
-    async def settle(self, session: Session) -> None:
-        """Remove for good what was taken back; without a commit, for the next prompt's takes it along."""
+    async def settle(self, session: Session, unit: Unit) -> list[EventProperties]:
+        """Have a unit remove for good what was taken back; returns the events to tell once it is written."""
         if not session.revert:
-            return
+            return []
+        events: list[EventProperties] = []
+        messages = await self._store.messages(session.id)
         revert, session.revert = session.revert, UNSET
-        for message in await self._store.messages(session.id):
+        for message in messages:
             if message.info.id > revert.message_id or (
                 message.info.id == revert.message_id and not revert.part_id
             ):
-                self._remove(message)
+                events.append(_remove(unit, message))
             elif message.info.id == revert.message_id:
-                for part in message.parts:
-                    if part.id >= (revert.part_id or ""):
-                        self._remove_part(part)
+                events += [
+                    _remove_part(unit, part) for part in message.parts if part.id >= (revert.part_id or "")
+                ]
+        return events
 
+    @whole
     async def remove_message(self, session_id: str, message_id: str) -> None:
         """Remove a message; raises NotFound."""
         await self._at_rest(session_id)
-        self._remove(await self._message(session_id, message_id))
-        await self._store.commit()
+        unit = self._store.unit()
+        event = _remove(unit, await self._message(session_id, message_id))
+        await unit.commit()
+        self._bus.publish(event)
 
+    @whole
     async def remove_part(self, session_id: str, message_id: str, part_id: str) -> None:
         """Remove a part of a message; raises NotFound."""
         await self._at_rest(session_id)
-        self._remove_part(_part(await self._message(session_id, message_id), part_id))
-        await self._store.commit()
+        unit = self._store.unit()
+        event = _remove_part(unit, _part(await self._message(session_id, message_id), part_id))
+        await unit.commit()
+        self._bus.publish(event)
 
+    @whole
     async def update_part(self, session_id: str, message_id: str, part: Part) -> Part:
         """Replace a part of a message by one with the same ids; raises NotFound and BadRequest."""
         await self._at_rest(session_id)
         old = _part(await self._message(session_id, message_id), part.id)
         if (part.session_id, part.message_id) != (session_id, message_id) or type(part) is not type(old):
             raise BadRequest("The part must keep its type, sessionID and messageID.")
-        self._store.put_part(part)
-        await self._store.commit()
+        unit = self._store.unit()
+        unit.put_part(part)
+        await unit.commit()
         self._bus.publish(PartUpdated(session_id=session_id, part=part, time=now_ms()))
         return part
 
@@ -135,29 +155,30 @@ class History:
         self._book.tell(session)
         return session
 
-    def _copy(self, message: MessageWithParts, session_id: str, new_ids: dict[str, str]) -> None:
-        info = structs.replace(message.info, id=new_ids[message.info.id], session_id=session_id)
-        if isinstance(info, AssistantMessage):
-            info.parent_id = new_ids.get(info.parent_id, info.parent_id)
-        self._store.put_message(info)
-        for part in message.parts:
-            copy = structs.replace(part, id=ids.ascending("prt"), session_id=session_id, message_id=info.id)
-            if isinstance(copy, CompactionPart) and copy.tail_start_id:
-                copy.tail_start_id = new_ids.get(copy.tail_start_id, UNSET)
-            self._store.put_part(copy)
 
-    def _remove(self, message: MessageWithParts) -> None:
-        info = message.info
-        for part in message.parts:
-            self._store.remove_part(info.session_id, part.id)
-        self._store.remove_message(info.session_id, info.id)
-        self._bus.publish(MessageRemoved(session_id=info.session_id, message_id=info.id))
+def _copy(unit: Unit, message: MessageWithParts, session_id: str, new_ids: dict[str, str]) -> None:
+    info = structs.replace(message.info, id=new_ids[message.info.id], session_id=session_id)
+    if isinstance(info, AssistantMessage):
+        info.parent_id = new_ids.get(info.parent_id, info.parent_id)
+    unit.put_message(info)
+    for part in message.parts:
+        copy = structs.replace(part, id=ids.ascending("prt"), session_id=session_id, message_id=info.id)
+        if isinstance(copy, CompactionPart) and copy.tail_start_id:
+            copy.tail_start_id = new_ids.get(copy.tail_start_id, UNSET)
+        unit.put_part(copy)
 
-    def _remove_part(self, part: Part) -> None:
-        self._store.remove_part(part.session_id, part.id)
-        self._bus.publish(
-            PartRemoved(session_id=part.session_id, message_id=part.message_id, part_id=part.id)
-        )
+
+def _remove(unit: Unit, message: MessageWithParts) -> MessageRemoved:
+    info = message.info
+    for part in message.parts:
+        unit.remove_part(info.session_id, part.id)
+    unit.remove_message(info.session_id, info.id)
+    return MessageRemoved(session_id=info.session_id, message_id=info.id)
+
+
+def _remove_part(unit: Unit, part: Part) -> PartRemoved:
+    unit.remove_part(part.session_id, part.id)
+    return PartRemoved(session_id=part.session_id, message_id=part.message_id, part_id=part.id)
 
 
 def _fork_title(title: str) -> str:

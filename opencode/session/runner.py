@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from weakref import WeakValueDictionary
 
 from opencode import observe
 from opencode.agent.title import make_title
@@ -36,14 +37,30 @@ class RunningTurn:
     def __init__(self, runner: "Runner", session: Session, turn_history: list[MessageWithParts]) -> None:
         self._runner = runner
         self._session = session
+        self._prompts: list[UserMessage] = []
+        self._begun = asyncio.Event()
         self.state: SessionStatus = StatusIdle()
-        self._begun = False
+        self.stopping = False
+        self._answering = False
         self.turn = Turn(runner.workshop, turn_history, given(session.permission, []), self)
         self.task = asyncio.create_task(self._run(), name=f"turn-{session.id}")
+
+    def add(self, prompt: MessageWithParts) -> None:
+        """Have the next step answer a prompt too."""
+        if isinstance(prompt.info, UserMessage):
+            self._prompts.append(prompt.info)
+        self.turn.add(prompt)
 
     async def wait(self) -> None:
         """Wait for the end of the turn; cancelling the wait leaves the turn alone."""
         await asyncio.wait([self.task])
+
+    async def stop(self, reason: str) -> None:
+        """End the turn, and wait until its end is written, or for ABORT_SECONDS."""
+        self.stopping = True
+        await self._begun.wait()  # a task that is cancelled before its first step never takes it
+        self.task.cancel(reason)
+        await asyncio.wait([self.task], timeout=ABORT_SECONDS)
 
     def status(self, status: SessionStatus) -> None:
         self.state = status
@@ -54,8 +71,8 @@ class RunningTurn:
         self._runner.book.write(self._session)
 
     def answering(self) -> None:
-        if not self._begun:
-            self._begun = True
+        if not self._answering:
+            self._answering = True
             self._runner.begin_title(self._session, self)
 
     def charge(self, cost: float, tokens: Tokens) -> None:
@@ -70,6 +87,7 @@ class RunningTurn:
         return await self._runner.delegate(self._session, task, model, started)
 
     async def _run(self) -> None:
+        self._begun.set()
         with observe.watch(observe.Turn(session_id=self._session.id)) as work:
             try:
                 await self.turn.run()
@@ -79,10 +97,20 @@ class RunningTurn:
             except AgentServerError as error:
                 work.fail(error)
                 log.error("turn ended: %s", error.message)
+            except Exception as error:
+                work.fail(error)
+                log.exception("turn failed")
             finally:
+                self._settle_prompts()
                 self._runner.ended(self._session.id)
                 self.status(StatusIdle())
                 self._runner.workshop.bus.publish(SessionIdle(session_id=self._session.id))
+
+    def _settle_prompts(self) -> None:
+        """Note that the prompts are owed nothing; those that the server's end left unanswered stay open."""
+        for prompt in self._prompts:
+            if not self._runner.closing or self.turn.answer_to(prompt.id) is not None:
+                self._runner.workshop.store.put_message(prompt)
 
 
 Delegate = Callable[[Session, Task, ModelChoice, Started], Awaitable[TaskAnswer]]
@@ -90,28 +118,36 @@ Delegate = Callable[[Session, Task, ModelChoice, Started], Awaitable[TaskAnswer]
 
 
 class Runner:
-    """Starts, joins and aborts turns. `delegate`: who carries out the tasks that they give to others."""
+    """Starts, joins and aborts turns. `delegate`: who carries out the tasks that they give to others.
+
+    `closing`: the server is about to stop, and takes no more prompts.
+    """
 
     def __init__(self, workshop: Workshop, book: Book, delegate: Delegate) -> None:
         self.workshop = workshop
         self.book = book
         self.delegate = delegate
         self._running: dict[str, RunningTurn] = {}
-        self._starting: dict[str, asyncio.Lock] = {}
+        self._starting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._titles: dict[str, asyncio.Task[None]] = {}
+        self.closing = False
 
     async def submit(self, session: Session, prompt: MessageWithParts) -> RunningTurn:
-        """Have a stored prompt answered: by the running turn's next step, or by a new turn."""
-        running = self._running.get(session.id)
-        if running is None:
-            async with self._starting.setdefault(session.id, asyncio.Lock()):
-                running = self._running.get(session.id)
-                if running is None:
-                    history = await self.workshop.store.messages(session.id)
-                    running = self._running[session.id] = RunningTurn(self, session, history)
-            self._starting.pop(session.id, None)
-        running.turn.add(prompt)
-        return running
+        """Have a stored prompt answered: by the running turn's next step, or by a new turn.
+
+        Raises NotFound.
+        """
+        async with self._starting.setdefault(session.id, asyncio.Lock()):
+            running = self._running.get(session.id)
+            if running is not None and running.stopping:
+                await running.wait()
+                running = None
+            if running is None:
+                history = await self.workshop.store.messages(session.id)
+                await self.book.get(session.id)  # it may have been deleted meanwhile
+                running = self._running[session.id] = RunningTurn(self, session, history)
+            running.add(prompt)
+            return running
 
     def get(self, session_id: str) -> RunningTurn | None:
         return self._running.get(session_id)
@@ -122,13 +158,12 @@ class Runner:
     def ended(self, session_id: str) -> None:
         self._running.pop(session_id, None)
 
-    async def abort(self, session_id: str, reason: str = "Aborted") -> bool:
+    async def abort(self, session_id: str) -> bool:
         """Stop a session's turn and wait until its end is written; returns whether one was running."""
         running = self._running.get(session_id)
         if running is None:
             return False
-        running.task.cancel(reason)
-        await asyncio.wait([running.task], timeout=ABORT_SECONDS)
+        await running.stop("Aborted")
         return True
 
     async def forget(self, session_id: str) -> None:
@@ -138,12 +173,20 @@ class Runner:
             title.cancel()
             await asyncio.wait([title], timeout=ABORT_SECONDS)
 
-    async def close(self) -> None:
-        """Abort every turn, and wait until their ends are written."""
+    async def close(self, grace: float = 0) -> None:
+        """Take no more prompts, let turns end within `grace` seconds, and abort the rest.
+
+        Returns once their ends are written.
+        """
+        self.closing = True
+        turns = list(self._running.values())
+        if turns and grace:
+            log.info("%d turns are running; they may take %g more seconds", len(turns), grace)
+            await asyncio.wait([running.task for running in turns], timeout=grace)
         for title in self._titles.values():
             title.cancel()
         reason = "The server was stopped. What was written until then is kept."
-        await asyncio.gather(*(self.abort(session_id, reason) for session_id in self._running))
+        await asyncio.gather(*(running.stop(reason) for running in self._running.values()))
 
     def begin_title(self, session: Session, running: RunningTurn) -> None:
         """Make the session's title in the background, from its first prompt."""

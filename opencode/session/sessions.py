@@ -1,15 +1,17 @@
 """The one door to sessions, for every face of the server: create, list, prompt, abort, delete."""
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
 from opencode import __version__, ids
-from opencode.agent.recovery import close_cut
+from opencode.agent.recovery import close_cut, close_unanswered
 from opencode.agent.workshop import Workshop
 from opencode.clock import now_ms
 from opencode.errors import BadRequest, Conflict, NotFound, Unavailable
@@ -42,6 +44,13 @@ from .history import History
 from .prompt import compaction_message, user_message
 from .runner import DEFAULT_TITLE, Runner, RunningTurn
 from .slug import make_slug
+from .whole import whole
+
+NEWEST = 50
+"""How many messages are looked at for an answer to a prompt that was being answered last."""
+
+CHANGE_SECONDS = 5.0
+"""How long the end of the server waits for changes that have begun."""
 
 
 class Prompted(msgspec.Struct, frozen=True):
@@ -69,20 +78,30 @@ class Sessions:
         self._bus = workshop.bus
         self._book = Book(workshop.store, workshop.bus)
         self._runner = Runner(workshop, self._book, Delegation(self, workshop.agents))
+        self.underway: set[asyncio.Task[Any]] = set()
         self.history = History(workshop.store, workshop.bus, self._book, self._runner)
 
     async def recover(self) -> int:
         """Close what the server left open when it last stopped; returns how many answers were cut."""
-        cut = await self._store.unfinished()
-        for message in cut:
-            close_cut(self._store, message)
+        opened = await self._store.unfinished()
+        cut = {message.info.session_id for message in opened if close_cut(self._store, message)}
+        for prompt in (message.info for message in opened if isinstance(message.info, UserMessage)):
+            newest = await self._store.messages(prompt.session_id, limit=NEWEST)
+            if close_unanswered(self._store, prompt, newest, self._workshop.directory):
+                cut.add(prompt.session_id)
+        for session_id in cut:
+            self._book.write(await self._book.get(session_id))
         await self._store.commit()
         return len(cut)
 
-    async def close(self) -> None:
-        """Abort all turns and store their ends."""
-        await self._runner.close()
+    async def close(self, grace: float = 0) -> None:
+        """Take no more prompts, let turns end within `grace` seconds, abort the rest and store their ends."""
+        self._runner.closing = True
+        if changes := self.underway | self.history.underway:
+            await asyncio.wait(changes, timeout=CHANGE_SECONDS)
+        await self._runner.close(grace)
 
+    @whole
     async def create(self, body: CreateSessionBody) -> Session:
         """Make a session; raises BadRequest and NotFound."""
         if body.parent_id:
@@ -110,8 +129,10 @@ class Sessions:
             metadata=body.metadata,
             permission=body.permission,
         )
+        unit = self._store.unit()
+        unit.put_session(session)
+        await unit.commit()
         self._book.add(session)
-        await self._store.commit()
         self._bus.publish(SessionCreated(session_id=session.id, info=session))
         return session
 
@@ -128,6 +149,7 @@ class Sessions:
         await self._book.get(session_id)
         return await self.find(SessionQuery(parent_id=session_id))
 
+    @whole
     async def update(self, session_id: str, body: UpdateSessionBody) -> Session:
         """Change what a client may change; raises NotFound and BadRequest."""
         session = await self._book.get(session_id)
@@ -143,6 +165,7 @@ class Sessions:
             session.time.archived = body.time.archived
         return await self._changed(session)
 
+    @whole
     async def share(self, session_id: str, base_url: str) -> Session:
         """Give a session an address where everyone who knows it may read; raises NotFound and BadRequest."""
         if not self._may_share:
@@ -153,6 +176,7 @@ class Sessions:
             session.share = SessionShare(url=url)
         return await self._changed(session)
 
+    @whole
     async def unshare(self, session_id: str) -> Session:
         """Take that address away; raises NotFound."""
         session = await self._book.get(session_id)
@@ -167,15 +191,18 @@ class Sessions:
             raise NotFound("This link does not work, or no longer.")
         return session
 
+    @whole
     async def delete(self, session_id: str) -> None:
         """Stop a session's turn and remove it, its children and all that belongs to them; raises NotFound."""
         session = await self._book.get(session_id)
         for child in await self.children(session_id):
             await self.delete(child.id)
         await self._runner.forget(session_id)
-        self._store.remove_session(session_id)
-        await self._store.commit()
+        unit = self._store.unit()
+        unit.remove_session(session_id)
+        await unit.commit()
         self._book.drop(session_id)
+        await self._runner.forget(session_id)  # a prompt may have come in between
         self._bus.publish(SessionDeleted(session_id=session_id, info=session))
 
     async def todos(self, session_id: str) -> list[Todo]:
@@ -197,8 +224,12 @@ class Sessions:
             raise NotFound(f"Message not found: {message_id}")
         return message
 
+    @whole
     async def prompt(self, session_id: str, body: PromptBody) -> Prompted:
-        """Store a prompt and have it answered; raises NotFound, BadRequest or Conflict, nothing stored."""
+        """Store a prompt and have it answered.
+
+        Raises NotFound, BadRequest, Conflict or Unavailable; then nothing has been stored.
+        """
         session = await self._book.get(session_id)
         message = await user_message(body, session, self._workshop.agents, self._workshop.providers)
         info = message.info
@@ -209,7 +240,7 @@ class Sessions:
             session.model = SessionModel(
                 id=info.model.model_id, provider_id=info.model.provider_id, variant=info.model.variant
             )
-        await self._say(session, message)
+        await self._say(session, message, answered=body.no_reply is True)
         if body.no_reply is True:
             return Prompted(message, None)
         return Prompted(message, await self._runner.submit(session, message))
@@ -227,7 +258,7 @@ class Sessions:
         if not await self._store.messages(session_id, limit=1):
             raise BadRequest("The session has no messages that could be condensed.")
         message = compaction_message(session, choice, self._workshop.agents)
-        await self._say(session, message)
+        await self._say(session, message, answered=False)
         answer = await Prompted(message, await self._runner.submit(session, message)).answer()
         if isinstance(answer.info, AssistantMessage) and answer.info.error:
             raise Unavailable("The model made no summary; the session's last message says why.")
@@ -245,14 +276,29 @@ class Sessions:
         self._bus.publish(executed)
         return answer
 
-    async def _say(self, session: Session, message: MessageWithParts) -> None:
-        """Store what the user says, then tell it; what was taken back before goes for good."""
-        await self.history.settle(session)
+    async def _say(self, session: Session, message: MessageWithParts, answered: bool) -> None:
+        """Store what the user says, then tell it; what was taken back before goes for good.
+
+        `answered`: nothing is owed to it. Raises NotFound and Unavailable; then nothing has been stored.
+        """
+        if self._runner.closing:
+            raise Unavailable("The server is about to stop; send this again in a moment.")
+        revert = session.revert
+        unit = self._store.unit()
+        events = await self.history.settle(session, unit)
         self._book.write(session)
-        self._store.put_message(message.info)
+        unit.put_message(message.info, answered=answered)
         for part in message.parts:
-            self._store.put_part(part)
-        await self._store.commit()
+            unit.put_part(part)
+        try:
+            await unit.commit()
+        except Unavailable:
+            session.revert = revert
+            self._book.write(session)
+            raise
+        await self._book.get(session.id)  # raises NotFound where it was deleted meanwhile
+        for event in events:
+            self._bus.publish(event)
         self._book.tell(session)
         self._bus.publish(MessageUpdated(session_id=session.id, info=message.info))
         for part in message.parts:

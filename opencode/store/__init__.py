@@ -2,5 +2,6 @@
 
 from .queries import SessionQuery
 from .store import Store
+from .writer import Unit
 
-__all__ = ["SessionQuery", "Store"]
+__all__ = ["SessionQuery", "Store", "Unit"]

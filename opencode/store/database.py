@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -43,7 +44,9 @@ class Database:
     @classmethod
     def sqlite(cls, path: Path) -> "Database":
         """Return the database in a file, which is made at first use."""
-        engine = create_engine(f"sqlite:///{path}", pool_size=READERS + 1, max_overflow=0)
+        engine = create_engine(
+            f"sqlite:///{path}", pool_size=READERS + 1, max_overflow=0, hide_parameters=True
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         return cls(engine)
 
@@ -72,8 +75,13 @@ class Database:
         try:
             with self._engine.connect() as connection:
                 return work(connection)
-        except SQLAlchemyError as error:
-            raise Unavailable("The database can't be read; try again later.") from error
+        except (SQLAlchemyError, msgspec.DecodeError) as error:
+            raise Unavailable(f"The database can't be read: {reason(error)}. Try again later.") from error
+
+
+def reason(error: BaseException) -> str:
+    """Return what a database's error says, in its own words, without the statement that met it."""
+    return str(getattr(error, "orig", None) or error).rstrip(".")
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

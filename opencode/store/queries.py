@@ -46,7 +46,7 @@ _message_by_id = select(message.c.data).where(
     message.c.session_id == bindparam("session"), message.c.id == bindparam("id")
 )
 
-_unfinished = select(message.c.data).where(message.c.unfinished.is_(True))
+_unfinished = select(message.c.data).where(message.c.unfinished.is_(True)).order_by(message.c.id)
 
 _parts_between = (
     select(part.c.message_id, part.c.data)
@@ -115,7 +115,7 @@ def find_message(connection: Connection, session_id: str, message_id: str) -> Me
 
 
 def list_unfinished(connection: Connection) -> list[MessageWithParts]:
-    """Return the assistant messages that were being written when the server last stopped."""
+    """Return what was open when the server last stopped: prompts and answers, in order."""
     found = [decode_message(data) for data in _texts(connection, _unfinished)]
     return [_with_parts(connection, [each])[0] for each in found]
 

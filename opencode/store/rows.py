@@ -7,7 +7,8 @@ from opencode.schema.message import AssistantMessage, Message
 from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
-from .writer import Row
+Row = dict[str, object]
+"""A table's columns by their names."""
 
 decode_session = msgspec.json.Decoder(Session).decode
 decode_message = msgspec.json.Decoder(Message).decode
@@ -25,8 +26,9 @@ def session_row(session: Session) -> Row:
     }
 
 
-def message_row(message: Message) -> Row:
-    unfinished = isinstance(message, AssistantMessage) and not message.time.completed
+def message_row(message: Message, answered: bool) -> Row:
+    """Return a message's row; `answered` is false of a prompt whose turn has not ended."""
+    unfinished = not message.time.completed if isinstance(message, AssistantMessage) else not answered
     return {
         "id": message.id,
         "session_id": message.session_id,

@@ -1,30 +1,35 @@
 """The door to what is kept: sessions, messages with their parts, todos."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from opencode import ids
 from opencode.errors import SettingsError, Unavailable
-from opencode.schema.message import Message, MessageWithParts
+from opencode.schema.message import MessageWithParts
 from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
 from . import queries, tables
+from .changes import Puts, Render
 from .database import Database
 from .migrations import migrate
 from .queries import SessionQuery
-from .rows import message_row, part_row, session_row, todo_rows
-from .writer import Writer
+from .rows import part_row
+from .writer import Unit, Writer
 
 T = TypeVar("T")
 
 
-class Store:
-    """Reads see everything that was put before them; `put_…` never waits, `commit` does."""
+class Store(Puts):
+    """Reads see everything that was put before them; `put_…` never waits, `commit` does.
+
+    What is put is written sooner or later, also where a commit failed; for what must not be, there is `unit`.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -69,35 +74,16 @@ class Store:
         """How many changes are not on disk yet."""
         return self._writer.count()
 
-    def put_session(self, session: Session) -> None:
-        row = session_row(session)
-        self._writer.put(session.id, tables.session, session.id, lambda: row)
-
-    def put_message(self, message: Message) -> None:
-        row = message_row(message)
-        self._writer.put(message.session_id, tables.message, message.id, lambda: row)
-
-    def put_part(self, part: Part) -> None:
-        row = part_row(part)
-        self._writer.put(part.session_id, tables.part, part.id, lambda: row)
+    def unit(self) -> Unit:
+        """Return an empty set of changes that are written together, or not at all."""
+        return Unit(self._writer)
 
     def put_live_part(self, session_id: str, part_id: str, current: Callable[[], Part]) -> None:
         """Note that a part is growing; `current` is asked for it when it is written."""
-        self._writer.put(session_id, tables.part, part_id, lambda: part_row(current()))
+        self._put(session_id, tables.part, part_id, lambda: part_row(current()))
 
-    def put_todos(self, session_id: str, todos: list[Todo]) -> None:
-        rows = todo_rows(session_id, todos)
-        self._writer.put(session_id, tables.todo, session_id, lambda: rows)
-
-    def remove_part(self, session_id: str, part_id: str) -> None:
-        self._writer.put(session_id, tables.part, part_id, lambda: None)
-
-    def remove_message(self, session_id: str, message_id: str) -> None:
-        self._writer.put(session_id, tables.message, message_id, lambda: None)
-
-    def remove_session(self, session_id: str) -> None:
-        """Remove a session with its messages, parts and todos."""
-        self._writer.remove_session(session_id)
+    def _put(self, session_id: str, table: Table, key: str, render: Render) -> None:
+        self._writer.put(session_id, table, key, render)
 
     async def session(self, session_id: str) -> Session | None:
         return await self._read(lambda c: queries.find_session(c, session_id), session_id)
@@ -116,16 +102,20 @@ class Store:
         return await self._read(lambda c: queries.find_message(c, session_id, message_id), session_id)
 
     async def unfinished(self) -> list[MessageWithParts]:
-        """Return the assistant messages that were being written when the server last stopped."""
+        """Return what was open when the server last stopped: prompts and answers, in order."""
         return await self._read(queries.list_unfinished)
 
     async def todos(self, session_id: str) -> list[Todo]:
         return await self._read(lambda c: queries.list_todos(c, session_id), session_id)
 
     async def _read(self, query: Callable[[Connection], T], session_id: str | None = None) -> T:
-        """Run a query that sees everything put before it, of one session or of all."""
+        """Run a query that sees everything put before it, of one session or of all.
+
+        Where that can't be written, what is on disk is the truth: nothing else has been told.
+        """
         if self._writer.pending(session_id):
-            await self._writer.commit()
+            with suppress(Unavailable):
+                await self._writer.commit()
         return await self._database.read(query)
 
     async def _advance_ids(self) -> None:

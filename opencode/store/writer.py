@@ -2,56 +2,100 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import cache
 
 import msgspec
 from sqlalchemy import Connection, Table, delete
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 
 from opencode import observe
 from opencode.errors import Unavailable
 
 from . import tables
-from .database import Database
+from .changes import Batch, Changes, Puts, Render, merged, render
+from .database import Database, reason
 
 FLUSH_SECONDS = 0.2
 """How long a change may wait for others; the promise to users is 0.25 s."""
 
-Row = dict[str, object]
-Render = Callable[[], Row | list[Row] | None]
-"""Returns the row as it is at the time of the flush; None removes it; a list replaces a session's todos."""
+GONE_KEPT = 1_000
+"""How many removed sessions are remembered, so that what comes late for them is dropped."""
 
-Key = tuple[str, str]
-Changes = dict[str, dict[Key, Render]]
+DROPPED = "A change could not be stored; the server's log says why."
 
 log = logging.getLogger(__name__)
 
 
-class Batch(msgspec.Struct):
-    """What one transaction does, by table name. Rows are written after what is lost is removed."""
+class Unit(Puts):
+    """Changes that are written together, or not at all: what failed once is not tried again."""
 
-    lost: dict[str, list[str]]
-    rows: dict[str, list[Row]]
-    sessions: list[str]
+    def __init__(self, writer: "Writer") -> None:
+        self._writer = writer
+        self.changes: Changes = {}
+        self.removed: list[str] = []
+
+    def remove_session(self, session_id: str) -> None:
+        """Remove a session with all that belongs to it; later changes to it are dropped."""
+        self.removed.append(session_id)
+
+    async def commit(self) -> None:
+        """Wait until it is on disk; raises Unavailable where that can't be, and then nothing has changed."""
+        await self._writer.write(self)
+
+    def _put(self, session_id: str, table: Table, key: str, render: Render) -> None:
+        self.changes.setdefault(session_id, {})[table.name, key] = render
+
+
+class Work(msgspec.Struct):
+    """What one flush is about: changes that are kept until they are written, units, and who waits."""
+
+    dirty: Changes
+    units: list[Unit]
+    waiters: dict[Unit | None, list[asyncio.Future[None]]]
+
+    @property
+    def removed(self) -> list[str]:
+        return [session_id for unit in self.units for session_id in unit.removed]
+
+    def batch(self) -> Batch:
+        changes = self.dirty
+        for unit in self.units:
+            changes = merged(changes, unit.changes)
+        return render(changes, self.removed)
+
+    def concerns(self, session_id: str) -> bool:
+        return session_id in self.dirty or any(
+            session_id in unit.changes or session_id in unit.removed for unit in self.units
+        )
+
+    def count(self) -> int:
+        """Return how many rows it is about."""
+        changes = [self.dirty, *(unit.changes for unit in self.units)]
+        return sum(len(rows) for each in changes for rows in each.values()) + len(self.removed)
+
+    def pieces(self) -> Iterator["Work"]:
+        """Yield it in pieces that can be written one by one: each session's changes, each unit."""
+        for session_id, changes in self.dirty.items():
+            yield Work({session_id: changes}, [], {})
+        for unit in self.units:
+            yield Work({}, [unit], {unit: self.waiters.pop(unit, [])})
 
 
 class Writer:
     """The only thing that writes to the database.
 
-    `put` never waits; `commit` returns once everything put before it is on disk. Many commits that come
-    together share one transaction.
+    `put` never waits, and what it notes is tried again until it is written. `commit` returns once everything
+    put before it is on disk. Many commits that come together share one transaction.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._dirty: Changes = {}
-        self._writing: Changes = {}
-        self._removed: list[str] = []
-        self._gone: set[str] = set()
-        self._waiters: list[asyncio.Future[None]] = []
+        self._next = Work({}, [], {})
+        self._now = Work({}, [], {})
+        self._gone: dict[str, None] = {}
         self._wanted = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -67,6 +111,8 @@ class Writer:
             return
         try:
             await self.commit()
+        except Unavailable:
+            log.error("the last changes of %d sessions could not be written", len(self._next.dirty))
         finally:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -75,105 +121,126 @@ class Writer:
         """Note a change. `render` is asked for the row when it is written: many changes are one write."""
         if session_id in self._gone:
             return
-        self._dirty.setdefault(session_id, {})[table.name, key] = render
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._wanted.set)
-
-    def remove_session(self, session_id: str) -> None:
-        """Note that a session goes, with all that belongs to it; later changes to it are dropped."""
-        self._dirty.pop(session_id, None)
-        self._gone.add(session_id)
-        self._removed.append(session_id)
+        self._next.dirty.setdefault(session_id, {})[table.name, key] = render
+        self._flush_soon()
 
     def pending(self, session_id: str | None = None) -> bool:
         """Return whether changes wait or are being written, of one session or of any."""
         if session_id is None:
-            return bool(self._dirty or self._writing)
-        return session_id in self._dirty or session_id in self._writing
+            return any(work.dirty or work.units for work in (self._next, self._now))
+        return self._next.concerns(session_id) or self._now.concerns(session_id)
 
     def count(self) -> int:
         """Return how many changes wait or are being written."""
-        changes = (*self._dirty.values(), *self._writing.values())
-        return sum(map(len, changes)) + len(self._removed)
+        return self._next.count() + self._now.count()
 
     async def commit(self) -> None:
         """Wait until every change so far is on disk; raises Unavailable where that can't be."""
+        await self._written(None)
+
+    async def write(self, unit: Unit) -> None:
+        """Write a unit, and every change so far, in one transaction; raises Unavailable."""
+        self._next.units.append(unit)
+        await self._written(unit)
+
+    async def _written(self, unit: Unit | None) -> None:
         waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+        self._next.waiters.setdefault(unit, []).append(waiter)
         self._wanted.set()
         await waiter
+
+    def _flush_soon(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._wanted.set)
 
     async def _run(self) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            await self._flush()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            work = self._now = self._next
+            self._next = Work({}, [], {})
+            await self._flush(work)
+            self._now = Work({}, [], {})
+            if self._next.dirty:
+                self._flush_soon()
 
-    async def _flush(self) -> None:
-        dirty = self._writing = self._dirty
-        self._dirty = {}
-        removed, self._removed = self._removed, []
-        waiters, self._waiters = self._waiters, []
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    async def _flush(self, work: Work) -> None:
+        """Write it all in one transaction; where the changes themselves are at fault, piece by piece."""
         try:
-            if dirty or removed:
-                batch = _render(dirty, removed)
-                with observe.watch(observe.Commit()):
-                    await self._database.write(lambda connection: _write(connection, batch))
-                self._recovered()
-        except SQLAlchemyError as error:
-            self._failed(error)
-            self._take_back(dirty, removed)
-            _settle(waiters, Unavailable("The database can't be written to; try again later."))
-            self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._wanted.set)
+            await self._transaction(work)
+        except Exception as error:
+            if _is_of_the_database(error):
+                self._refuse(work, error)
+                return
+            log.exception("changes that can't be written together are written one by one")
+            await self._piecemeal(work)
         else:
-            _settle(waiters, None)
-        finally:
-            self._writing = {}
+            self._succeed(work)
 
-    def _failed(self, error: SQLAlchemyError) -> None:
-        """Note why; it is logged once, not with each of the tries that follow."""
-        reason = str(getattr(error, "orig", None) or error)
-        if self.failure is None:
-            log.error("could not write to the database, trying on: %s", reason)
-        self.failure = f"The database can't be written to: {reason}."
+    async def _piecemeal(self, work: Work) -> None:
+        """Write each piece alone, so that one which can never be written does not keep the others out."""
+        lost = False
+        for piece in work.pieces():
+            try:
+                await self._transaction(piece)
+            except Exception as error:
+                lost = True
+                if _is_of_the_database(error):
+                    self._refuse(piece, error)
+                else:
+                    log.exception("a change that can never be written is dropped: %s", _names(piece))
+                    _settle(piece, Unavailable(DROPPED))
+            else:
+                self._succeed(piece)
+        _settle(work, Unavailable(DROPPED) if lost else None)
 
-    def _recovered(self) -> None:
+    async def _transaction(self, work: Work) -> None:
+        if work.dirty or work.units:
+            batch = work.batch()
+            with observe.watch(observe.Commit()):
+                await self._database.write(lambda connection: _write(connection, batch))
+
+    def _succeed(self, work: Work) -> None:
         if self.failure is not None:
+            self.failure = None
             log.warning("the database can be written to again")
-        self.failure = None
+        for session_id in work.removed:
+            self._next.dirty.pop(session_id, None)
+            self._gone[session_id] = None
+        while len(self._gone) > GONE_KEPT:
+            del self._gone[next(iter(self._gone))]
+        _settle(work, None)
 
-    def _take_back(self, dirty: Changes, removed: list[str]) -> None:
-        """Keep what could not be written; what has changed since stays newer."""
-        for session_id, changes in dirty.items():
-            if session_id not in self._gone:
-                self._dirty[session_id] = {**changes, **self._dirty.get(session_id, {})}
-        self._removed = removed + self._removed
+    def _refuse(self, work: Work, error: Exception) -> None:
+        """Keep what could not be written, what has changed since stays newer; tell all who wait."""
+        if self.failure is None:
+            log.error("could not write to the database, trying on: %s", reason(error))
+        self.failure = f"The database can't be written to: {reason(error)}."
+        self._next.dirty = merged(work.dirty, self._next.dirty)
+        _settle(work, Unavailable("The database can't be written to; try again later."))
 
 
-def _settle(waiters: list[asyncio.Future[None]], error: Unavailable | None) -> None:
-    for waiter in waiters:
+def _is_of_the_database(error: Exception) -> bool:
+    """Tell whether a write failed for a reason that may pass: locked, full, read-only, damaged."""
+    return isinstance(error, OperationalError | InternalError) or type(error) is DatabaseError
+
+
+def _names(work: Work) -> list[str]:
+    changes = [work.dirty, *(unit.changes for unit in work.units)]
+    return [" ".join(key) for group in changes for wanted in group.values() for key in wanted]
+
+
+def _settle(work: Work, error: Unavailable | None) -> None:
+    for waiter in (waiter for group in work.waiters.values() for waiter in group):
         if waiter.done():
             continue
         if error is None:
             waiter.set_result(None)
         else:
             waiter.set_exception(error)
-
-
-def _render(dirty: Changes, removed: list[str]) -> Batch:
-    batch = Batch({}, {}, removed)
-    for changes in dirty.values():
-        for (name, key), render in changes.items():
-            row = render()
-            if not isinstance(row, dict):
-                batch.lost.setdefault(name, []).append(key)
-                batch.rows.setdefault(name, []).extend(row or [])
-            else:
-                batch.rows.setdefault(name, []).append(row)
-    return batch
 
 
 def _write(connection: Connection, batch: Batch) -> None:

@@ -39,7 +39,7 @@ async def test_a_turn_is_counted_with_its_steps_tokens_and_tools(server: Server,
     assert found.values("tool") == {"todowrite", "unknown"}
     assert found("commit_seconds_count") > 0
     assert found("http_requests_total", route="/session/<session_id>/message", status="200") == 1
-    assert found("sessions_running") == found("prompts_waiting") == found("changes_pending") == 0
+    assert found("sessions_running") == found("prompts_waiting") == 0
     assert any(sample.name == "process_resident_memory_bytes" for sample in found.samples)
 
 

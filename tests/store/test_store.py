@@ -17,6 +17,7 @@ from opencode.schema.part import CreatedTime, TextPart, Tokens
 from opencode.schema.session import Session, SessionTime, Todo
 from opencode.store import SessionQuery, Store, migrations
 from opencode.store.tables import metadata
+from opencode.store.writer import Work
 
 
 @pytest.fixture
@@ -136,10 +137,10 @@ async def test_commits_that_come_together_share_a_transaction(
     flushes = 0
     flush = store._writer._flush
 
-    async def counted() -> None:
+    async def counted(work: Work) -> None:
         nonlocal flushes
         flushes += 1
-        await flush()
+        await flush(work)
 
     monkeypatch.setattr(store._writer, "_flush", counted)
 
@@ -203,7 +204,10 @@ async def test_a_removed_session_takes_everything_with_it_and_stays_away(store: 
     store.put_part(make_text(prompt, "x"))
     store.put_todos(session.id, [Todo(content="a")])
     await store.commit()
-    store.remove_session(session.id)
+    unit = store.unit()
+    unit.remove_session(session.id)
+    store.put_part(make_text(prompt, "at the same time"))
+    await unit.commit()
     store.put_part(make_text(prompt, "too late"))
     await store.commit()
     assert await store.session(session.id) is None

@@ -1,0 +1,86 @@
+"""What is to be written: rows by their keys, rendered at the time of the write."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+
+import msgspec
+from sqlalchemy import Table
+
+from opencode.schema.message import Message
+from opencode.schema.part import Part
+from opencode.schema.session import Session, Todo
+
+from . import tables
+from .rows import Row, message_row, part_row, session_row, todo_rows
+
+Render = Callable[[], Row | list[Row] | None]
+"""Returns the row as it is at the time of the write; None removes it; a list replaces a session's todos."""
+
+Key = tuple[str, str]
+"""A table's name, and a row's id in it."""
+
+Changes = dict[str, dict[Key, Render]]
+"""By session."""
+
+
+class Puts(ABC):
+    """The changes that one can ask for. None of them waits."""
+
+    @abstractmethod
+    def _put(self, session_id: str, table: Table, key: str, render: Render) -> None:
+        """Note a change; of two to one row, the later counts."""
+
+    def put_session(self, session: Session) -> None:
+        row = session_row(session)
+        self._put(session.id, tables.session, session.id, lambda: row)
+
+    def put_message(self, message: Message, answered: bool = True) -> None:
+        """Store a message; `answered` is false of a prompt whose turn has not ended."""
+        row = message_row(message, answered)
+        self._put(message.session_id, tables.message, message.id, lambda: row)
+
+    def put_part(self, part: Part) -> None:
+        row = part_row(part)
+        self._put(part.session_id, tables.part, part.id, lambda: row)
+
+    def put_todos(self, session_id: str, todos: list[Todo]) -> None:
+        rows = todo_rows(session_id, todos)
+        self._put(session_id, tables.todo, session_id, lambda: rows)
+
+    def remove_part(self, session_id: str, part_id: str) -> None:
+        self._put(session_id, tables.part, part_id, lambda: None)
+
+    def remove_message(self, session_id: str, message_id: str) -> None:
+        self._put(session_id, tables.message, message_id, lambda: None)
+
+
+class Batch(msgspec.Struct):
+    """What one transaction does, by table name. Rows are written after what is lost is removed."""
+
+    lost: dict[str, list[str]]
+    rows: dict[str, list[Row]]
+    sessions: list[str]
+
+
+def render(changes: Changes, removed: Iterable[str] = ()) -> Batch:
+    """Return changes as rows; those of sessions that are `removed` are left out."""
+    batch = Batch({}, {}, list(removed))
+    for session_id, wanted in changes.items():
+        if session_id in batch.sessions:
+            continue
+        for (name, key), row_of in wanted.items():
+            row = row_of()
+            if isinstance(row, dict):
+                batch.rows.setdefault(name, []).append(row)
+            else:
+                batch.lost.setdefault(name, []).append(key)
+                batch.rows.setdefault(name, []).extend(row or [])
+    return batch
+
+
+def merged(older: Changes, newer: Changes) -> Changes:
+    """Return both; of two changes to one row, the newer."""
+    both = dict(older)
+    for session_id, wanted in newer.items():
+        both[session_id] = {**both.get(session_id, {}), **wanted}
+    return both
