@@ -140,6 +140,7 @@ class Config(ConfigStruct):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set. `raw` is the opencode.json as it was read, without its secrets.
 
+    `stop_grace`: seconds that running turns may go on once the server is told to stop.
     `environ` holds provider keys by their own variables' names; nothing else should be read from it.
     """
 
@@ -155,6 +156,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int = 32 * 1024 * 1024
     log_level: str = "INFO"
     log_format: str = "TEXT"
+    stop_grace: float = 5
     environ: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -176,6 +178,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             max_body_bytes=_integer(env, "OPENCODE_MAX_BODY_MB", 32, 1, 1024) * 1024 * 1024,
             log_level=_choice(env, "OPENCODE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             log_format=_choice(env, "OPENCODE_LOG_FORMAT", "TEXT", ("TEXT", "JSON")),
+            stop_grace=_integer(env, "OPENCODE_STOP_GRACE", 5, 0, 3600),
             environ=env,
         )
 

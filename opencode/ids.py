@@ -53,6 +53,24 @@ def descending(kind: Kind) -> str:
     return _render(kind, ~_next_stamp())
 
 
+def stamp_of(identifier: str) -> int | None:
+    """Return the stamp of an ascending id; None where it carries no plausible time."""
+    try:
+        low = int(identifier.partition("_")[2][:12], 16)
+    except ValueError:
+        return None
+    now = time.time_ns() // 1_000_000 * _COUNTER_SPACE
+    stamp = (now & ~_TIME_MASK) | low
+    one_day = 86_400_000 * _COUNTER_SPACE
+    return stamp if now - one_day * 36_500 < stamp < now + one_day * 365 else None
+
+
+def time_of(identifier: str) -> int | None:
+    """Return when an ascending id was made, in Unix milliseconds; None where it carries no plausible time."""
+    stamp = stamp_of(identifier)
+    return None if stamp is None else stamp // _COUNTER_SPACE
+
+
 def advance_past(identifier: str) -> None:
     """Make every id from now on sort after `identifier`, whatever the clock says.
 
@@ -60,13 +78,6 @@ def advance_past(identifier: str) -> None:
     Ids that do not carry a plausible time (a client may choose its own) are ignored.
     """
     global _last_stamp
-    try:
-        low = int(identifier.partition("_")[2][:12], 16)
-    except ValueError:
-        return
-    now = time.time_ns() // 1_000_000 * _COUNTER_SPACE
-    stamp = (now & ~_TIME_MASK) | low
-    one_day = 86_400_000 * _COUNTER_SPACE
-    if now - one_day * 36_500 < stamp < now + one_day * 365:
+    if (stamp := stamp_of(identifier)) is not None:
         with _lock:
             _last_stamp = max(_last_stamp, stamp)

@@ -81,6 +81,10 @@ class Subscription(Generic[T]):
                     timer.cancel()
         if self.lagged:
             raise Lagged
+        return self.take()
+
+    def take(self) -> list[T]:
+        """Return what waits, without waiting."""
         events, self._waiting, self._bytes = self._waiting, [], 0
         return events
 
@@ -150,16 +154,22 @@ class Bus:
         return subscription
 
     def replay(self, last_event_id: str, session_id: str | None = None) -> Replay:
-        """Return the events after `last_event_id`; ids order as text, for they begin with their time."""
+        """Return the events after `last_event_id`, which is one that this bus gave and still remembers.
+
+        Ids order as text, for they begin with their time. One of a server before this may lie between those
+        of this one where the clock was set back, so it must be there itself.
+        """
         if not self._floor <= last_event_id <= self._newest:
             return Replay([], complete=False)
         missed: list[Event] = []
+        known = last_event_id == self._floor
         for event in reversed(self._ring):
             if event.id <= last_event_id:
+                known = known or event.id == last_event_id
                 break
             if session_id is None or event.session_id == session_id:
                 missed.append(event)
-        return Replay(missed[::-1], complete=True)
+        return Replay(missed[::-1], complete=True) if known else Replay([], complete=False)
 
     @property
     def position(self) -> str:

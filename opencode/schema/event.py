@@ -26,9 +26,14 @@ class SessionEvent(EventProperties):
 
 
 class ServerConnected(EventProperties):
-    """The first event of every stream."""
+    """The first event of every stream.
+
+    `resumed`: for a client that comes back, whether what follows is all that it missed. Where not, present
+    states follow, and what was removed meanwhile is not told.
+    """
 
     type: ClassVar[str] = "server.connected"
+    resumed: bool | UnsetType = UNSET
 
 
 class ServerHeartbeat(EventProperties):

@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None, retry: RetryPolicy | None = Non
     @app.while_serving
     async def serve() -> AsyncGenerator[None, None]:
         async with state.opened(app, settings, retry) as services:
-            with on_stop_signal(services.stop):
+            with on_stop_signal(lambda: services.stop(settings.stop_grace)):
                 yield
 
     return app

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import signal
+import socket
 
 from quart import Quart
 
@@ -11,6 +12,9 @@ from opencode import __version__
 from opencode.config import Settings
 
 from .state import opened
+
+LOST_SECONDS = 60
+"""How long a connection may leave what it was sent unacknowledged, or its window shut, before it is closed."""
 
 GRACE_SECONDS = 2.0
 """How long open requests may take to end once the server is told to stop."""
@@ -39,6 +43,10 @@ async def _serve(app: Quart, settings: Settings) -> None:
     config.backlog = 1024
     config.include_server_header = False
     config.errorlog = log
+    listening = config.create_sockets().insecure_sockets
+    for each in listening:
+        _notice_lost_clients(each)
+    config.bind = [f"fd://{each.detach()}" for each in listening]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -48,3 +56,11 @@ async def _serve(app: Quart, settings: Settings) -> None:
     async with opened(app, settings):
         gc.freeze()  # what was imported is here to stay: collections need not look at it
         await hypercorn_serve(app, config, shutdown_trigger=stop.wait)
+
+
+def _notice_lost_clients(listening: socket.socket) -> None:
+    """Have the system close connections whose other end is gone, or takes nothing more, where it can."""
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, seconds in (("TCP_KEEPIDLE", LOST_SECONDS), ("TCP_USER_TIMEOUT", LOST_SECONDS * 1000)):
+        if hasattr(socket, option):
+            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)

@@ -6,14 +6,22 @@ alone (hello, heartbeat, the state it has missed) repeats the point before it.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from quart import Response, request
 
 from opencode.bus import Bus, Event, Lagged, Subscription
-from opencode.schema.event import EventProperties, ServerConnected, ServerHeartbeat
+from opencode.ids import time_of
+from opencode.schema.event import EventProperties, PartDelta, ServerConnected, ServerHeartbeat
+from opencode.session.services import Services
+
+from .stall import StallLimit
 
 HEARTBEAT_SECONDS = 10.0
+
+STALL_SECONDS = 60.0
+"""How long a client may take nothing of what it is sent."""
 
 _EVENT_ID = re.compile(r"evt_[0-9a-zA-Z]{26}")
 _NOWHERE = "evt_" + "0" * 26
@@ -56,29 +64,44 @@ def last_event_id() -> str | None:
     return given if _EVENT_ID.fullmatch(given) else _NOWHERE
 
 
-def opening(
-    bus: Bus, last_id: str | None, session_id: str | None, missed: Iterable[EventProperties], form: Form
+async def opening(
+    found: Services, subscription: Subscription[Event], last_id: str | None, form: Form
 ) -> tuple[list[bytes], str]:
     """Return what a new listener is sent first, and where it stands then.
 
     That is a hello, and for one that comes back what it missed: the very events, or where the ring no longer
-    reaches back to them, `missed`: the present state of what is running.
+    reaches back to them, the state of what has changed since, whole.
     """
+    bus = found.bus
     position = bus.position
-    pieces = [form.private(bus.stamp(ServerConnected()), last_id or position)]
-    if last_id is not None:
-        replay = bus.replay(last_id, session_id)
-        if replay.complete:
-            pieces += [form.event(event) for event in replay.events]
-        else:
-            pieces += [form.private(bus.stamp(properties), last_id) for properties in missed]
-            pieces.append(form.private(bus.stamp(ServerHeartbeat()), position))
-    return pieces, position
+    if last_id is None:
+        return [form.private(bus.stamp(ServerConnected()), position)], position
+    replay = bus.replay(last_id, subscription.session_id)
+    hello = form.private(bus.stamp(ServerConnected(resumed=replay.complete)), last_id)
+    if replay.complete:
+        return [hello, *map(form.event, replay.events)], position
+    told = await _state(found, subscription, last_id)
+    position = bus.position
+    pieces = [form.private(bus.stamp(properties), last_id) for properties in told]
+    return [hello, *pieces, form.private(bus.stamp(ServerHeartbeat()), position)], position
+
+
+async def _state(found: Services, subscription: Subscription[Event], last_id: str) -> list[EventProperties]:
+    """Return the state from what is stored, what happened while it was read, and what is running now.
+
+    Text that grew meanwhile is in the running turns' parts, so its deltas are left out.
+    """
+    since = time_of(last_id)
+    state = found.sessions.state
+    stored = await state.since(subscription.session_id, since) if since is not None else []
+    meanwhile = [event.properties for event in subscription.take()]
+    whole = [properties for properties in meanwhile if not isinstance(properties, PartDelta)]
+    return [*stored, *whole, *state.present(subscription.session_id)]
 
 
 async def follow(
     subscription: Subscription[Event], bus: Bus, first: list[bytes], position: str, form: Form
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield `first`, then every event, those that wait together in one piece, until the bus closes.
 
     A subscriber that fell too far behind is cut off: it sees its stream end, and resumes by Last-Event-ID.
@@ -100,12 +123,28 @@ async def follow(
             return
 
 
-def event_stream(pieces: AsyncIterator[bytes]) -> Response:
-    """Return a response that no proxy buffers and no time-out ends."""
+def event_stream(pieces: AsyncGenerator[bytes, None]) -> Response:
+    """Return a response that no proxy buffers and no time-out ends, but a client that takes nothing does."""
     response = Response(
-        pieces,
+        _taken(pieces),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
     )
     response.timeout = None
     return response
+
+
+async def _taken(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield the pieces; the response is cancelled where one is not taken within STALL_SECONDS.
+
+    A client behind a proxy that never closes would otherwise be written to for ever.
+    """
+    stall = StallLimit(STALL_SECONDS)
+    try:
+        async with aclosing(pieces):
+            async for piece in pieces:
+                stall.sending()
+                yield piece
+                stall.taken()
+    finally:
+        stall.close()

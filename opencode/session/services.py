@@ -14,7 +14,7 @@ from opencode.agent.retry import RetryPolicy
 from opencode.agent.workshop import Workshop
 from opencode.bus import Bus
 from opencode.config import Settings
-from opencode.errors import SettingsError
+from opencode.errors import SettingsError, Unavailable
 from opencode.provider.registry import Registry
 from opencode.schema.base import given
 from opencode.schema.event import McpToolsChanged
@@ -41,9 +41,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     mcp: McpServers
 
-    async def stop(self) -> None:
-        """Abort all turns, store and tell their ends, and end every event stream."""
-        await self.sessions.close()
+    async def stop(self, grace: float = 0) -> None:
+        """Let turns end within `grace` seconds, abort the rest, store and tell all ends, end every stream."""
+        await self.sessions.close(grace)
         self.bus.close()
         await self.mcp.close()
 
@@ -92,8 +92,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     )
     try:
         mcp.begin()
-        if cut := await sessions.recover():
-            log.warning("%d answers were cut when the server last stopped; they are closed now", cut)
+        await _recover(sessions, settings)
         yield services
     finally:
         await services.stop()
@@ -109,6 +108,14 @@ def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
         for agent in agents.list()
         if agent.mode != "primary" and agent.hidden is not True
     ]
+
+
+async def _recover(sessions: Sessions, settings: Settings) -> None:
+    try:
+        if cut := await sessions.recover():
+            log.warning("%d answers were cut when the server last stopped; they are closed now", cut)
+    except Unavailable as error:
+        raise SettingsError(f"{settings.data_dir}: {error.message}") from None
 
 
 def _instructions(settings: Settings) -> Iterable[str]:

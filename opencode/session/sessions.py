@@ -23,7 +23,6 @@ from opencode.schema.event import (
     PartUpdated,
     SessionCreated,
     SessionDeleted,
-    SessionStatusChanged,
 )
 from opencode.schema.message import AssistantMessage, MessageWithParts, ModelChoice, UserMessage
 from opencode.schema.part import Tokens
@@ -44,6 +43,7 @@ from .history import History
 from .prompt import compaction_message, user_message
 from .runner import DEFAULT_TITLE, Runner, RunningTurn
 from .slug import make_slug
+from .state import State
 from .whole import whole
 
 NEWEST = 50
@@ -68,7 +68,10 @@ class Prompted(msgspec.Struct, frozen=True):
 
 
 class Sessions:
-    """Everything one can do with conversations; `history` goes back in them. Knows nothing of HTTP."""
+    """Everything one can do with conversations; `history` goes back in them, `state` tells how they stand.
+
+    Knows nothing of HTTP.
+    """
 
     def __init__(self, workshop: Workshop, commands: Commands, may_share: bool = True) -> None:
         self._workshop = workshop
@@ -79,6 +82,7 @@ class Sessions:
         self._book = Book(workshop.store, workshop.bus)
         self._runner = Runner(workshop, self._book, Delegation(self, workshop.agents))
         self.underway: set[asyncio.Task[Any]] = set()
+        self.state = State(workshop.store, self._book, self._runner, workshop.asks)
         self.history = History(workshop.store, workshop.bus, self._book, self._runner)
 
     async def recover(self) -> int:
@@ -324,13 +328,5 @@ class Sessions:
         return sum(running.turn.waiting for running in self._runner.all().values())
 
     def present_state(self, session_id: str | None = None) -> Iterator[EventProperties]:
-        """Yield events that tell how running turns stand: status, message and all its parts."""
-        for key, running in self._runner.all().items():
-            if session_id is not None and key != session_id:
-                continue
-            yield SessionStatusChanged(session_id=key, status=running.state)
-            if (message := running.turn.current()) is not None:
-                yield MessageUpdated(session_id=key, info=message.info)
-                for part in message.parts:
-                    yield PartUpdated(session_id=key, part=part, time=now_ms())
-        yield from self._workshop.asks.of(session_id)
+        """Yield events that tell how running turns stand."""
+        return self.state.present(session_id)

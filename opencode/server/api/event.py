@@ -21,10 +21,11 @@ async def all_events() -> Response:
 
     A stream of server-sent events: `server.connected` at once, then everything that happens in every session,
     and `server.heartbeat` every 10 seconds. Each has an `id:` line; a client that comes back with it as
-    `Last-Event-ID` (or `?lastEventID=`) gets what it missed. Where that is too long ago, it gets the present
-    state of what is running instead, as whole `message.updated` and `message.part.updated` events.
+    `Last-Event-ID` (or `?lastEventID=`) gets what it missed, and `server.connected` says `resumed: true`. Where
+    that is too long ago, or from before the server was started, it says `resumed: false`: what has changed since
+    and what is running comes whole, as `message.removed`, `message.updated` and `message.part.updated` events.
     """
-    return _stream(None, Form())
+    return await _stream(None, Form())
 
 
 @blueprint.get("/global/event")
@@ -34,7 +35,7 @@ async def global_events() -> Response:
 
     As `/event`, with every event wrapped as `{"directory", "project", "payload": event}`.
     """
-    return _stream(None, GlobalForm(encode(os.getcwd())))
+    return await _stream(None, GlobalForm(encode(os.getcwd())))
 
 
 @blueprint.get("/session/<session_id>/event")
@@ -46,12 +47,15 @@ async def session_events(session_id: str) -> Response:
     `Last-Event-ID`.
     """
     await services().sessions.get(session_id)
-    return _stream(session_id, Form())
+    return await _stream(session_id, Form())
 
 
-def _stream(session_id: str | None, form: Form) -> Response:
+async def _stream(session_id: str | None, form: Form) -> Response:
     found = services()
     subscription = found.bus.subscribe(session_id)
-    missed = found.sessions.present_state(session_id)
-    first, position = opening(found.bus, last_event_id(), session_id, missed, form)
+    try:
+        first, position = await opening(found, subscription, last_event_id(), form)
+    except BaseException:
+        subscription.leave()
+        raise
     return event_stream(follow(subscription, found.bus, first, position, form))

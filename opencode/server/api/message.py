@@ -1,6 +1,6 @@
 """Messages: send one and get the answer as events or as JSON; read what was said."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 import msgspec
@@ -143,7 +143,7 @@ def _wants_events(body: PromptBody) -> bool:
 
 async def _answer_events(
     subscription: Subscription[Event], bus: Bus, prompted: Prompted
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield the session's events, from the prompt's own to the end of the turn."""
     form = Form()
     position = bus.position

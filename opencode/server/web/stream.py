@@ -1,7 +1,7 @@
 """The page's event stream: what its feeds render, and for a page that comes back what it missed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from quart import Blueprint, Response, current_app, request
 
@@ -51,14 +51,16 @@ async def chat(session_id: str) -> Response:
     return event_stream(_page(found, feeds(), session_id, since))
 
 
-async def _list_only(found: Services, pages: Feeds, loop: asyncio.AbstractEventLoop) -> AsyncIterator[bytes]:
+async def _list_only(
+    found: Services, pages: Feeds, loop: asyncio.AbstractEventLoop
+) -> AsyncGenerator[bytes, None]:
     async with pages.side_bar() as listener:
         yield frame(await side_bar(found)).frame
         async for data in _merged(listener, loop=loop):
             yield data
 
 
-async def _page(found: Services, pages: Feeds, session_id: str, since: str) -> AsyncIterator[bytes]:
+async def _page(found: Services, pages: Feeds, session_id: str, since: str) -> AsyncGenerator[bytes, None]:
     async with pages.session(session_id) as listener, pages.side_bar() as sessions:
         try:
             missed = await catch_up(found, session_id, since)
@@ -70,7 +72,9 @@ async def _page(found: Services, pages: Feeds, session_id: str, since: str) -> A
             yield data
 
 
-async def _merged(*listeners: Subscription[Frame], loop: asyncio.AbstractEventLoop) -> AsyncIterator[bytes]:
+async def _merged(
+    *listeners: Subscription[Frame], loop: asyncio.AbstractEventLoop
+) -> AsyncGenerator[bytes, None]:
     """Yield what any listener gets, with a heartbeat; ends where one of them does."""
     waiting = {asyncio.create_task(each.next()): each for each in listeners}
     try:

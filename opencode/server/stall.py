@@ -1,0 +1,44 @@
+"""Noticing a client that takes nothing of what it is sent, and would be written to for ever."""
+
+import asyncio
+
+
+class StallLimit:
+    """Cancels the task that sends a response where one piece is not taken within `seconds`.
+
+    One timer for each stream, moved on when it fires: a piece costs a reading of the clock.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._sender: asyncio.Task[object] | None = None
+        self._since = 0.0
+
+    def sending(self) -> None:
+        """A piece goes out."""
+        self._sender = asyncio.current_task()
+        self._since = self._loop.time()
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._seconds, self._check)
+
+    def taken(self) -> None:
+        """It was taken."""
+        self._sender = None
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._sender = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _check(self) -> None:
+        self._timer = None
+        if self._sender is None:
+            return
+        left = self._since + self._seconds - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._check)
+        else:
+            self._sender.cancel("The client took nothing of the stream.")

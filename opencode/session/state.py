@@ -1,0 +1,93 @@
+"""How sessions stand, told as events: for a client that comes back after too long for a replay."""
+
+from collections.abc import Iterable, Iterator
+
+from opencode.agent.asks import Asks
+from opencode.clock import now_ms
+from opencode.errors import NotFound
+from opencode.schema.event import (
+    EventProperties,
+    MessageRemoved,
+    MessageUpdated,
+    PartUpdated,
+    SessionStatusChanged,
+    SessionUpdated,
+    TodoUpdated,
+)
+from opencode.schema.message import MessageWithParts, UserMessage
+from opencode.schema.session import StatusIdle
+from opencode.store import SessionQuery, Store
+
+from .book import Book
+from .runner import Runner
+
+SESSIONS = 50
+"""How many changed sessions a client of all of them is told of."""
+
+MESSAGES = 200
+"""How many of a session's messages it is told of."""
+
+
+class State:
+    """Tells states, whole: applying one twice does no harm."""
+
+    def __init__(self, store: Store, book: Book, runner: Runner, asks: Asks) -> None:
+        self._store = store
+        self._book = book
+        self._runner = runner
+        self._asks = asks
+
+    async def since(self, session_id: str | None, since: int) -> list[EventProperties]:
+        """Return what is stored of the sessions, or the one, that changed since `since` (Unix ms)."""
+        if session_id is None:
+            query = SessionQuery(updated_since=since, limit=SESSIONS)
+            changed = [session.id for session in await self._store.sessions(query)]
+        else:
+            changed = [session_id]
+        events: list[EventProperties] = []
+        for each in changed:
+            try:
+                events += await self._session_since(each, since)
+            except NotFound:
+                continue  # deleted meanwhile, which has an event of its own
+        return events
+
+    def present(self, session_id: str | None = None) -> Iterator[EventProperties]:
+        """Yield how running turns stand: status, message and all its parts; and what waits for the user."""
+        for key, running in self._runner.all().items():
+            if session_id is not None and key != session_id:
+                continue
+            yield SessionStatusChanged(session_id=key, status=running.state)
+            if (message := running.turn.current()) is not None:
+                yield from _anew(message)
+        yield from self._asks.of(session_id)
+
+    async def _session_since(self, session_id: str, since: int) -> list[EventProperties]:
+        session = await self._book.get(session_id)
+        messages = await self._store.messages(session_id, limit=MESSAGES)
+        todos = await self._store.todos(session_id)
+        events: list[EventProperties] = [SessionUpdated(session_id=session_id, info=session)]
+        if self._runner.get(session_id) is None:
+            events.append(SessionStatusChanged(session_id=session_id, status=StatusIdle()))
+        for message in _since(messages, since):
+            events += _anew(message)
+        events.append(TodoUpdated(session_id=session_id, todos=todos))
+        return events
+
+
+def _since(messages: list[MessageWithParts], since: int) -> list[MessageWithParts]:
+    """Return the messages from the prompt on whose turn may have been running at a time."""
+    first = 0
+    for index, message in enumerate(messages):
+        if isinstance(message.info, UserMessage) and message.info.time.created <= since:
+            first = index
+    return messages[first:]
+
+
+def _anew(message: MessageWithParts) -> Iterable[EventProperties]:
+    """Yield a whole message in place of what a client may hold of it: parts of it may be gone."""
+    info = message.info
+    yield MessageRemoved(session_id=info.session_id, message_id=info.id)
+    yield MessageUpdated(session_id=info.session_id, info=info)
+    for part in message.parts:
+        yield PartUpdated(session_id=info.session_id, part=part, time=now_ms())
