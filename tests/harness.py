@@ -65,8 +65,10 @@ class Server:
             yield stream
 
 
-async def events(response: httpx.Response) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-    """Yield the (id, event) pairs of a text/event-stream answer; heartbeats are left out."""
+async def events(
+    response: httpx.Response, heartbeats: bool = False
+) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """Yield the (id, event) pairs of a text/event-stream answer; heartbeats are left out by default."""
     assert response.headers["content-type"] == "text/event-stream"
     event_id = ""
     async for line in response.aiter_lines():
@@ -75,7 +77,7 @@ async def events(response: httpx.Response) -> AsyncIterator[tuple[str, dict[str,
         elif line.startswith("data: "):
             event = json.loads(line[6:])
             assert event_id
-            if event["type"] != "server.heartbeat":
+            if heartbeats or event["type"] != "server.heartbeat":
                 yield event_id, event
 
 

@@ -74,7 +74,6 @@ class Step:
             resolved = await self._workshop.providers.resolve(prompt.model.provider_id, prompt.model.model_id)
             await self._workshop.tools.ready()
             request = self._request(history, agent, resolved)
-            transcript.start_step()
             try:
                 finish = await self.exchange.ask(resolved, request)
             except ContextOverflow as error:

@@ -59,7 +59,6 @@ class Subtasks:
         transcript = self.exchange.transcript
         async with self.exchange:
             agent = self._workshop.agents.get(transcript.message.agent)
-            transcript.start_step()
             for task in self._tasks:
                 call_id = ids.ascending("call")
                 await transcript.write(ToolCallStart(call_id, TASK))

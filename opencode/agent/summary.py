@@ -43,7 +43,6 @@ class Summary:
             transcript.message.provider_id = choice.provider_id
             transcript.message.model_id = choice.model_id
             resolved = await self._workshop.providers.resolve(choice.provider_id, choice.model_id)
-            transcript.start_step()
             finish = await self._ask(resolved, agent)
             cost = cost_usd(resolved.model, finish.tokens)
             self._listener.charge(cost, finish.tokens)

@@ -88,13 +88,14 @@ class Transcript:
         self.calls: dict[str, tuple[ToolPart, str]] = {}
 
     async def open(self) -> None:
-        """Begin the message."""
+        """Begin the message and its step."""
+        step = StepStartPart(**self._identity())
+        self.parts.append(step)
         self._store.put_message(self.message)
+        self._store.put_part(step)
         await self._store.commit()
         self._tell_message()
-
-    def start_step(self) -> None:
-        self._add(StepStartPart(**self._identity()))
+        self._tell(step)
 
     async def write(self, event: StreamEvent) -> None:
         """Write what the model said next."""

@@ -14,7 +14,7 @@ from opencode.config import Settings
 from .state import opened
 
 LOST_SECONDS = 60
-"""How long a connection may leave what it was sent unacknowledged, or its window shut, before it is closed."""
+"""How long a client may acknowledge nothing, or take nothing, before its connection is closed."""
 
 GRACE_SECONDS = 2.0
 """How long open requests may take to end once the server is told to stop."""

@@ -2,62 +2,14 @@
 
 import asyncio
 import json
-import os
 import signal
-import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.harness import Server, text_of
+from tests.harness import text_of
 from tests.llm.server import LLM, Answer
-
-ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@asynccontextmanager
-async def program(
-    data_dir: Path, command: tuple[str, ...] = ("app.py",), **env: str
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, Server]]:
-    """Run the program until the block ends."""
-    port = free_port()
-    environ = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(data_dir),
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "OPENCODE_DATA_DIR": str(data_dir / "data"),
-        **env,
-    }
-    arguments = [part.format(port=port) for part in command]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, cwd=ROOT, env=environ, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
-            while process.returncode is None:
-                try:
-                    await client.get("/global/health")
-                    break
-                except httpx.ConnectError:
-                    await asyncio.sleep(0.02)
-            yield process, Server(url, client, asyncio.Event())
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+from tests.program import free_port, program, said, start
 
 
 async def test_a_term_signal_ends_open_streams_and_the_program_within_three_seconds(tmp_path: Path) -> None:
@@ -70,7 +22,7 @@ async def test_uvicorn_stops_as_fast(tmp_path: Path) -> None:
 
 
 async def _stops(tmp_path: Path, command: tuple[str, ...]) -> None:
-    async with program(tmp_path, command) as (process, server):
+    async with program(tmp_path, command, OPENCODE_STOP_GRACE="1") as (process, server):
         session_id = await server.new_session()
         async with server.listen() as everything, server.listen(f"/session/{session_id}/event") as one:
             answer = asyncio.create_task(server.stream(session_id, "long"))
@@ -136,12 +88,8 @@ async def test_a_killed_server_comes_back_with_all_but_the_last_moment(tmp_path:
 async def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     tmp_path: Path, env: dict[str, str], named: str
 ) -> None:
-    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PORT": str(free_port()), **env}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "app.py", cwd=ROOT, env=environ, stderr=asyncio.subprocess.PIPE
-    )
-    _, stderr = await process.communicate()
+    process = await start(tmp_path, free_port(), **env)
+    stderr = await said(process)
     assert process.returncode == 1
-    last = stderr.decode().strip().splitlines()[-1]
-    assert named in last
-    assert "Traceback" not in stderr.decode()
+    assert named in stderr.strip().splitlines()[-1]
+    assert "Traceback" not in stderr

@@ -21,9 +21,10 @@ async def all_events() -> Response:
 
     A stream of server-sent events: `server.connected` at once, then everything that happens in every session,
     and `server.heartbeat` every 10 seconds. Each has an `id:` line; a client that comes back with it as
-    `Last-Event-ID` (or `?lastEventID=`) gets what it missed, and `server.connected` says `resumed: true`. Where
-    that is too long ago, or from before the server was started, it says `resumed: false`: what has changed since
-    and what is running comes whole, as `message.removed`, `message.updated` and `message.part.updated` events.
+    `Last-Event-ID` (or `?lastEventID=`) gets what it missed, and `server.connected` says `resumed: true`.
+    Where that is too long ago, or from before the server was started, it says `resumed: false`: what has
+    changed since and what is running comes whole, as `message.removed`, `message.updated` and
+    `message.part.updated` events.
     """
     return await _stream(None, Form())
 

@@ -1,0 +1,71 @@
+"""The program itself, `python app.py` or another server of `app:app`, in a process of its own."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.harness import Server
+
+ROOT = Path(__file__).parents[1]
+Process = asyncio.subprocess.Process
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def start(
+    data_dir: Path, port: int, command: tuple[str, ...] = ("app.py",), user: int | None = None, **env: str
+) -> Process:
+    """Start the program; `user`: the uid that it runs as."""
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(data_dir),
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "OPENCODE_DATA_DIR": str(data_dir / "data"),
+        **env,
+    }
+    arguments = [part.format(port=port) for part in command]
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, cwd=ROOT, env=environ, stderr=asyncio.subprocess.PIPE, user=user
+    )
+
+
+async def said(process: Process) -> str:
+    """Wait for the end of a program and return what it wrote to its log."""
+    _, stderr = await process.communicate()
+    return stderr.decode()
+
+
+@asynccontextmanager
+async def program(
+    data_dir: Path, command: tuple[str, ...] = ("app.py",), user: int | None = None, **env: str
+) -> AsyncIterator[tuple[Process, Server]]:
+    """Run the program until the block ends."""
+    port = free_port()
+    process = await start(data_dir, port, command, user, **env)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False, limits=limits) as client:
+            while process.returncode is None:
+                try:
+                    await client.get("/global/health")
+                    break
+                except httpx.TransportError:
+                    await asyncio.sleep(0.02)
+            yield process, Server(url, client, asyncio.Event())
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
