@@ -15,6 +15,8 @@ from opencode.schema.base import JsonObject, Wire
 from opencode.schema.mcp import McpConfig
 from opencode.schema.session import PermissionAction
 
+MEGABYTE = 1024 * 1024
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PermissionConfig = PermissionAction | dict[str, PermissionAction | dict[str, PermissionAction]]
 
@@ -137,8 +139,35 @@ class Config(ConfigStruct):
     share: Literal["manual", "auto", "disabled"] = "manual"
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much one client, one session and one message may ask for; far above what people need.
+
+    `requests`: that one client may send a minute, 0 for any number. `running`: sessions at work at once.
+    `waiting`: prompts of one session that no step has answered yet. Sizes are bytes.
+    """
+
+    requests: int = 12_000
+    running: int = 500
+    waiting: int = 100
+    message: int = 4 * MEGABYTE
+    attachments: int = 20
+    attachment: int = 20 * MEGABYTE
+
+    @classmethod
+    def load(cls, env: Mapping[str, str]) -> "Limits":
+        """Read the limits from the environment; raises SettingsError."""
+        return cls(
+            requests=_integer(env, "OPENCODE_RATE_LIMIT", 12_000, 0, 1_000_000),
+            running=_integer(env, "OPENCODE_MAX_RUNNING", 500, 1, 100_000),
+            waiting=_integer(env, "OPENCODE_MAX_WAITING", 100, 1, 100_000),
+            message=_integer(env, "OPENCODE_MAX_MESSAGE_KB", 4096, 1, 1024 * 1024) * 1024,
+            attachments=_integer(env, "OPENCODE_MAX_ATTACHMENTS", 20, 0, 1000),
+            attachment=_integer(env, "OPENCODE_MAX_ATTACHMENT_MB", 20, 1, 1024) * MEGABYTE,
+        )
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that can be set. `raw` is the opencode.json as it was read, without its secrets.
+    """Everything that can be set. `raw` is the opencode.json as it was written, without its secrets.
 
     `stop_grace`: seconds that running turns may go on once the server is told to stop.
     `environ` holds provider keys by their own variables' names; nothing else should be read from it.
@@ -153,7 +182,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     config_path: Path | None = None
     raw: JsonObject = field(default_factory=dict)
     fetch_allow: tuple[Network, ...] = ()
-    max_body_bytes: int = 32 * 1024 * 1024
+    max_body_bytes: int = 32 * MEGABYTE
+    limits: Limits = field(default_factory=Limits)
+    trusted_proxies: tuple[Network, ...] = ()
+    cors: frozenset[str] = frozenset()
     log_level: str = "INFO"
     log_format: str = "TEXT"
     stop_grace: float = 5
@@ -164,7 +196,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Read the environment and the configuration file; raises SettingsError with one line."""
         env = dict(os.environ if environ is None else environ)
         path = _config_path(env)
-        raw = _read_config(path, env) if path else {}
+        written = _read_config(path) if path else {}
+        raw: JsonObject = _substitute(written, path, env) if path else {}
         return cls(
             data_dir=Path(env.get("OPENCODE_DATA_DIR") or _default_data_dir()).expanduser().absolute(),
             host=env.get("HOST") or "0.0.0.0",
@@ -173,9 +206,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             password=env.get("OPENCODE_SERVER_PASSWORD") or None,
             config=_parse_config(raw, path),
             config_path=path,
-            raw=_without_secrets(raw),
+            raw=_without_secrets(written) | {key: raw[key] for key in _NAMES if key in raw},
             fetch_allow=_networks(env, "OPENCODE_FETCH_ALLOW"),
-            max_body_bytes=_integer(env, "OPENCODE_MAX_BODY_MB", 32, 1, 1024) * 1024 * 1024,
+            max_body_bytes=_integer(env, "OPENCODE_MAX_BODY_MB", 32, 1, 1024) * MEGABYTE,
+            limits=Limits.load(env),
+            trusted_proxies=_networks(env, "OPENCODE_TRUSTED_PROXIES"),
+            cors=_origins(env, "OPENCODE_CORS"),
             log_level=_choice(env, "OPENCODE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             log_format=_choice(env, "OPENCODE_LOG_FORMAT", "TEXT", ("TEXT", "JSON")),
             stop_grace=_integer(env, "OPENCODE_STOP_GRACE", 5, 0, 3600),
@@ -217,6 +253,19 @@ def _networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
         raise SettingsError(f"{name} must be a comma-separated list of networks: {error}.") from None
 
 
+_ORIGIN = re.compile(r"https?://[^/@?#\s*]+")
+
+
+def _origins(env: Mapping[str, str], name: str) -> frozenset[str]:
+    origins = [text.strip().rstrip("/").lower() for text in env.get(name, "").split(",") if text.strip()]
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"{name} must be comma-separated origins, such as https://app.example, not {origin!r}."
+            )
+    return frozenset(origins)
+
+
 def _config_path(env: Mapping[str, str]) -> Path | None:
     if named := env.get("OPENCODE_CONFIG"):
         path = Path(named).expanduser()
@@ -232,7 +281,7 @@ def _config_path(env: Mapping[str, str]) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
-def _read_config(path: Path, env: Mapping[str, str]) -> JsonObject:
+def _read_config(path: Path) -> JsonObject:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -243,8 +292,7 @@ def _read_config(path: Path, env: Mapping[str, str]) -> JsonObject:
         raise SettingsError(f"{path} is not valid JSON: {error}.") from None
     if not isinstance(raw, dict):
         raise SettingsError(f"{path} must hold a JSON object.")
-    substituted: JsonObject = _substitute(raw, path, env)
-    return substituted
+    return raw
 
 
 def _parse_config(raw: JsonObject, path: Path | None) -> Config:
@@ -294,26 +342,26 @@ def _substitute(value: Any, path: Path, env: Mapping[str, str]) -> Any:
     return _REFERENCE.sub(replace, value)
 
 
-_SECRET = re.compile(r"key|token|secret|password|authorization|cookie|credential", re.IGNORECASE)
+_SECRET = re.compile(r"key|token|secret|password|passphrase|auth|cookie|credential", re.IGNORECASE)
+_PRIVATE = ("headers", "environment", "env")
+_NAMES = ("model", "small_model", "default_agent")
+"""Settings that clients act on, shown with what `{env:…}` in them stands for: no secret can be there."""
+_URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^/?#\s]*@)?([^?#\s]*)\S*", re.IGNORECASE)
 
 
 def _without_secrets(value: Any, name: str = "") -> Any:
-    """Return `value` without anything that may be a secret: by key, and all headers and environments.
+    """Return what was written without anything that may be a secret.
 
-    Of an MCP server's command only the program is kept, and its address without user and query.
+    That is: by key, all headers and environments, a command's arguments, and logins and queries in URLs. What
+    `{env:…}` and `{file:…}` stand for was never put in.
     """
-    if name == "command" and isinstance(value, list):
-        return value[:1]
-    if name == "url" and isinstance(value, str):
-        scheme, _, rest = value.partition("?")[0].partition("://")
-        host, slash, path = rest.partition("/")
-        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
     if isinstance(value, dict):
         return {
             key: _without_secrets(item, key)
             for key, item in value.items()
-            if not _SECRET.search(key) and key not in ("headers", "environment")
+            if not _SECRET.search(key) and not (key in _PRIVATE and isinstance(item, dict))
         }
     if isinstance(value, list):
-        return [_without_secrets(item, name) for item in value]
-    return value
+        shown = value[:1] if name == "command" else value
+        return [_without_secrets(item, name) for item in shown]
+    return _URL.sub(r"\1\2", value) if isinstance(value, str) else value

@@ -85,8 +85,14 @@ class Forbidden(RequestError):
 
 
 class TooManyRequests(RequestError):
+    """429. `retry_after`: seconds after which it is worth another try."""
+
     status = 429
     name = "TooManyRequestsError"
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotFound(RequestError):

@@ -8,7 +8,7 @@ from quart import Quart
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
 
-from . import access, assets, auth, cors, docs, errors, state, web
+from . import access, assets, auth, client, cors, docs, errors, state, web
 from .api import asks, event, history, instance, mcp, message, provider, session
 from .shutdown import on_stop_signal
 
@@ -20,10 +20,12 @@ def create_app(settings: Settings | None = None, retry: RetryPolicy | None = Non
     settings = settings or Settings.load()
     app = Quart("opencode", template_folder=str(ROOT / "templates"), static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
     access.register(app)
     errors.register(app)
-    cors.register(app)
+    client.register(app, settings)
+    cors.register(app, settings)
     auth.register(app, settings)
     for module in (instance, session, message, history, asks, event, provider, mcp):
         app.register_blueprint(module.blueprint)

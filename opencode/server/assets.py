@@ -49,9 +49,13 @@ def register(app: Quart, folder: Path) -> None:
 
 def _find(folder: Path, filename: str) -> Asset | None:
     path = safe_join(str(folder), filename)
-    if path is None or not (file := Path(path)).is_file():
+    if path is None:
         return None
-    return _asset(file, file.stat().st_mtime_ns)
+    try:
+        changed = Path(path).stat().st_mtime_ns
+        return _asset(Path(path), changed)
+    except OSError:
+        return None  # not there, a directory, or a name that no file can have
 
 
 @lru_cache(maxsize=128)

@@ -5,7 +5,6 @@ import hmac
 import os
 import secrets
 import time
-from collections import OrderedDict, deque
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +14,9 @@ from werkzeug.wrappers import Response as Redirection
 from opencode.config import Settings
 from opencode.errors import TooManyRequests
 
+from .client import client
+from .pace import Pace
+
 OPEN_PATHS = frozenset({"/global/health", "/login", "/manifest.webmanifest"})
 OPEN_BELOW = ("/static/", "/share/")
 
@@ -22,10 +24,7 @@ COOKIE = "opencode_login"
 COOKIE_SECONDS = 30 * 24 * 3600
 
 FAILURES = 20
-"""Wrong passwords within FAILURE_SECONDS after which a client has to wait."""
-
-FAILURE_SECONDS = 60.0
-CLIENTS = 1_000
+"""Wrong passwords a minute after which a client has to wait."""
 
 _KEY = "opencode-password"
 
@@ -37,19 +36,18 @@ class Password:
         self._username = username.encode()
         self._password = password.encode()
         self._key = hashlib.blake2b(self._password, key=key, digest_size=32).digest()
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._failures = Pace(FAILURES)
 
-    def fits(self, username: str, password: str, client: str) -> bool:
-        """Tell whether both are right; raises TooManyRequests where `client` was wrong too often."""
-        self._check_pace(client)
+    def fits(self, username: str, password: str) -> bool:
+        """Tell whether both are right; raises TooManyRequests where the client was wrong too often."""
+        who = client()
+        if seconds := self._failures.wait(who):
+            raise TooManyRequests(f"Too many wrong passwords came from {who}: wait {seconds} s.", seconds)
         # Both are always compared, so that the time tells nothing about either.
         user_fits = hmac.compare_digest(username.encode(), self._username)
         password_fits = hmac.compare_digest(password.encode(), self._password)
         if not (user_fits and password_fits):
-            self._failures.setdefault(client, deque(maxlen=FAILURES)).append(time.monotonic())
-            self._failures.move_to_end(client)
-            while len(self._failures) > CLIENTS:
-                self._failures.popitem(last=False)
+            self._failures.count(who)
         return user_fits and password_fits
 
     def cookie(self) -> str:
@@ -64,11 +62,6 @@ class Password:
 
     def _signed(self, until: str) -> str:
         return f"{until}.{hmac.new(self._key, until.encode(), 'sha256').hexdigest()}"
-
-    def _check_pace(self, client: str) -> None:
-        failures = self._failures.get(client, deque())
-        if len(failures) == FAILURES and time.monotonic() - failures[0] < FAILURE_SECONDS:
-            raise TooManyRequests("Too many wrong passwords; wait a minute.")
 
 
 def register(app: Quart, settings: Settings) -> None:
@@ -87,7 +80,7 @@ def register(app: Quart, settings: Settings) -> None:
             return None
         given = request.authorization
         if given is not None and given.type == "basic":
-            if password.fits(given.username or "", given.password or "", request.remote_addr or ""):
+            if password.fits(given.username or "", given.password or ""):
                 return None
         elif request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
             return redirect(f"/login?next={quote(request.full_path.rstrip('?'))}", 303)

@@ -1,18 +1,21 @@
-"""Which web pages of other origins may call: those of this machine, as opencode has it."""
+"""Which web pages of other origins may call: those of this machine, as opencode has it, and OPENCODE_CORS."""
 
 import re
+from collections.abc import Container
 
 from quart import Quart, Response, request
+
+from opencode.config import Settings
 
 _LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
-def is_local(origin: str) -> bool:
-    """Tell whether an origin is this machine."""
-    return _LOCAL.fullmatch(origin) is not None
+def may_call(origin: str, further: Container[str]) -> bool:
+    """Tell whether pages of an origin may call: this machine's, and `further` ones."""
+    return _LOCAL.fullmatch(origin) is not None or origin.lower() in further
 
 
-def register(app: Quart) -> None:
+def register(app: Quart, settings: Settings) -> None:
     @app.before_request
     async def preflight() -> Response | None:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
@@ -24,7 +27,7 @@ def register(app: Quart) -> None:
         origin = request.headers.get("Origin")
         if origin is not None:
             response.headers.add("Vary", "Origin")
-            if is_local(origin):
+            if may_call(origin, settings.cors):
                 response.headers["Access-Control-Allow-Origin"] = origin
                 response.headers["Access-Control-Allow-Credentials"] = "true"
                 response.headers["Access-Control-Expose-Headers"] = "X-Next-Cursor, X-Request-Id"

@@ -5,10 +5,11 @@ from quart import Quart, Response, render_template
 from opencode.schema.base import encode
 
 from .endpoint import JSON
+from .web.security import FRAMES
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "style-src 'self' 'unsafe-inline'; worker-src blob:; base-uri 'none'; form-action 'self'"
+    "style-src 'self' 'unsafe-inline'; worker-src blob:; base-uri 'none'; form-action 'self'; " + FRAMES
 )
 """Both libraries write style elements and attributes."""
 

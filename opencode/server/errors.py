@@ -5,13 +5,18 @@ import logging
 from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
-from opencode.errors import BadRequest, RequestError, Unavailable
+from opencode.errors import BadRequest, RequestError, TooManyRequests, Unavailable
 from opencode.schema.base import encode
 from opencode.schema.error import BadRequestBody, BadRequestData, FailureBody, MessageData
 
 from .endpoint import JSON
 
 log = logging.getLogger(__name__)
+
+TOO_LARGE = (
+    "What was sent is too large for this server: send less at once, or ask its operator to raise "
+    "OPENCODE_MAX_BODY_MB."
+)
 
 _HTTP_NAMES = {
     400: "BadRequest",
@@ -33,9 +38,15 @@ async def refuse(error: RequestError) -> Response:
         body = encode(BadRequestBody(data=BadRequestData(message=error.message, kind=error.kind)))
     else:
         body = encode(FailureBody(name=error.name, data=MessageData(message=error.message)))
-    response = Response(body, status=error.status, content_type=JSON)
+    return wait(Response(body, status=error.status, content_type=JSON), error)
+
+
+def wait(response: Response, error: RequestError) -> Response:
+    """Return the answer to a refusal with when to come back, where another try may help."""
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = "5"
+    elif isinstance(error, TooManyRequests):
+        response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
@@ -44,7 +55,7 @@ async def _http_error(error: HTTPException) -> Response:
     messages = {
         404: f"There is no route {request.method} {request.path}; /docs lists them all.",
         405: f"{request.method} is not allowed here; /docs lists every route.",
-        413: "The body is too large; the limit is OPENCODE_MAX_BODY_MB megabytes.",
+        413: TOO_LARGE,
         408: "The body did not arrive in time.",
     }
     message = messages.get(status, error.description or error.name)

@@ -3,8 +3,8 @@ const input = document.getElementById("files");
 const list = document.getElementById("attachments");
 const form = document.getElementById("composer");
 const notice = document.getElementById("notice");
-const LIMIT_MB = 20;
-const MOST = 10;
+const LIMIT_MB = Number(input.dataset.megabytes);
+const MOST = Number(input.dataset.most);
 let chosen = [];
 
 export const hasAttachments = () => chosen.length > 0;
@@ -43,7 +43,7 @@ function preview(file) {
 }
 
 function add(files) {
-  const fitting = [...files].filter((file) => file.size <= LIMIT_MB * 1e6);
+  const fitting = [...files].filter((file) => file.size <= LIMIT_MB * 1024 * 1024);
   const problems = [];
   if (fitting.length < files.length) problems.push(`Files may have up to ${LIMIT_MB} MB each.`);
   if (chosen.length + fitting.length > MOST) problems.push(`One message takes up to ${MOST} files.`);

@@ -23,11 +23,15 @@ from .session import NEXT_CURSOR
 blueprint = Blueprint("message", __name__, url_prefix="/session/<session_id>")
 
 
+MOST = 1_000_000
+
+
 class MessageListQuery(msgspec.Struct):
     """Which messages to list."""
 
     limit: (
-        Annotated[int, msgspec.Meta(ge=1, description="How many at most, the newest; all by default.")] | None
+        Annotated[int, msgspec.Meta(ge=1, le=MOST, description="How many of the newest; all by default.")]
+        | None
     ) = None
     before: (
         Annotated[str, msgspec.Meta(description="Only messages before this id or X-Next-Cursor.")] | None

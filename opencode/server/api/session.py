@@ -20,6 +20,9 @@ blueprint = Blueprint("session", __name__, url_prefix="/session")
 
 NEXT_CURSOR = "X-Next-Cursor"
 
+LATEST = 2**53
+"""The last Unix ms that JSON's numbers can tell from the next."""
+
 
 class SessionListQuery(msgspec.Struct):
     """Which sessions to list."""
@@ -27,7 +30,10 @@ class SessionListQuery(msgspec.Struct):
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many at most.")] = 100
     roots: Annotated[bool, msgspec.Meta(description="Leave out the sessions that others began.")] = False
     search: Annotated[str, msgspec.Meta(description="Only titles that contain this text.")] | None = None
-    start: Annotated[int, msgspec.Meta(description="Only sessions changed since; Unix ms.")] | None = None
+    start: (
+        Annotated[int, msgspec.Meta(ge=0, le=LATEST, description="Only sessions changed since; Unix ms.")]
+        | None
+    ) = None
     cursor: Annotated[str, msgspec.Meta(description="X-Next-Cursor of the page before.")] | None = None
 
 
@@ -59,7 +65,7 @@ def _after(cursor: str | None) -> tuple[int, str] | None:
     if cursor is None:
         return None
     updated, colon, session_id = cursor.partition(":")
-    if not colon or not updated.isdecimal():
+    if not colon or not updated.isdecimal() or len(updated) > len(str(LATEST)):
         raise BadRequest(f"cursor is not one that {NEXT_CURSOR} gave: {cursor!r}.", "Query")
     return int(updated), session_id
 

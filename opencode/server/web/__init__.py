@@ -12,6 +12,6 @@ MODULES = (pages, actions, stream, settings, login, shared)
 def register(app: Quart, given: Settings) -> None:
     """Add the page to the app."""
     app.config["OPENCODE_USERNAME"] = given.username
-    security.register(app)
+    security.register(app, given)
     for module in MODULES:
         app.register_blueprint(module.blueprint, name=f"web.{module.blueprint.name}")

@@ -7,10 +7,11 @@ import logging
 from msgspec import UNSET
 from quart import Blueprint, Response, current_app, redirect, request
 from quart.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as Redirection
 
 from opencode.clock import now_ms
-from opencode.errors import BadRequest, NotFound, RequestError
+from opencode.errors import BadRequest, BodyTooLarge, NotFound, RequestError
 from opencode.schema.base import given
 from opencode.schema.message import MessageWithParts, UserMessage
 from opencode.schema.part import AgentPart, FilePart, TextPart
@@ -25,6 +26,7 @@ from opencode.schema.prompt import (
     UpdateSessionTime,
 )
 
+from ..errors import TOO_LARGE, wait
 from ..state import services
 from .pages import HTML
 from .render import page, piece
@@ -35,8 +37,6 @@ blueprint = Blueprint("actions", __name__)
 
 UNDO_SECONDS = 30.0
 """How long a deleted session can be had back."""
-
-MAX_FILES = 10
 
 _READABLE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
 
@@ -183,6 +183,11 @@ async def _delete_later(session_id: str) -> None:
         log.warning("session %s could not be deleted: %s", session_id, error.message)
 
 
+@blueprint.errorhandler(RequestEntityTooLarge)
+async def refuse_body(_: RequestEntityTooLarge) -> Response:
+    return await refuse(BodyTooLarge(TOO_LARGE))
+
+
 @blueprint.errorhandler(RequestError)
 async def refuse(error: RequestError) -> Response:
     """Say on the page what to do."""
@@ -192,7 +197,7 @@ async def refuse(error: RequestError) -> Response:
     if isinstance(error, NotFound):
         back = "/"
     html = page("refused.html", message=error.message, back=back, nonce=nonce())
-    return Response(html, status=error.status, content_type=HTML)
+    return wait(Response(html, status=error.status, content_type=HTML), error)
 
 
 def _done(session_id: str) -> Answer:
@@ -206,8 +211,6 @@ async def _prompt() -> PromptBody:
     form = await request.form
     text = form.get("text", "").replace("\r\n", "\n").strip()
     files = [file for file in (await request.files).getlist("files") if file.filename]
-    if len(files) > MAX_FILES:
-        raise BadRequest(f"These are {len(files)} files; send at most {MAX_FILES} with one message.")
     parts: list[PartInput] = [TextPartInput(text=text)] if text else []
     parts += [_file(file) for file in files]
     if not parts:

@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as Redirection
 from opencode.errors import TooManyRequests
 
 from ..auth import COOKIE, COOKIE_SECONDS, password_of
+from ..errors import wait
 from .pages import HTML
 from .render import page
 from .security import nonce
@@ -30,9 +31,9 @@ async def login() -> Response | Redirection:
     if password is None:
         return redirect(target, 303)
     try:
-        fits = password.fits(given.get("username", ""), given.get("password", ""), request.remote_addr or "")
+        fits = password.fits(given.get("username", ""), given.get("password", ""))
     except TooManyRequests as error:
-        return _page(target, error.message, error.status)
+        return wait(_page(target, error.message, error.status), error)
     if not fits:
         return _page(target, "That is not the right user name and password.", 401)
     response = redirect(target, 303)

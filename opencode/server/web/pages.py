@@ -131,6 +131,7 @@ async def _page(found: Services, session: Session | None, notice: tuple[str, str
         variant=variant,
         agents=[each for each in found.agents.list() if each.mode != "subagent" and not each.hidden],
         agent=(session.agent if session else "") or found.agents.default,
+        limits=found.settings.limits,
         demo_only=set(found.providers.defaults()) <= {DEMO},
         suggestions=SUGGESTIONS,
         notice=notice,

@@ -1,16 +1,18 @@
 """What keeps a page with hostile text in it safe: a strict policy, and no posts from other sites."""
 
 import secrets
+from collections.abc import Container
 from urllib.parse import urlsplit
 
 from quart import Quart, Response, g, request
 
+from opencode.config import Settings
 from opencode.errors import Forbidden
 
-from ..cors import is_local
+from ..cors import may_call
 
-_EMBEDDERS = "https://huggingface.co https://*.hf.space"
-"""A Space is shown in a frame of these."""
+FRAMES = "frame-ancestors 'self' https://huggingface.co https://*.hf.space"
+"""Who may show a page in a frame: a Space is shown in one."""
 
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -22,18 +24,20 @@ def nonce() -> str:
     return str(g.nonce)
 
 
-def register(app: Quart) -> None:
+def register(app: Quart, settings: Settings) -> None:
     """Refuse posts from other sites, and add the headers that every answer carries."""
 
     @app.before_request
     async def same_site_only() -> None:
-        if request.method in _UNSAFE and _is_from_elsewhere():
+        if request.method in _UNSAFE and _is_from_elsewhere(settings.cors):
             raise Forbidden("This request comes from a page of another site, so it was refused.")
 
     @app.after_request
     async def add_headers(response: Response) -> Response:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "same-origin")
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Cache-Control", "private, no-cache")
         if response.mimetype == "text/html":
             response.headers.setdefault("Content-Security-Policy", policy())
         return response
@@ -51,18 +55,18 @@ def policy() -> str:
             "manifest-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
-            f"frame-ancestors 'self' {_EMBEDDERS}",
+            FRAMES,
         )
     )
 
 
-def _is_from_elsewhere() -> bool:
+def _is_from_elsewhere(allowed: Container[str]) -> bool:
     """Tell whether a browser says that another site's page sent this. Programs say nothing, and may.
 
-    Pages of this machine may, as in `cors`.
+    Pages that may call may post too, as in `cors`.
     """
     origin = request.headers.get("Origin")
-    if origin is not None and is_local(origin):
+    if origin is not None and may_call(origin, allowed):
         return False
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
