@@ -46,9 +46,12 @@ class Turn:
         self._condensed = False
 
     def add(self, message: MessageWithParts) -> None:
-        """Queue a prompt: the next step answers it."""
-        if all(known.info.id != message.info.id for known in self._history):
-            self._history.append(message)
+        """Queue a prompt: the next step answers it.
+
+        It is the last one, whatever its id says: a client that chose it may have a wrong clock.
+        """
+        self._history = [known for known in self._history if known.info.id != message.info.id]
+        self._history.append(message)
 
     @property
     def waiting(self) -> int:

@@ -9,12 +9,18 @@ from .message import ModelChoice, OutputFormat
 from .part import FilePartSource, SourceText, SubtaskModel, TimeSpan
 from .session import PermissionRule, SessionModel
 
+PART_ID = "^prt[0-9A-Za-z_-]{1,61}$"
+MESSAGE_ID = "^msg[0-9A-Za-z_-]{1,61}$"
+SESSION_ID = "^ses[0-9A-Za-z_-]{1,61}$"
+
+PartID = Annotated[str, Meta(pattern=PART_ID)]
+
 
 class TextPartInput(Wire, tag_field="type", tag="text"):
     """Text of a prompt."""
 
     text: str
-    id: str | UnsetType = UNSET
+    id: PartID | UnsetType = UNSET
     synthetic: bool | UnsetType = UNSET
     ignored: bool | UnsetType = UNSET
     time: TimeSpan | UnsetType = UNSET
@@ -26,7 +32,7 @@ class FilePartInput(Wire, tag_field="type", tag="file"):
 
     mime: str
     url: str
-    id: str | UnsetType = UNSET
+    id: PartID | UnsetType = UNSET
     filename: str | UnsetType = UNSET
     source: FilePartSource | UnsetType = UNSET
 
@@ -35,7 +41,7 @@ class AgentPartInput(Wire, tag_field="type", tag="agent"):
     """An agent that the prompt mentions."""
 
     name: str
-    id: str | UnsetType = UNSET
+    id: PartID | UnsetType = UNSET
     source: SourceText | UnsetType = UNSET
 
 
@@ -45,7 +51,7 @@ class SubtaskPartInput(Wire, tag_field="type", tag="subtask"):
     prompt: str
     description: str
     agent: str
-    id: str | UnsetType = UNSET
+    id: PartID | UnsetType = UNSET
     model: SubtaskModel | UnsetType = UNSET
     command: str | UnsetType = UNSET
 
@@ -72,7 +78,7 @@ class PromptBody(Wire):
         Annotated[str, Meta(description="One of the model's variants: reasoning effort.")] | UnsetType
     ) = UNSET
     message_id: (
-        Annotated[str, Meta(pattern="^msg", description="An id of your own, to send a prompt safely twice.")]
+        Annotated[str, Meta(pattern=MESSAGE_ID, description="Your own id, to send a prompt safely twice.")]
         | UnsetType
     ) = UNSET
     no_reply: Annotated[bool, Meta(description="Store the message and start no turn.")] | UnsetType = UNSET
@@ -82,7 +88,7 @@ class CreateSessionBody(Wire):
     """What a new session begins with; all of it is optional."""
 
     title: str | UnsetType = UNSET
-    parent_id: Annotated[str, Meta(pattern="^ses")] | UnsetType = UNSET
+    parent_id: Annotated[str, Meta(pattern=SESSION_ID)] | UnsetType = UNSET
     agent: str | UnsetType = UNSET
     model: SessionModel | UnsetType = UNSET
     metadata: JsonObject | UnsetType = UNSET
@@ -92,7 +98,7 @@ class CreateSessionBody(Wire):
 class ForkBody(Wire):
     """`messageID`: the first message that the copy does without; all are copied where it is left out."""
 
-    message_id: Annotated[str, Meta(pattern="^msg")] | UnsetType = UNSET
+    message_id: Annotated[str, Meta(pattern=MESSAGE_ID)] | UnsetType = UNSET
 
 
 class RevertBody(Wire):
@@ -101,8 +107,8 @@ class RevertBody(Wire):
     `partID`: from which part of an answer on.
     """
 
-    message_id: Annotated[str, Meta(pattern="^msg")]
-    part_id: Annotated[str, Meta(pattern="^prt")] | UnsetType = UNSET
+    message_id: Annotated[str, Meta(pattern=MESSAGE_ID)]
+    part_id: Annotated[str, Meta(pattern=PART_ID)] | UnsetType = UNSET
 
 
 class UpdateSessionTime(Wire):

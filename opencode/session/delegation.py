@@ -21,8 +21,8 @@ class Answering(Protocol):
     async def answer(self) -> MessageWithParts: ...
 
 
-class Door(Protocol):
-    """What of `Sessions` a task needs."""
+class Sessions(Protocol):
+    """What a task needs of the real ones."""
 
     async def create(self, body: CreateSessionBody) -> Session: ...
 
@@ -36,7 +36,7 @@ class Door(Protocol):
 class Delegation:
     """Carries out tasks through the door that every prompt goes through."""
 
-    def __init__(self, sessions: Door, agents: Agents) -> None:
+    def __init__(self, sessions: Sessions, agents: Agents) -> None:
         self._sessions = sessions
         self._agents = agents
 

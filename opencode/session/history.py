@@ -12,11 +12,12 @@ from opencode.clock import now_ms
 from opencode.errors import BadRequest, Conflict, NotFound
 from opencode.schema.event import EventProperties, MessageRemoved, PartRemoved, PartUpdated, SessionCreated
 from opencode.schema.message import AssistantMessage, MessageWithParts
-from opencode.schema.part import CompactionPart, Part, TextPart, Tokens, ToolPart
+from opencode.schema.part import CompactionPart, FilePart, Part, TextPart, Tokens, ToolPart
 from opencode.schema.session import Session, SessionRevert, SessionTime
 from opencode.store import Store, Unit
 
 from .book import Book
+from .prompt import check_url
 from .runner import Runner
 from .slug import make_slug
 from .whole import whole
@@ -131,6 +132,8 @@ class History:
         old = _part(await self._message(session_id, message_id), part.id)
         if (part.session_id, part.message_id) != (session_id, message_id) or type(part) is not type(old):
             raise BadRequest("The part must keep its type, sessionID and messageID.")
+        if isinstance(part, FilePart):
+            check_url(part.url, part.filename or "the file")
         unit = self._store.unit()
         unit.put_part(part)
         await unit.commit()

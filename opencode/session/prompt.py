@@ -9,6 +9,7 @@ from opencode import ids
 from opencode.agent.agents import Agents
 from opencode.agent.structured import check_schema
 from opencode.clock import now_ms
+from opencode.config import Limits
 from opencode.errors import BadRequest, nearest
 from opencode.provider.registry import Registry
 from opencode.schema.base import given
@@ -24,16 +25,21 @@ from opencode.schema.prompt import (
 )
 from opencode.schema.session import Session
 
+from .measure import check_prompt
+
 
 async def user_message(
-    body: PromptBody, session: Session, agents: Agents, providers: Registry
+    body: PromptBody, session: Session, agents: Agents, providers: Registry, limits: Limits
 ) -> MessageWithParts:
-    """Return the message that a prompt stands for; raises BadRequest that says what to change."""
+    """Return the message that a prompt stands for; raises BadRequest or BodyTooLarge: what to change."""
     inputs = _inputs(body)
+    check_prompt(body, inputs, limits)
     agent = agents.get(given(body.agent, given(session.agent, agents.default)))
     model = await _model(body, session, agents, providers)
     if isinstance(body.format, JsonSchemaFormat):
         check_schema(body.format)
+    if body.message_id:
+        _check_order(body.message_id)
     message = UserMessage(
         id=given(body.message_id, "") or ids.ascending("msg"),
         session_id=session.id,
@@ -107,8 +113,6 @@ async def _model(body: PromptBody, session: Session, agents: Agents, providers: 
 
 def _part(item: PartInput, message: UserMessage, agents: Agents) -> Part:
     part_id = given(item.id, "") or ids.ascending("prt")
-    if not part_id.startswith("prt"):
-        raise BadRequest(f"A part's id begins with prt, not {part_id!r}; leave it out to get one.")
     match item:
         case TextPartInput():
             return TextPart(
@@ -122,7 +126,7 @@ def _part(item: PartInput, message: UserMessage, agents: Agents) -> Part:
                 metadata=item.metadata,
             )
         case FilePartInput():
-            _check_url(item)
+            check_url(item.url, given(item.filename, "the file"))
             return FilePart(
                 id=part_id,
                 session_id=message.session_id,
@@ -156,17 +160,27 @@ def _part(item: PartInput, message: UserMessage, agents: Agents) -> Part:
             )
 
 
-def _check_url(item: FilePartInput) -> None:
-    name = given(item.filename, "the file")
-    if item.url.startswith("https://") or item.url.startswith("http://"):
+def check_url(url: str, name: str) -> None:
+    """Raise BadRequest where a file's address is none that a model can be given."""
+    if url.startswith("https://") or url.startswith("http://"):
         return
-    if not item.url.startswith("data:"):
+    if not url.startswith("data:"):
         raise BadRequest(f"{name}: url must be a data: URL with the content, or an https address.")
-    head, comma, body = item.url.partition(",")
+    head, comma, body = url.partition(",")
     if not comma:
         raise BadRequest(f"{name}: the data: URL has no comma before its content.")
     if head.endswith(";base64"):
         try:
             base64.b64decode(body, validate=True)
-        except binascii.Error as error:
+        except (binascii.Error, ValueError) as error:
             raise BadRequest(f"{name}: the content is not valid base64: {error}.") from None
+
+
+def _check_order(message_id: str) -> None:
+    """Raise BadRequest where no answer could sort after a prompt with an id that the client chose."""
+    ids.advance_past(message_id)
+    if message_id >= ids.ascending("msg"):
+        raise BadRequest(
+            f"messageID {message_id} would sort after every answer: use msg_ with 12 hex digits of the time "
+            "now and 14 letters or digits, or leave it out to get one."
+        )

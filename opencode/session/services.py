@@ -79,7 +79,8 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         retry=retry or RetryPolicy(),
     )
     commands = Commands(settings.config.command, agents)
-    sessions = Sessions(workshop, commands, may_share=settings.config.share != "disabled")
+    may_share = settings.config.share != "disabled"
+    sessions = Sessions(workshop, commands, may_share, settings.limits)
     services = Services(
         settings=settings,
         sessions=sessions,

@@ -14,6 +14,7 @@ from opencode import __version__, ids
 from opencode.agent.recovery import close_cut, close_unanswered
 from opencode.agent.workshop import Workshop
 from opencode.clock import now_ms
+from opencode.config import Limits
 from opencode.errors import BadRequest, Conflict, NotFound, Unavailable
 from opencode.schema.base import given
 from opencode.schema.event import (
@@ -39,7 +40,9 @@ from opencode.store import SessionQuery
 from .book import Book
 from .command import Commands
 from .delegation import Delegation
+from .door import Door
 from .history import History
+from .measure import check_metadata, check_rules, clean_title
 from .prompt import compaction_message, user_message
 from .runner import DEFAULT_TITLE, Runner, RunningTurn
 from .slug import make_slug
@@ -73,14 +76,22 @@ class Sessions:
     Knows nothing of HTTP.
     """
 
-    def __init__(self, workshop: Workshop, commands: Commands, may_share: bool = True) -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        commands: Commands,
+        may_share: bool = True,
+        limits: Limits | None = None,
+    ) -> None:
         self._workshop = workshop
         self.commands = commands
         self._may_share = may_share
+        self._limits = limits or Limits()
         self._store = workshop.store
         self._bus = workshop.bus
         self._book = Book(workshop.store, workshop.bus)
         self._runner = Runner(workshop, self._book, Delegation(self, workshop.agents))
+        self._door = Door(self._runner, self._limits)
         self.underway: set[asyncio.Task[Any]] = set()
         self.state = State(workshop.store, self._book, self._runner, workshop.asks)
         self.history = History(workshop.store, workshop.bus, self._book, self._runner)
@@ -107,7 +118,10 @@ class Sessions:
 
     @whole
     async def create(self, body: CreateSessionBody) -> Session:
-        """Make a session; raises BadRequest and NotFound."""
+        """Make a session; raises BadRequest, BodyTooLarge and NotFound."""
+        title = clean_title(given(body.title, ""))
+        check_metadata(given(body.metadata, {}))
+        check_rules(given(body.permission, []))
         if body.parent_id:
             await self._book.get(body.parent_id)
         if body.agent:
@@ -122,7 +136,7 @@ class Sessions:
             project_id="global",
             directory=self._workshop.directory,
             path="",
-            title=given(body.title, "").strip() or f"{DEFAULT_TITLE}{stamp}Z",
+            title=title or f"{DEFAULT_TITLE}{stamp}Z",
             version=__version__,
             time=SessionTime(created=now, updated=now),
             cost=0,
@@ -155,16 +169,19 @@ class Sessions:
 
     @whole
     async def update(self, session_id: str, body: UpdateSessionBody) -> Session:
-        """Change what a client may change; raises NotFound and BadRequest."""
+        """Change what a client may change; raises NotFound, BadRequest and BodyTooLarge, nothing changed."""
         session = await self._book.get(session_id)
-        if body.title is not UNSET:
-            if not body.title.strip():
-                raise BadRequest("title is empty: send a text.")
-            session.title = body.title.strip()
+        title = clean_title(given(body.title, session.title))
+        if not title:
+            raise BadRequest("title is empty: send a text.")
+        check_metadata(given(body.metadata, {}))
+        permission = [*given(session.permission, []), *given(body.permission, [])]
+        check_rules(permission)
+        session.title = title
         if body.metadata is not UNSET:
             session.metadata = body.metadata
         if body.permission is not UNSET:
-            session.permission = [*given(session.permission, []), *body.permission]
+            session.permission = permission
         if body.time is not UNSET:
             session.time.archived = body.time.archived
         return await self._changed(session)
@@ -232,38 +249,22 @@ class Sessions:
     async def prompt(self, session_id: str, body: PromptBody) -> Prompted:
         """Store a prompt and have it answered.
 
-        Raises NotFound, BadRequest, Conflict or Unavailable; then nothing has been stored.
+        Raises NotFound, BadRequest, BodyTooLarge, Conflict, TooManyRequests or Unavailable, nothing stored.
         """
         session = await self._book.get(session_id)
-        message = await user_message(body, session, self._workshop.agents, self._workshop.providers)
-        info = message.info
-        if body.message_id and await self._store.message(session_id, info.id) is not None:
-            raise Conflict(f"There is a message {info.id} already; follow it at /session/{session_id}/event.")
-        if isinstance(info, UserMessage):
-            session.agent = info.agent
-            session.model = SessionModel(
-                id=info.model.model_id, provider_id=info.model.provider_id, variant=info.model.variant
-            )
-        await self._say(session, message, answered=body.no_reply is True)
         if body.no_reply is True:
-            return Prompted(message, None)
-        return Prompted(message, await self._runner.submit(session, message))
+            return Prompted(await self._keep(session, body), None)
+        with self._door.entered(session_id):
+            message = await self._keep(session, body)
+            return Prompted(message, await self._runner.submit(session, message))
 
     async def summarize(self, session_id: str, body: SummarizeBody) -> None:
         """Have a summary take the place of a conversation, for models; it stays as it is for people.
 
-        Raises NotFound, BadRequest, Conflict where a turn runs, and Unavailable where no summary was made.
+        Raises NotFound, BadRequest, TooManyRequests, Conflict where a turn runs, and Unavailable where no
+        summary was made.
         """
-        session = await self._book.get(session_id)
-        if self._runner.get(session_id) is not None:
-            raise Conflict("The agent is at work in this session; abort it first, or wait.")
-        choice = ModelChoice(provider_id=body.provider_id, model_id=body.model_id)
-        await self._workshop.providers.resolve(choice.provider_id, choice.model_id)
-        if not await self._store.messages(session_id, limit=1):
-            raise BadRequest("The session has no messages that could be condensed.")
-        message = compaction_message(session, choice, self._workshop.agents)
-        await self._say(session, message, answered=False)
-        answer = await Prompted(message, await self._runner.submit(session, message)).answer()
+        answer = await (await self._ask_for_summary(session_id, body)).answer()
         if isinstance(answer.info, AssistantMessage) and answer.info.error:
             raise Unavailable("The model made no summary; the session's last message says why.")
 
@@ -279,6 +280,35 @@ class Sessions:
         )
         self._bus.publish(executed)
         return answer
+
+    @whole
+    async def _ask_for_summary(self, session_id: str, body: SummarizeBody) -> Prompted:
+        session = await self._book.get(session_id)
+        if self._runner.get(session_id) is not None:
+            raise Conflict("The agent is at work in this session; abort it first, or wait.")
+        choice = ModelChoice(provider_id=body.provider_id, model_id=body.model_id)
+        await self._workshop.providers.resolve(choice.provider_id, choice.model_id)
+        if not await self._store.messages(session_id, limit=1):
+            raise BadRequest("The session has no messages that could be condensed.")
+        with self._door.entered(session_id):
+            message = compaction_message(session, choice, self._workshop.agents)
+            await self._say(session, message, answered=False)
+            return Prompted(message, await self._runner.submit(session, message))
+
+    async def _keep(self, session: Session, body: PromptBody) -> MessageWithParts:
+        """Store a prompt and tell it."""
+        message = await user_message(
+            body, session, self._workshop.agents, self._workshop.providers, self._limits
+        )
+        info = message.info
+        await self._check_ids(body, message)
+        if isinstance(info, UserMessage):
+            session.agent = info.agent
+            session.model = SessionModel(
+                id=info.model.model_id, provider_id=info.model.provider_id, variant=info.model.variant
+            )
+        await self._say(session, message, answered=body.no_reply is True)
+        return message
 
     async def _say(self, session: Session, message: MessageWithParts, answered: bool) -> None:
         """Store what the user says, then tell it; what was taken back before goes for good.
@@ -307,6 +337,20 @@ class Sessions:
         self._bus.publish(MessageUpdated(session_id=session.id, info=message.info))
         for part in message.parts:
             self._bus.publish(PartUpdated(session_id=session.id, part=part, time=now_ms()))
+
+    async def _check_ids(self, body: PromptBody, message: MessageWithParts) -> None:
+        """Raise Conflict where an id that the client chose is taken, in this session or another."""
+        own = [part.id for part in given(body.parts, []) if part.id]
+        if not body.message_id and not own:
+            return
+        taken = await self._store.taken([message.info.id], [str(part_id) for part_id in own])
+        if message.info.id in taken:
+            raise Conflict(
+                f"There is a message {message.info.id} already; follow it at "
+                f"/session/{message.info.session_id}/event."
+            )
+        if taken or len(set(own)) < len(own):
+            raise Conflict("A part's id is taken: leave the ids of parts out to get new ones.")
 
     async def abort(self, session_id: str) -> bool:
         """Stop a session's turn; what it wrote so far stays. Raises NotFound."""

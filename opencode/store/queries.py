@@ -114,6 +114,13 @@ def find_message(connection: Connection, session_id: str, message_id: str) -> Me
     return None if data is None else _with_parts(connection, [decode_message(data)])[0]
 
 
+def taken(connection: Connection, message_ids: list[str], part_ids: list[str]) -> set[str]:
+    """Return which of the ids of messages and of parts are in use."""
+    messages = select(message.c.id).where(message.c.id.in_(message_ids))
+    parts = select(part.c.id).where(part.c.id.in_(part_ids))
+    return {*_texts(connection, messages), *_texts(connection, parts)}
+
+
 def list_unfinished(connection: Connection) -> list[MessageWithParts]:
     """Return what was open when the server last stopped: prompts and answers, in order."""
     found = [decode_message(data) for data in _texts(connection, _unfinished)]

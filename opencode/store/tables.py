@@ -1,6 +1,19 @@
 """The tables. A row is its wire object as JSON in `data`, beside the columns that queries need."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -9,6 +22,19 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+class Words(TypeDecorator[str]):
+    """Text that people or clients chose. A NUL in it, which PostgreSQL can't hold, is kept as U+FFFD.
+
+    Wire objects need no such care: JSON spells a NUL in six plain characters.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value.replace("\0", "\ufffd") if value else value
 
 
 def _owner(column: str) -> Column[str]:
@@ -20,7 +46,7 @@ session = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("parent_id", String(64)),
-    Column("title", Text, nullable=False),
+    Column("title", Words, nullable=False),
     Column("time_updated", BigInteger, nullable=False),
     Column("data", Text, nullable=False),
     Index(None, "time_updated", "id"),
