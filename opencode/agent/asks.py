@@ -23,6 +23,8 @@ from opencode.schema.event import (
 )
 from opencode.schema.session import PermissionRule
 
+from .permission import fits
+
 REJECTED = "The user rejected permission to use this specific tool call."
 CORRECTED = f"{REJECTED[:-1]} with the following feedback: "
 DISMISSED = "The user dismissed this question."
@@ -86,16 +88,25 @@ class Asks:
                 yield asked
 
     async def permit(
-        self, session_id: str, permission: str, patterns: list[str], metadata: object, tool: ToolReference
+        self,
+        session_id: str,
+        permission: str,
+        patterns: list[str],
+        always: list[str],
+        metadata: object,
+        tool: ToolReference,
     ) -> list[PermissionRule]:
-        """Wait until the user allows something; returns the rules to remember. Raises ToolRefused."""
+        """Wait until the user allows something; returns the rules to remember. Raises ToolRefused.
+
+        `always`: the patterns that are allowed from now on where the user says so.
+        """
         asked = PermissionAsked(
             session_id=session_id,
             id=ids.ascending("per"),
             permission=permission,
             patterns=patterns,
             metadata=msgspec.to_builtins(metadata),
-            always=["*"],
+            always=always,
             tool=tool,
         )
         try:
@@ -121,7 +132,8 @@ class Asks:
             self.permissions.answer(request_id, reply)
             self._tell_permission(asked, reply)
             for other in list(self.permissions) if reply == "always" else ():
-                if (other.session_id, other.permission) == (asked.session_id, asked.permission):
+                same = (other.session_id, other.permission) == (asked.session_id, asked.permission)
+                if same and all(any(fits(rule, one) for rule in asked.always) for one in other.patterns):
                     self.permissions.answer(other.id, "once")
                     self._tell_permission(other, "once")
             return

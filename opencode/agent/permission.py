@@ -1,8 +1,6 @@
 """Who may do what: rules by tool and pattern, where the last rule that fits decides."""
 
-import re
 from collections.abc import Iterable
-from functools import lru_cache
 
 from opencode.config import PermissionConfig
 from opencode.schema.session import PermissionAction, PermissionRule
@@ -36,26 +34,47 @@ def decide(ruleset: Iterable[PermissionRule], permission: str, pattern: str) -> 
     """Return what the last fitting rule says; `ask` where none fits."""
     action: PermissionAction = "ask"
     for rule in ruleset:
-        if _fits(rule.permission, permission) and _fits(rule.pattern, pattern):
+        if fits(rule.permission, permission) and fits(rule.pattern, pattern):
             action = rule.action
     return action
+
+
+def widest(ruleset: Iterable[PermissionRule], permission: str, patterns: list[str]) -> list[str]:
+    """Return what an "always" of the user may cover: everything, or where a rule denies some of it, no more
+    than what was asked for. What is allowed last decides, so it must not reach what was denied before.
+    """
+    denied = any(rule.action == "deny" and fits(rule.permission, permission) for rule in ruleset)
+    return [pattern for pattern in patterns if "*" not in pattern] if denied else ["*"]
 
 
 def hidden(ruleset: Iterable[PermissionRule], tool: str) -> bool:
     """Return whether a tool is denied whatever it is applied to, so that a model need not hear of it."""
     last = None
     for rule in ruleset:
-        if _fits(rule.permission, tool):
+        if fits(rule.permission, tool):
             last = rule
     return last is not None and last.pattern == "*" and last.action == "deny"
 
 
-def _fits(wildcard: str, text: str) -> bool:
-    return wildcard == "*" or _pattern(wildcard).fullmatch(text) is not None
+def fits(wildcard: str, text: str) -> bool:
+    """Tell whether a wildcard stands for a text: `*` is any text and `?` any one character.
 
-
-@lru_cache(maxsize=1024)
-def _pattern(wildcard: str) -> re.Pattern[str]:
-    """`*` is any text and `?` any one character; nothing else is special."""
-    escaped = re.escape(wildcard).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.compile(escaped, re.DOTALL)
+    Each `*` is given back at most once per character, so the time is bounded by the product of the lengths;
+    a regular expression would try all ways to share the text among several.
+    """
+    place = star = 0
+    retry = -1
+    for_star = 0
+    while place < len(text):
+        if star < len(wildcard) and wildcard[star] == "*":
+            retry, for_star = star, place
+            star += 1
+        elif star < len(wildcard) and wildcard[star] in ("?", text[place]):
+            star += 1
+            place += 1
+        elif retry >= 0:
+            for_star += 1
+            star, place = retry + 1, for_star
+        else:
+            return False
+    return not wildcard[star:].strip("*")

@@ -30,7 +30,9 @@ def check_schema(form: JsonSchemaFormat) -> None:
     try:
         Draft202012Validator.check_schema(form.schema)
     except SchemaError as error:
-        raise BadRequest(f"format.schema is not a valid JSON Schema: {error.message}") from None
+        raise BadRequest(f"format.schema is not a valid JSON Schema: {error.message[:500]}") from None
+    except RecursionError:
+        raise BadRequest("format.schema is nested too deeply; make it flatter.") from None
     if form.schema.get("type") != "object":
         raise BadRequest('format.schema must describe an object: give it "type": "object".')
 

@@ -16,7 +16,7 @@ from opencode.store import Store
 from opencode.tool.base import Started, Task, TaskAnswer, ToolContext, Waits
 
 from . import structured
-from .permission import decide
+from .permission import decide, hidden, widest
 from .structured import Answer
 from .transcript import Transcript
 from .workshop import TurnListener, Workshop
@@ -91,7 +91,12 @@ class ToolExecution:
             if "ask" in actions.values():
                 with waits.waiting():
                     allowed = await self._workshop.asks.permit(
-                        part.session_id, permission, patterns, metadata, reference
+                        part.session_id,
+                        permission,
+                        patterns,
+                        widest(rules, permission, patterns),
+                        metadata,
+                        reference,
                     )
                 if allowed:
                     rules.extend(allowed)
@@ -125,6 +130,8 @@ class ToolExecution:
         try:
             if answer is not None and part.tool == structured.TOOL:
                 result = answer.take(raw)
+            elif hidden(rules, part.tool):
+                raise ToolError(f"The user's rules do not allow {part.tool}. Do without it.")
             else:
                 result = await self._workshop.tools.execute(part.tool, raw, context)
         except ToolError as error:
@@ -138,6 +145,6 @@ def _shown(raw: str) -> JsonObject:
     """Return a call's input as clients are shown it; input that is no JSON object is shown as it came."""
     try:
         value = msgspec.json.decode(raw or "{}")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {"invalid": raw}
     return value if isinstance(value, dict) else {"invalid": raw}

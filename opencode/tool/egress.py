@@ -5,7 +5,9 @@ This is the one door for addresses that a model chose. It knows nothing of tools
 
 import asyncio
 import ipaddress
+import re
 import socket
+import string
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -22,6 +24,8 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
 _CONNECT_SECONDS = 10.0
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -134,6 +138,21 @@ class Egress:
     def _may_reach(self, address: Address) -> bool:
         forms = [form for form in (address, _embedded(address)) if form is not None]
         return is_public(address) or any(form in network for form in forms for network in self._allow)
+
+
+def canonical(url: str) -> str:
+    """Return the one spelling of a URL that can be fetched, so that a rule about it can't be spelled around.
+
+    Case, default port, a dot at the host's end, needless escapes, dot segments and the fragment are evened
+    out. Raises ToolError.
+    """
+    plain = parse_url(_ESCAPE.sub(_plain_escape, url))
+    return str(plain.copy_with(host=plain.host.rstrip("."), fragment=None))
+
+
+def _plain_escape(match: re.Match[str]) -> str:
+    letter = chr(int(match[1], 16))
+    return letter if letter in _UNRESERVED else match[0].upper()
 
 
 def parse_url(url: str) -> "httpx.URL":

@@ -32,6 +32,7 @@ class AskQuestion(Tool[QuestionArgs]):
     input_type = QuestionArgs
 
     async def run(self, args: QuestionArgs, context: ToolContext) -> ToolResult:
+        await context.ask("question", ["*"], {})
         answers = await context.question(args.questions)
         pairs = zip(args.questions, answers, strict=True)
         said = ", ".join(f'"{asked.question}"="{", ".join(given) or "no answer"}"' for asked, given in pairs)

@@ -4,7 +4,8 @@ import asyncio
 import base64
 import re
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urljoin
 
@@ -17,7 +18,7 @@ from opencode.errors import ToolError
 from opencode.schema.base import JsonObject
 from opencode.tool import page
 from opencode.tool.base import Tool, ToolAttachment, ToolContext, ToolResult
-from opencode.tool.egress import Egress, parse_url
+from opencode.tool.egress import Egress, canonical
 from opencode.tool.page import Format, PageReader
 
 if TYPE_CHECKING:
@@ -99,22 +100,19 @@ class WebFetch(Tool[WebFetchInput]):
         self._pages = PageReader()
 
     async def run(self, args: WebFetchInput, context: ToolContext) -> ToolResult:
-        parse_url(args.url)
-        await context.ask(
-            "webfetch", [args.url], {"url": args.url, "format": args.format, "timeout": args.timeout}
-        )
-        download = await self._download(args)
+        await _ask(args.url, args, context)
+        download = await self._download(args, context)
         return await self._result(download, args.format)
 
     async def close(self) -> None:
         await self._egress.close()
 
-    async def _download(self, args: WebFetchInput) -> Download:
+    async def _download(self, args: WebFetchInput, context: ToolContext) -> Download:
         import httpx  # noqa: PLC0415 - the server starts without it
 
         try:
-            async with asyncio.timeout(args.timeout):
-                return await self._follow(args)
+            async with asyncio.timeout(args.timeout) as limit:
+                return await self._follow(args, context, limit)
         except TimeoutError:
             raise ToolError(
                 f"{args.url} took more than {args.timeout:g} seconds. Try again with a longer timeout "
@@ -126,7 +124,7 @@ class WebFetch(Tool[WebFetchInput]):
             reason = str(error) or type(error).__name__
             raise ToolError(f"{args.url} could not be read: {reason}. Check the URL, or try later.") from None
 
-    async def _follow(self, args: WebFetchInput) -> Download:
+    async def _follow(self, args: WebFetchInput, context: ToolContext, limit: asyncio.Timeout) -> Download:
         url = args.url
         visited: list[str] = []
         headers = {
@@ -144,6 +142,8 @@ class WebFetch(Tool[WebFetchInput]):
                 if response.status_code not in _REDIRECTS or not location:
                     return await _read(url, response)
             url = _joined(url, location)
+            with _paused(limit):
+                await _ask(url, args, context)
         raise ToolError(f"{args.url} redirects more than {MAX_REDIRECTS} times. Use another address.")
 
     async def _result(self, download: Download, form: Format) -> ToolResult:
@@ -172,6 +172,27 @@ class WebFetch(Tool[WebFetchInput]):
             if reading.title:
                 metadata["title"] = reading.title
         return ToolResult(text, title, metadata)
+
+
+async def _ask(url: str, args: WebFetchInput, context: ToolContext) -> None:
+    """Ask for an address, as it was written and in its one plain spelling; raises ToolError.
+
+    A redirect is asked for like the address that it came from: it is how one leads to another.
+    """
+    patterns = list(dict.fromkeys((url, canonical(url))))
+    await context.ask("webfetch", patterns, {"url": url, "format": args.format, "timeout": args.timeout})
+
+
+@contextmanager
+def _paused(limit: asyncio.Timeout) -> Iterator[None]:
+    """Let a time-out stand still: what the user takes to answer is not the fetch's."""
+    now = asyncio.get_running_loop().time
+    left = (limit.when() or now()) - now()
+    limit.reschedule(None)
+    try:
+        yield
+    finally:
+        limit.reschedule(now() + left)
 
 
 async def _read(url: str, response: "httpx.Response") -> Download:
