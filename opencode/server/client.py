@@ -55,7 +55,7 @@ def client() -> str:
         found = before
     if isinstance(found, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((int(found), 64), strict=False))
-    return str(found)
+    return str(found or "unknown")
 
 
 def _check_pace(pace: Pace, limit: int) -> None:

@@ -68,7 +68,7 @@ def check_rules(rules: list[PermissionRule]) -> None:
 
 def _content_size(url: str) -> int:
     head, _, body = url.partition(",")
-    return len(body) * 3 // 4 if head.endswith(";base64") else len(body)
+    return len(body) * 3 // 4 - body[-2:].count("=") if head.endswith(";base64") else len(body)
 
 
 def _kilobytes(size: int) -> str:
