@@ -191,6 +191,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stop_grace: float = 5
     environ: Mapping[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"Settings(data_dir={str(self.data_dir)!r}, host={self.host!r}, port={self.port})"
+
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read the environment and the configuration file; raises SettingsError with one line."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from msgspec import structs
+
 from opencode.config import ProviderConfig
 from opencode.errors import ModelError
 from opencode.schema.base import given
@@ -110,14 +112,17 @@ class Connection:
             await asyncio.wait({self._asking}, timeout=wait_s)
 
     def provider(self) -> Provider:
-        """Return the provider as clients see it: never its key."""
+        """Return the provider as clients see it: never its key, nor what opencode.json sends along."""
         return Provider(
             id=self.id,
             name=self.name,
             source=self._source,
             env=self._env,
             options={"baseURL": _without_login(self._url)} if self._url else {},
-            models=self.models,
+            models={
+                model_id: structs.replace(model, headers={}, options={}, api=_shown(model.api))
+                for model_id, model in self.models.items()
+            },
         )
 
     async def close(self) -> None:
@@ -173,6 +178,10 @@ class Connection:
     def _allowed(self, model_id: str) -> bool:
         only = given(self._config.whitelist, [model_id])
         return model_id in only and model_id not in self._config.blacklist
+
+
+def _shown(api: ModelApi) -> ModelApi:
+    return structs.replace(api, url=_without_login(api.url)) if "@" in api.url else api
 
 
 def _without_login(url: str) -> str:

@@ -4,6 +4,7 @@ import email.utils
 import re
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Mapping
 from socket import gaierror
 from typing import Any
@@ -68,11 +69,17 @@ class Place:
         self.provider_id = provider_id
         self._base_url, login = without_login(base_url)
         self.host = self._base_url.partition("://")[2].partition("/")[0] or self._base_url
-        carried = [
-            word for name, value in headers.items() if _PRIVATE_HEADER.search(name) for word in value.split()
-        ]
-        found = {secret for secret in (key, *login.split(":", 1), *carried) if len(secret) >= 4}
-        self._secrets = sorted(found, key=len, reverse=True)
+        basic = b64encode(login.encode()).decode()
+        self._secrets = {secret for secret in (key, *login.split(":", 1), basic) if len(secret) >= 4}
+        self.hide(headers)
+
+    def hide(self, headers: Mapping[str, str]) -> None:
+        """Show nothing of headers that someone configured: each may carry a secret, whatever its name."""
+        for name, value in headers.items():
+            if _PRIVATE_HEADER.search(name):
+                self._secrets.update(word for word in value.split() if len(word) >= 4)
+            elif len(value) >= 8:
+                self._secrets.add(value)
 
     def check_url(self) -> None:
         """Raise ModelAPIError where the base URL is none that can be asked."""
@@ -91,7 +98,7 @@ class Place:
 
     def redact(self, text: str) -> str:
         """Return `text` without the secrets."""
-        for secret in self._secrets:
+        for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
         return text
 

@@ -208,6 +208,7 @@ class WireAdapter(Adapter):
     async def _answer(self, request: ModelRequest) -> "AsyncIterator[httpx2.Response]":
         """Send a request and yield its answer, whose body is an event stream yet to be read."""
         client = await self._connected()
+        self._place.hide(request.model.headers)
         sending: Awaitable[httpx2.Response] = client.post(
             self.path,
             cast_to=self._response_type,
