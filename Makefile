@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench requirements clean
+.PHONY: run test lint fuzz bench requirements clean
 
 run: $(VENV)/.run
 	$(BIN)/python app.py
@@ -16,6 +16,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: $(VENV)/.dev  ## the long form of the hostile requests: EXAMPLES for every route
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/python -m pytest tests/security/test_fuzz.py
 
 bench: $(VENV)/.dev  ## measure this server, beside the real opencode where that is installed; ARGS="--quick"
 	$(BIN)/python -m bench $(ARGS)

@@ -221,8 +221,14 @@ class ToolRefused(ToolError):
         self.ends_turn = ends_turn
 
 
+LONGEST_NAME = 100
+"""Characters of a name that are compared with others: no name is longer, and comparing takes its time."""
+
+
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     """Return a sentence with the known names nearest to `name`, or all of them where few are known."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=count, cutoff=0.4) or (names if len(names) <= 8 else [])
+    close = get_close_matches(name[:LONGEST_NAME], names, n=count, cutoff=0.4) or (
+        names if len(names) <= 8 else []
+    )
     return f"Did you mean {', '.join(close)}?" if close else ""

@@ -13,6 +13,9 @@ from .endpoint import JSON
 
 log = logging.getLogger(__name__)
 
+MOST = 4_000
+"""Characters of an error's message: one that quotes the request is as long as that."""
+
 TOO_LARGE = (
     "What was sent is too large for this server: send less at once, or ask its operator to raise "
     "OPENCODE_MAX_BODY_MB."
@@ -31,13 +34,20 @@ def register(app: Quart) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _failure)
 
+    @app.before_websocket
+    async def no_websockets() -> Response:
+        return Response(
+            b"", status=404
+        )  # without this, Quart looks for a route and for a request that failed
+
 
 async def refuse(error: RequestError) -> Response:
     """Return a refusal as its HTTP answer."""
+    message = error.message if len(error.message) <= MOST else f"{error.message[:MOST]}…"
     if isinstance(error, BadRequest):
-        body = encode(BadRequestBody(data=BadRequestData(message=error.message, kind=error.kind)))
+        body = encode(BadRequestBody(data=BadRequestData(message=message, kind=error.kind)))
     else:
-        body = encode(FailureBody(name=error.name, data=MessageData(message=error.message)))
+        body = encode(FailureBody(name=error.name, data=MessageData(message=message)))
     return wait(Response(body, status=error.status, content_type=JSON), error)
 
 
