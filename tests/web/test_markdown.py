@@ -1,6 +1,7 @@
 """Markdown on the page: safe, and the same whether it comes at once or word by word."""
 
 import random
+import re
 import time
 
 import pytest
@@ -38,6 +39,12 @@ def f(x):
 [ref][1] and ![image](https://example.com/x.png)
 
 [1]: https://example.com/ref
+
+The sum $a + b$ costs $5, or
+
+$$
+\\frac{a}{b}
+$$
 
 Last words
 """
@@ -120,3 +127,56 @@ def test_code_is_coloured_where_its_language_is_known_and_kept_as_it_is() -> Non
     html = "".join(blocks("```python\nif x < 1:\n\n    pass\n```"))
     assert '<span class="k">if</span>' in html and "&lt;" in html
     assert "if x &lt; 1:\n\n    pass" in "".join(blocks("```nosuchlanguage\nif x < 1:\n\n    pass\n```"))
+
+
+@pytest.mark.parametrize(
+    ("half", "shown"),
+    [
+        ("see [the page](https://exam", "<p>see the page</p>"),
+        ("see [the pa", "<p>see the pa</p>"),
+        ("so **bold", "<p>so <strong>bold</strong></p>"),
+        ("run `make t", "<p>run <code>make t</code></p>"),
+        ("words\n-", "<p>words</p>"),
+        ("it is \\(x^", "<p>it is</p>"),
+        ("$$a$$ and `$$` [1]", None),
+        ("```py\nx = [1", None),
+        ("- [ ] task", None),
+    ],
+)
+def test_what_is_half_written_looks_as_it_will(half: str, shown: str | None) -> None:
+    assert streamed(half, [half])[0].strip() == (shown or blocks(half)[0].strip())
+
+
+@pytest.mark.parametrize(
+    "tex", [r"$\frac{1}{2}$", r"\(\frac{1}{2}\)", "$$\\frac{1}{2}$$", "\\[\n\\frac{1}{2}\n\\]"]
+)
+def test_formulas_are_set_as_mathml(tex: str) -> None:
+    html = "".join(blocks(f"so\n{tex}"))
+    assert "<mfrac><mn>1</mn><mn>2</mn></mfrac>" in html and "$" not in html
+    aligned = "".join(blocks("$$\\begin{aligned}a &= b\\end{aligned}$$"))
+    assert '<mtd class="right">' in aligned and " style=" not in aligned
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$5 or $10",
+        "US$5 and US$6",
+        "$5-$10",
+        "`$x$`",
+        "Set $HOME and $PATH",
+        "\\$x\\$",
+        "$\\nosuch{x}$",
+        "$" + "x" * 3_000,
+    ],
+)
+def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
+    html = "".join(blocks(text))
+    assert "<math" not in html
+    assert re.sub(r"[`$\\]", "", text) == re.sub(r"<[^>]*>|[$\\\n]", "", html)
+
+
+@pytest.mark.parametrize("hostile", ["$a ", "\\(", "\\[", "$$\n", "{", "x^{"])
+def test_hostile_formulas_cost_little(hostile: str) -> None:
+    text = hostile * 20_000
+    assert "<mfrac" not in "".join(blocks(text)) and "<mfrac" not in "".join(blocks(f"${text[:1_990]}$"))

@@ -10,6 +10,9 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from . import maths
+from .halves import completed
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
@@ -21,6 +24,7 @@ _TAGS = {
     *("a", "blockquote", "br", "button", "code", "del", "div", "em", "figcaption", "figure"),
     *("h1", "h2", "h3", "h4", "h5", "h6", "hr", "input", "li", "ol", "p", "pre", "s", "span"),
     *("strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+    *maths.TAGS,
 }
 _ATTRIBUTES = {
     "a": {"href", "title", "class", "target", "rel", "data-src"},
@@ -35,6 +39,7 @@ _ATTRIBUTES = {
     "td": {"align"},
     "th": {"align"},
     "ul": {"class"},
+    **maths.ATTRIBUTES,
 }
 _SCHEMES = {"http", "https", "mailto"}
 _ELSEWHERE = ' rel="noopener noreferrer nofollow" target="_blank"'
@@ -70,12 +75,19 @@ class LiveMarkdown:
         groups = list(_groups(parser.parse(self._open, self._env)))
         if not groups:
             return
-        for group in groups:
+        for group in groups[:-1]:
             yield self._finished, _render(parser, group, self._env)
             self._finished += 1
-        self._finished -= 1
         begin = groups[-1][0].map
         self._open = "\n".join(self._open.split("\n")[begin[0] if begin else 0 :])
+        yield self._finished, self._shown(groups[-1])
+
+    def _shown(self, group: "Sequence[Token]") -> str:
+        """Return the open block, as it will look when its marks are closed."""
+        text = completed(self._open)
+        if text == self._open:
+            return _render(_parser(), group, self._env)
+        return _render(_parser(), _parser().parse(text, self._env), self._env)
 
 
 @cache
@@ -83,7 +95,7 @@ def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt  # noqa: PLC0415 - not before a page is looked at
     from mdit_py_plugins.tasklists import tasklists_plugin  # noqa: PLC0415
 
-    parser = MarkdownIt("gfm-like", {"html": False, "linkify": True}).use(tasklists_plugin)
+    parser = MarkdownIt("gfm-like", {"html": False, "linkify": True}).use(tasklists_plugin).use(maths.maths)
     rules: dict[str, Any] = parser.renderer.rules  # type: ignore[attr-defined]
     rules["fence"] = _fence
     rules["code_block"] = _fence
