@@ -20,8 +20,8 @@ AFTER_ALL_IDS = "~"
 class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which sessions to list, the last changed first.
 
-    `search`: in titles; `words`: in titles and in what was said. `updated_since`: Unix ms. `after`: the last
-    page's last session, as (time updated, id).
+    `search`: in titles; `words`: in titles and in what was said. `pinned`: only those whose metadata says
+    so. `updated_since`: Unix ms. `after`: the last page's last session, as (time updated, id).
     """
 
     limit: int = 100
@@ -29,6 +29,7 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     parent_id: str | None = None
     search: str | None = None
     words: str | None = None
+    pinned: bool = False
     updated_since: int | None = None
     after: tuple[int, str] | None = None
 
@@ -78,6 +79,8 @@ def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
     if query.words:
         said = select(part.c.session_id).where(_contains(part.c.data, _as_json(query.words)))
         statement = statement.where(or_(_contains(column.title, query.words), column.id.in_(said)))
+    if query.pinned:
+        statement = statement.where(column.data.contains('"pinned":true'))
     if query.updated_since is not None:
         statement = statement.where(column.time_updated >= query.updated_since)
     if query.after is not None:

@@ -1,9 +1,11 @@
 // Files for a message: by picker, drop and paste, shown before they are sent.
+import { tell } from "./notice.js";
+
 const input = document.getElementById("files");
 const list = document.getElementById("attachments");
 const form = document.getElementById("composer");
-const notice = document.getElementById("notice");
 const LIMIT_MB = Number(input.dataset.megabytes);
+const ALL_MB = Math.floor(form.dataset.maxMb * 0.9); // the form has more in it than files
 const MOST = Number(input.dataset.most);
 let chosen = [];
 
@@ -31,7 +33,11 @@ function preview(file) {
     figure.append(image);
   }
   const caption = document.createElement("figcaption");
-  caption.textContent = `${file.name} · ${Math.max(1, Math.round(file.size / 1000))} KB`;
+  const name = document.createElement("span");
+  name.textContent = file.name;
+  const weight = document.createElement("small");
+  weight.textContent = size(file);
+  caption.append(name, weight);
   const remove = document.createElement("button");
   remove.type = "button";
   remove.className = "quiet";
@@ -43,13 +49,20 @@ function preview(file) {
 }
 
 function add(files) {
-  const fitting = [...files].filter((file) => file.size <= LIMIT_MB * 1024 * 1024);
-  const problems = [];
-  if (fitting.length < files.length) problems.push(`Files may have up to ${LIMIT_MB} MB each.`);
-  if (chosen.length + fitting.length > MOST) problems.push(`One message takes up to ${MOST} files.`);
-  chosen = [...chosen, ...fitting].slice(0, MOST);
-  if (problems.length) notice.textContent = problems.join(" ");
+  let problem = "";
+  for (const file of files) {
+    const all = chosen.reduce((sum, each) => sum + each.size, file.size);
+    if (file.size > LIMIT_MB * 1e6) problem = `${file.name} has ${size(file)}: attach files of up to ${LIMIT_MB} MB.`;
+    else if (chosen.length === MOST) problem = `One message takes up to ${MOST} files: send the others with the next.`;
+    else if (all > ALL_MB * 1e6) problem = `One message takes up to ${ALL_MB} MB: send ${file.name} with the next.`;
+    else chosen = [...chosen, file];
+  }
+  if (problem) tell(problem);
   show();
+}
+
+function size(file) {
+  return file.size < 1e6 ? `${Math.max(1, Math.round(file.size / 1000))} KB` : `${(file.size / 1e6).toFixed(1)} MB`;
 }
 
 input.addEventListener("change", () => add([...input.files]));

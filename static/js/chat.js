@@ -1,4 +1,5 @@
 // The chat page's own behaviour, one module each.
+import "./notice.js";
 import "./composer.js";
 import "./attachments.js";
 import "./scroll.js";
@@ -8,3 +9,4 @@ import "./reader.js";
 import "./shortcuts.js";
 import "./connection.js";
 import "./announce.js";
+import "./times.js";

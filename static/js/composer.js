@@ -1,4 +1,5 @@
 // The message box: grows with its text, sends with Enter, keeps a draft, edits an earlier message.
+import { tell } from "./notice.js";
 import { clearAttachments, hasAttachments } from "./attachments.js";
 
 const form = document.getElementById("composer");
@@ -6,6 +7,7 @@ const box = document.getElementById("box");
 const replaces = document.getElementById("replaces");
 const editing = form.querySelector(".editing");
 const draft = `draft:${location.pathname}`;
+let sent = null; // what is on its way
 
 function grow() {
   if (CSS.supports("field-sizing", "content")) return;
@@ -42,17 +44,14 @@ box.addEventListener("keydown", (event) => {
 
 form.addEventListener("submit", (event) => {
   const stops = event.submitter?.id === "stop";
-  if (!stops && !box.value.trim() && !hasAttachments()) {
+  if (!stops && (sent || (!box.value.trim() && !hasAttachments()))) {
     event.preventDefault();
     event.stopImmediatePropagation();
     box.focus();
   }
 }, true);
 
-form.addEventListener("submit", () => stored((storage) => storage.removeItem(draft)));
-
 // Cleared when it is on its way, and given back if the server refuses it.
-let sent = null;
 form.addEventListener("htmx:before:request", (event) => {
   if (event.detail.ctx.sourceElement !== form) return;
   sent = { text: box.value, replaces: replaces.value };
@@ -69,7 +68,7 @@ form.addEventListener("htmx:finally:request", (event) => {
   if (refused) {
     fill(sent.text);
     if (!response) {
-      document.getElementById("notice").textContent = "The message could not be sent: the server can't be reached. It is kept here; try again.";
+      tell("The message could not be sent: the server can't be reached. It is kept here; try again.");
     }
   } else {
     stopEditing();
@@ -82,6 +81,8 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button.edit");
   if (button) {
     replaces.value = button.dataset.message;
+    const files = Number(button.dataset.files);
+    editing.querySelector(".kept-files").textContent = files ? ` Its ${files > 1 ? `${files} files stay` : "file stays"}.` : "";
     editing.hidden = false;
     fill(button.dataset.text);
   }

@@ -1,7 +1,8 @@
 // The page's stream: htmx reconnects by itself; here it is woken at once when the page, the network or the phone comes
 // back, and when nothing, not even a heartbeat, has come for a while.
+import { hush, isQuiet, isTold, tell } from "./notice.js";
+
 const main = document.getElementById("main");
-const notice = document.getElementById("notice");
 const LOST = "The connection to the server was lost. Trying again…";
 let failures = 0;
 
@@ -19,9 +20,9 @@ main.addEventListener("htmx:sse:error", (event) => {
   if (event.detail.status === 404) location.assign("/"); // the chat is gone
   if (event.detail.status === 401) location.reload(); // the login is over
   failures += 1;
-  if (failures > 2 && !notice.childNodes.length) notice.textContent = LOST;
+  if (failures > 2 && isQuiet()) tell(LOST);
 });
 main.addEventListener("htmx:sse:after:connection", () => {
   failures = 0;
-  if (notice.textContent === LOST) notice.textContent = "";
+  if (isTold(LOST)) hush();
 });

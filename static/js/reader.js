@@ -27,6 +27,7 @@ document.addEventListener("click", (event) => {
     shown.src = image.dataset.src;
     shown.alt = image.textContent;
     shown.referrerPolicy = "no-referrer";
+    shown.onerror = () => { shown.replaceWith(image); image.dataset.host += " again: it did not come"; };
     image.replaceWith(shown);
   }
 });

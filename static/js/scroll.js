@@ -4,11 +4,16 @@ const button = document.getElementById("latest");
 const NEAR = 80; // pixels
 const AHEAD = 400; // pixels from the top at which older messages are asked for
 let following = true;
+let last = 0;
 
+const distance = () => area.scrollHeight - area.scrollTop - area.clientHeight;
 const toEnd = () => { area.scrollTop = area.scrollHeight; };
 
+// Only a move up is the reader's: text that comes between a move to the end and its event is none.
 area.addEventListener("scroll", () => {
-  following = area.scrollHeight - area.scrollTop - area.clientHeight < NEAR;
+  if (distance() < NEAR) following = true;
+  else if (area.scrollTop < last) following = false;
+  last = area.scrollTop;
   button.hidden = following;
   if (!following && area.scrollTop < AHEAD) loadOlder();
 }, { passive: true });
@@ -26,10 +31,10 @@ document.addEventListener("chat:sent", () => { following = true; toEnd(); });
 const messages = document.getElementById("messages");
 if (messages) {
   toEnd();
-  new ResizeObserver(() => { if (following) toEnd(); }).observe(messages);
-  new ResizeObserver(() => { if (following) toEnd(); }).observe(area);
+  const follow = new ResizeObserver(() => { if (following) toEnd(); });
+  for (const box of [messages, area]) follow.observe(box);
   // Older messages are put in above: what is being read stays where it is.
   let before = 0;
-  messages.addEventListener("htmx:before:swap", () => { before = area.scrollHeight - area.scrollTop; });
-  messages.addEventListener("htmx:after:swap", () => { if (!following) area.scrollTop = area.scrollHeight - before; });
+  messages.addEventListener("htmx:before:swap", () => { before = distance(); });
+  messages.addEventListener("htmx:after:swap", () => { if (!following) area.scrollTop += distance() - before; });
 }

@@ -1,7 +1,7 @@
-// The list of chats: which one is open, and the drawer on small screens.
+// The list of chats: which one is open, and no chat twice.
 const sessions = document.getElementById("sessions");
 const here = sessions.dataset.here;
-const drawer = document.getElementById("drawer");
+const older = document.getElementById("older");
 
 function mark() {
   for (const link of document.querySelectorAll("#sidebar li a")) {
@@ -12,10 +12,24 @@ function mark() {
   }
 }
 
-new MutationObserver(mark).observe(sessions, {
-  childList: true, subtree: true, attributes: true, attributeFilter: ["aria-current", "href"],
-});
+// An older chat that goes on is among the newest again.
+function once() {
+  for (const link of older.querySelectorAll("li a")) {
+    if (sessions.querySelector(`a[href="${link.getAttribute("href")}"]`)) link.closest("li").remove();
+  }
+}
+
+const changes = new MutationObserver(() => { mark(); once(); });
+for (const list of [sessions, older]) {
+  changes.observe(list, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-current", "href"] });
+}
 mark();
+
+// What was chosen in the menu is on its way: the menu closes. A link that was made stays to be copied.
+document.addEventListener("htmx:before:request", (event) => {
+  const menu = event.target.closest?.("details.more");
+  if (menu) menu.open = false;
+});
 
 // The title in the tab follows the one on the page.
 const title = document.getElementById("title");
@@ -29,7 +43,4 @@ document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.more[open], details.meta[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
-  if (event.target.closest("[data-close]")) event.target.closest("#notice").replaceChildren();
 });
-
-export const closeDrawer = () => { drawer.checked = false; };

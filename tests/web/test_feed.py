@@ -40,7 +40,7 @@ async def rendered(server: Server, llm: LLM, pages: int, monkeypatch: pytest.Mon
         path = f"/chat/{session_id}/stream"
         responses = [await stack.enter_async_context(server.client.stream("GET", path)) for _ in range(pages)]
         streams = [response.aiter_lines() for response in responses]
-        await asyncio.gather(*(read_until(stream, "data:") for stream in streams))
+        await asyncio.gather(*(read_until(stream, 'hx-target="#sessions"') for stream in streams))
         count = 0
         await server.client.post(f"/session/{session_id}/prompt_async", json={"content": "go"})
         seen = await asyncio.gather(*(read_until(stream, 'data-state="idle"') for stream in streams))

@@ -4,7 +4,7 @@ from quart import Quart
 
 from opencode.config import Settings
 
-from . import actions, login, pages, security, settings, shared, stream
+from . import actions, compression, deletions, login, pages, security, settings, shared, stream
 
 MODULES = (pages, actions, stream, settings, login, shared)
 
@@ -13,5 +13,7 @@ def register(app: Quart, given: Settings) -> None:
     """Add the page to the app."""
     app.config["OPENCODE_USERNAME"] = given.username
     security.register(app, given)
+    compression.register(app)
+    deletions.register(app)
     for module in MODULES:
         app.register_blueprint(module.blueprint, name=f"web.{module.blueprint.name}")

@@ -1,16 +1,14 @@
 """What one does on the page. Every action is a form's post: it works without JavaScript too."""
 
-import asyncio
 import base64
-import logging
+from collections.abc import Sequence
 
 from msgspec import UNSET
-from quart import Blueprint, Response, current_app, redirect, request
+from quart import Blueprint, Response, redirect, request
 from quart.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as Redirection
 
-from opencode.clock import now_ms
 from opencode.errors import BadRequest, BodyTooLarge, NotFound, RequestError
 from opencode.schema.base import given
 from opencode.schema.message import MessageWithParts, UserMessage
@@ -23,11 +21,11 @@ from opencode.schema.prompt import (
     PromptBody,
     TextPartInput,
     UpdateSessionBody,
-    UpdateSessionTime,
 )
 
 from ..errors import TOO_LARGE, wait
 from ..state import services
+from .deletions import deletions
 from .pages import HTML
 from .render import page, piece
 from .screen import put
@@ -35,12 +33,8 @@ from .security import nonce
 
 blueprint = Blueprint("actions", __name__)
 
-UNDO_SECONDS = 30.0
-"""How long a deleted session can be had back."""
 
 _READABLE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
-
-log = logging.getLogger(__name__)
 
 Answer = Response | Redirection
 
@@ -52,19 +46,23 @@ async def start() -> Answer:
     prompt = await _prompt()
     session = await services().sessions.create(CreateSessionBody(agent=form.get("agent") or UNSET))
     await services().sessions.prompt(session.id, prompt)
+    if request.headers.get("HX-Request"):
+        return Response("", headers={"HX-Redirect": f"/chat/{session.id}"}, content_type=HTML)
     return redirect(f"/chat/{session.id}", 303)
 
 
 @blueprint.post("/chat/<session_id>")
 async def send(session_id: str) -> Answer:
-    """Send a message; with `replaces`, in the place of an earlier one and what followed it."""
+    """Send a message; with `replaces`, in the place of an earlier one (its files stay) and what followed."""
     form = await request.form
-    prompt = await _prompt()
     sessions = services().sessions
-    if replaced := form.get("replaces"):
-        await sessions.abort(session_id)
-        await sessions.history.revert(session_id, replaced)
-    await sessions.prompt(session_id, prompt)
+    replaced = form.get("replaces")
+    kept = _files_of(await sessions.message(session_id, replaced)) if replaced else []
+    prompt = await _prompt(kept)
+    if replaced:
+        await _instead_of(session_id, replaced, prompt)
+    else:
+        await sessions.prompt(session_id, prompt)
     return _done(session_id)
 
 
@@ -74,9 +72,7 @@ async def again(session_id: str) -> Answer:
     form = await request.form
     sessions = services().sessions
     message = await sessions.message(session_id, form.get("message", ""))
-    await sessions.abort(session_id)
-    await sessions.history.revert(session_id, message.info.id)
-    await sessions.prompt(session_id, _same(message))
+    await _instead_of(session_id, message.info.id, _same(message))
     return _done(session_id)
 
 
@@ -142,8 +138,9 @@ async def fork(session_id: str) -> Answer:
 
 @blueprint.post("/chat/<session_id>/share")
 async def share(session_id: str) -> Answer:
-    await services().sessions.share(session_id, request.host_url.rstrip("/"))
-    return _done(session_id)
+    session = await services().sessions.share(session_id, request.host_url.rstrip("/"))
+    link = session.share.url if session.share else ""
+    return _done(session_id, piece("notice", "Everyone with this link can read the chat:", "", link))
 
 
 @blueprint.post("/chat/<session_id>/unshare")
@@ -154,33 +151,16 @@ async def unshare(session_id: str) -> Answer:
 
 @blueprint.post("/chat/<session_id>/delete")
 async def delete(session_id: str) -> Answer:
-    """Put a session away, and delete it once the time to undo that is over."""
-    sessions = services().sessions
-    await sessions.abort(session_id)
-    await sessions.update(session_id, UpdateSessionBody(time=UpdateSessionTime(archived=now_ms())))
-    tasks: dict[str, asyncio.Task[None]] = current_app.extensions.setdefault("opencode-deletions", {})
-    tasks[session_id] = asyncio.create_task(_delete_later(session_id), name=f"delete-{session_id}")
-    tasks[session_id].add_done_callback(lambda _: tasks.pop(session_id, None))
+    """Put a session away; it is deleted once the time to undo that is over."""
+    await deletions().put_away(session_id)
     return redirect(f"/?deleted={session_id}", 303)
 
 
 @blueprint.post("/chat/<session_id>/undelete")
 async def undelete(session_id: str) -> Answer:
     """Have a deleted session back."""
-    tasks: dict[str, asyncio.Task[None]] = current_app.extensions.get("opencode-deletions", {})
-    if task := tasks.get(session_id):
-        task.cancel()
-    await services().sessions.update(session_id, UpdateSessionBody(time=UpdateSessionTime(archived=0)))
+    await deletions().bring_back(session_id)
     return redirect(f"/chat/{session_id}", 303)
-
-
-async def _delete_later(session_id: str) -> None:
-    sessions = services().sessions
-    await asyncio.sleep(UNDO_SECONDS)
-    try:
-        await sessions.delete(session_id)
-    except RequestError as error:
-        log.warning("session %s could not be deleted: %s", session_id, error.message)
 
 
 @blueprint.errorhandler(RequestEntityTooLarge)
@@ -200,19 +180,32 @@ async def refuse(error: RequestError) -> Response:
     return wait(Response(html, status=error.status, content_type=HTML), error)
 
 
-def _done(session_id: str) -> Answer:
-    """Answer an action whose effect the page's stream shows."""
+def _done(session_id: str, notice: str = "") -> Answer:
+    """Answer an action whose effect the page's stream shows; `notice`: what is told besides."""
     if request.headers.get("HX-Request"):
-        return Response(put("notice", "innerHTML", ""), content_type=HTML)
+        return Response(put("notice", "innerHTML", notice), content_type=HTML)
     return redirect(f"/chat/{session_id}", 303)
 
 
-async def _prompt() -> PromptBody:
+async def _instead_of(session_id: str, message_id: str, prompt: PromptBody) -> None:
+    """Send a prompt in the place of a message and what followed it; where it is refused, they stay."""
+    sessions = services().sessions
+    await sessions.abort(session_id)
+    await sessions.history.revert(session_id, message_id)
+    try:
+        await sessions.prompt(session_id, prompt)
+    except RequestError:
+        await sessions.history.unrevert(session_id)
+        raise
+
+
+async def _prompt(kept: Sequence[FilePartInput] = ()) -> PromptBody:
+    """Return what the form asks; `kept`: files that come along."""
     form = await request.form
     text = form.get("text", "").replace("\r\n", "\n").strip()
     files = [file for file in (await request.files).getlist("files") if file.filename]
     parts: list[PartInput] = [TextPartInput(text=text)] if text else []
-    parts += [_file(file) for file in files]
+    parts += [*kept, *map(_file, files)]
     if not parts:
         raise BadRequest("The message is empty: write something, or attach a file.")
     return PromptBody(
@@ -237,6 +230,14 @@ def _file(file: FileStorage) -> FilePartInput:
         mime = "text/plain"
     url = f"data:{mime};base64,{base64.b64encode(data).decode()}"
     return FilePartInput(mime=mime, url=url, filename=name)
+
+
+def _files_of(message: MessageWithParts) -> list[FilePartInput]:
+    return [
+        FilePartInput(mime=part.mime, url=part.url, filename=part.filename)
+        for part in message.parts
+        if isinstance(part, FilePart)
+    ]
 
 
 def _same(message: MessageWithParts) -> PromptBody:

@@ -53,19 +53,41 @@ async def messages(
     return found, more
 
 
-async def groups(services: Services, words: str | None = None) -> list[tuple[str, list[Session]]]:
+class Listing(msgspec.Struct, frozen=True):
+    """Sessions by day. `older`: where the next page begins, "" where there is none."""
+
+    groups: list[tuple[str, list[Session]]]
+    older: str = ""
+
+
+async def listing(services: Services, words: str | None = None, after: str = "") -> Listing:
     """Return the sessions as the side bar lists them: pinned ones, then day by day, the newest first.
 
-    `words`: only those that have them in their title or text.
+    `words`: only those that have them in their title or text. `after`: those older than a listing's end.
     """
-    found = await services.sessions.find(SessionQuery(limit=LISTED, roots=True, words=words))
-    found = [session for session in found if not session.time.archived]
-    pinned = [session for session in found if session.metadata and session.metadata.get("pinned")]
-    days: dict[str, list[Session]] = {"Pinned": pinned} if pinned else {}
-    for session in found:
-        if session not in pinned:
+    sessions = services.sessions
+    found = await sessions.find(SessionQuery(limit=LISTED, roots=True, words=words, after=_place(after)))
+    pinned = [] if words or after else await sessions.find(SessionQuery(roots=True, pinned=True))
+    days: dict[str, list[Session]] = {"Pinned": _kept(pinned)} if _kept(pinned) else {}
+    for session in _kept(found):
+        if words or not is_pinned(session):
             days.setdefault(_day(session.time.updated), []).append(session)
-    return list(days.items())
+    older = f"{found[-1].time.updated}-{found[-1].id}" if len(found) == LISTED else ""
+    return Listing(list(days.items()), "" if words else older)
+
+
+def is_pinned(session: Session) -> bool:
+    return bool(session.metadata and session.metadata.get("pinned"))
+
+
+def _kept(sessions: list[Session]) -> list[Session]:
+    return [session for session in sessions if not session.time.archived]
+
+
+def _place(after: str) -> tuple[int, str] | None:
+    """Return a listing's end as the store wants it."""
+    updated, _, session_id = after.partition("-")
+    return (int(updated), session_id) if updated.isdecimal() and session_id else None
 
 
 def busy(services: Services) -> Sequence[str]:

@@ -140,8 +140,9 @@ def _changes_list(event: Event) -> bool:
 
 async def side_bar(services: Services) -> str:
     """Return the list of sessions as a piece."""
-    groups = await conversation.groups(services)
-    return put("sessions", "innerMorph", piece("session_groups", groups, conversation.busy(services)))
+    listed = await conversation.listing(services)
+    html = piece("session_groups", listed, conversation.busy(services), template="lists.html")
+    return put("sessions", "innerMorph", html)
 
 
 class Feeds:

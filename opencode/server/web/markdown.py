@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from . import maths
+from .addresses import host
 from .halves import completed
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _TAGS = {
     *maths.TAGS,
 }
 _ATTRIBUTES = {
-    "a": {"href", "title", "class", "target", "rel", "data-src"},
+    "a": {"href", "title", "class", "target", "rel", "data-src", "data-host"},
     "button": {"type", "class"},
     "code": {"class"},
     "div": {"class"},
@@ -174,4 +175,5 @@ def _image(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
     token = tokens[at]
     source = escape(str(token.attrs.get("src", "")))
     label = escape(token.content) or "Image"
-    return f'<a class="image" href="{source}" data-src="{source}"{_ELSEWHERE}>{label}</a>'
+    place = escape(host(source))
+    return f'<a class="image" href="{source}" data-src="{source}" data-host="{place}"{_ELSEWHERE}>{label}</a>'

@@ -4,7 +4,7 @@ from typing import Any
 
 from quart import Blueprint, Response, request
 
-from opencode.errors import NotFound
+from opencode.errors import NotFound, RequestError
 from opencode.provider.demo import DEMO
 from opencode.schema.base import encode
 from opencode.schema.provider import Model
@@ -14,6 +14,7 @@ from opencode.session.services import Services
 from ..endpoint import JSON
 from ..state import services
 from . import conversation
+from .deletions import deletions
 from .export import as_markdown
 from .render import page, piece
 from .security import nonce
@@ -23,17 +24,33 @@ blueprint = Blueprint("pages", __name__)
 HTML = "text/html; charset=utf-8"
 
 SUGGESTIONS = (
+    ("Look something up", "Search the web for what is new in Python, and sum it up with sources."),
+    ("Read a page", "Read https://htmx.org and tell me in five sentences what it is for."),
+    ("Plan something", "Plan a weekend in Lisbon. Keep a list of what is to be done, and work through it."),
+)
+COMMANDS = (
     ("Look something up", "search what is new in Python"),
     ("Read a page", "fetch https://example.com"),
     ("Keep a list", "todo: book the train, pack, water the plants"),
 )
+"""What the demo model understands."""
+
+
+@blueprint.errorhandler(RequestError)
+async def refuse(error: RequestError) -> Response:
+    """Say on a page what is wrong."""
+    gone = "This chat is not here: it may have been deleted."
+    message = gone if isinstance(error, NotFound) else error.message
+    html = page("refused.html", message=message, back="/", nonce=nonce())
+    return Response(html, status=error.status, content_type=HTML)
 
 
 @blueprint.get("/")
 async def start() -> Response:
     """Show a new chat; `deleted`: a session that was put away just now."""
-    deleted = request.args.get("deleted")
-    notice = ("The chat was deleted.", f"/chat/{deleted}/undelete") if deleted else None
+    deleted = request.args.get("deleted", "")
+    can_undo = deletions().is_waiting(deleted)
+    notice = ("The chat was deleted.", f"/chat/{deleted}/undelete") if can_undo else None
     return Response(await _page(services(), None, notice), content_type=HTML)
 
 
@@ -64,18 +81,26 @@ async def search() -> Response:
     words = request.args.get("q", "").strip()
     if not words:
         return Response("", content_type=HTML)
-    groups = await conversation.groups(services(), words)
-    html = piece("session_groups", groups, conversation.busy(services()))
-    if not groups:
-        html = piece("nothing_found", words)
+    listed = await conversation.listing(services(), words)
+    html = piece("session_groups", listed, conversation.busy(services()), "found", template="lists.html")
+    if not listed.groups:
+        html = piece("nothing_found", words, template="lists.html")
     return Response(html, content_type=HTML)
+
+
+@blueprint.get("/chats/older")
+async def older_chats() -> Response:
+    """Return the sessions that come after the listing that ends at `after`."""
+    listed = await conversation.listing(services(), after=request.args.get("after", ""))
+    html = piece("session_groups", listed, conversation.busy(services()), "older", template="lists.html")
+    return Response(html if listed.groups else "", content_type=HTML)
 
 
 @blueprint.get("/chats/models")
 async def models() -> Response:
     """Return the models that can be chosen."""
     providers = [each for each in await services().providers.providers() if each.models]
-    html = piece("model_list", providers, request.args.get("chosen", ""))
+    html = piece("model_list", providers, request.args.get("chosen", ""), template="lists.html")
     return Response(html, content_type=HTML)
 
 
@@ -84,7 +109,7 @@ async def effort() -> Response:
     """Return the choice of a model's reasoning efforts."""
     choice = services().providers.parse(request.args.get("model", ""))
     model = (await services().providers.resolve(choice.provider_id, choice.model_id)).model
-    return Response(piece("effort", model, ""), content_type=HTML)
+    return Response(piece("effort", model, "", template="lists.html"), content_type=HTML)
 
 
 @blueprint.get("/chat/<session_id>/export.md")
@@ -118,12 +143,13 @@ async def _page(found: Services, session: Session | None, notice: tuple[str, str
         values = {"messages": messages, "more": more}
         todos = await found.sessions.todos(session.id)
     model, variant = await _model(found, session)
+    demo_only = set(found.providers.defaults()) <= {DEMO}
     return page(
         "chat.html",
         session=session,
         position=position,
         status=conversation.running(found, session.id).status if session else None,
-        groups=await conversation.groups(found),
+        listing=await conversation.listing(found, after=request.args.get("after", "")),
         busy=conversation.busy(found),
         todos=todos,
         asks=list(found.asks.of(session.id)) if session else [],
@@ -132,8 +158,9 @@ async def _page(found: Services, session: Session | None, notice: tuple[str, str
         agents=[each for each in found.agents.list() if each.mode != "subagent" and not each.hidden],
         agent=(session.agent if session else "") or found.agents.default,
         limits=found.settings.limits,
-        demo_only=set(found.providers.defaults()) <= {DEMO},
-        suggestions=SUGGESTIONS,
+        demo_only=demo_only,
+        suggestions=COMMANDS if demo_only else SUGGESTIONS,
+        max_mb=found.settings.max_body_bytes // 2**20,
         notice=notice,
         nonce=nonce(),
         **values,

@@ -5,16 +5,17 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from opencode import __version__
+from opencode.clock import now_ms
 from opencode.schema.error import MessageError
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import TextPart
 
+from .addresses import host
 from .markdown import blocks
 
 ROOT = Path(__file__).parents[3]
@@ -43,6 +44,7 @@ def environment() -> Environment:
         seconds=seconds,
         tag=lambda value: value.__struct_config__.tag,
         tokens=tokens,
+        until=lambda moment: max(0, round((moment - now_ms()) / 1_000)),
     )
     return found
 
@@ -62,14 +64,6 @@ def static(path: str) -> str:
     """Return the address of a static file; it changes with the content, so that it may be kept for ever."""
     digest = sha256((ROOT / "static" / path).read_bytes()).hexdigest()[:12]
     return f"/static/{path}?v={digest}"
-
-
-def host(url: str) -> str:
-    """Return an address's host, as people know sites."""
-    try:
-        return (urlsplit(url).hostname or url).removeprefix("www.")
-    except ValueError:
-        return url
 
 
 def money(usd: float) -> str:

@@ -25,6 +25,7 @@ from opencode.schema.event import (
 )
 from opencode.schema.message import AssistantMessage, Message, MessageWithParts
 from opencode.schema.part import Part, ReasoningPart, TextPart
+from opencode.schema.session import Session
 
 from .markdown import LiveMarkdown
 from .render import piece
@@ -43,6 +44,12 @@ def put(target: str, swap: str, html: str) -> str:
 
 def removed(target: str) -> str:
     return put(target, "delete", "")
+
+
+def head(session: Session) -> str:
+    """Return what a page shows of the session itself."""
+    items = {"title": "heading", "menu-pin": "pin_item", "menu-share": "share_item"}
+    return "".join(put(target, "outerMorph", piece(macro, session)) for target, macro in items.items())
 
 
 def whole_message(message: MessageWithParts) -> str:
@@ -85,11 +92,11 @@ class Screen:
             case SessionStatusChanged(status=status):
                 self._pieces.append(put("activity", "outerMorph", piece("activity", status)))
             case SessionUpdated(info=session):
-                self._pieces.append(put("title", "outerMorph", piece("heading", session)))
+                self._pieces.append(head(session))
             case TodoUpdated(todos=todos):
                 self._pieces.append(put("todos", "outerMorph", piece("todo_panel", todos)))
             case PermissionAsked() | QuestionAsked():
-                self._pieces.append(put("asks", "place", piece("ask", event)))
+                self._pieces.append(put("asks", "place", piece("ask", event, template="asks.html")))
             case (
                 PermissionReplied(request_id=request_id)
                 | QuestionReplied(request_id=request_id)

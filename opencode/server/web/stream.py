@@ -22,7 +22,7 @@ from ..state import services
 from . import conversation
 from .feed import Feeds, Frame, frame, side_bar
 from .render import piece
-from .screen import put, removed, states
+from .screen import head, put, removed, states
 
 blueprint = Blueprint("stream", __name__)
 
@@ -102,12 +102,11 @@ async def catch_up(found: Services, session_id: str, since: str) -> str:
     """Return the pieces that bring a page from an event id to the present."""
     replay = found.bus.replay(since, session_id)
     session = await found.sessions.get(session_id)
-    head = put("title", "outerMorph", piece("heading", session))
     now = conversation.running(found, session_id)
-    pieces = [head, put("activity", "outerMorph", piece("activity", now.status))]
+    pieces = [head(session), put("activity", "outerMorph", piece("activity", now.status))]
     todos = await found.sessions.todos(session_id)
     pieces.append(put("todos", "outerMorph", piece("todo_panel", todos)))
-    waiting = "".join(piece("ask", asked) for asked in found.asks.of(session_id))
+    waiting = "".join(piece("ask", asked, template="asks.html") for asked in found.asks.of(session_id))
     pieces.append(put("asks", "innerMorph", waiting))
     if not replay.complete:
         newest, more = await conversation.messages(found, session_id)

@@ -1,0 +1,24 @@
+"""Pages are sent compressed: a long conversation's is a tenth of its size then."""
+
+import gzip
+from asyncio import to_thread
+
+from quart import Quart, Response, request
+
+SMALLEST = 1_000
+"""Bytes below which it is not worth it."""
+
+_LEVEL = 4
+
+
+def register(app: Quart) -> None:
+    @app.after_request
+    async def compress(response: Response) -> Response:
+        if response.mimetype != "text/html" or "Content-Encoding" in response.headers:
+            return response
+        data = await response.get_data(as_text=False)
+        response.headers.add("Vary", "Accept-Encoding")
+        if len(data) >= SMALLEST and request.accept_encodings["gzip"]:
+            response.set_data(await to_thread(gzip.compress, data, _LEVEL, mtime=0))
+            response.headers["Content-Encoding"] = "gzip"
+        return response
