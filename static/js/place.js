@@ -8,6 +8,10 @@
       if (style !== "place") return false;
       for (const element of [...fragment.children]) {
         const known = document.getElementById(element.id);
+        if (element.className === "end") { // of an answer, which bears the same marks
+          target.dataset.done = element.dataset.done;
+          target.dataset.finish = element.dataset.finish;
+        }
         if (known) {
           const piece = document.createDocumentFragment();
           piece.append(element);

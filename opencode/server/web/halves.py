@@ -20,6 +20,8 @@ def completed(text: str) -> str:
     """Return the last block of a growing text as it may be shown."""
     if len(_FENCE.findall(text)) % 2:
         return text
+    if text.lstrip().startswith("|") and text.count("\n") < 2:
+        return ""  # a table, once the line beneath its head is there
     head, _, line = text.rpartition("\n")
     plain = _CODE.sub("", text)
     if plain.count("`") % 2:

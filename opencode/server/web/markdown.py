@@ -61,6 +61,8 @@ class LiveMarkdown:
         self._env: dict[str, Any] = {}
         self._open = ""
         self._finished = 0
+        self.shown: dict[int, str] = {}
+        """What `fresh` has given last, by number."""
 
     def add(self, text: str) -> None:
         self._open += text
@@ -72,6 +74,11 @@ class LiveMarkdown:
 
     def fresh(self) -> Iterator[tuple[int, str]]:
         """Yield (number, HTML) of the blocks that were finished since the last call, and of the open one."""
+        for number, html in self._fresh():
+            self.shown[number] = html
+            yield number, html
+
+    def _fresh(self) -> Iterator[tuple[int, str]]:
         parser = _parser()
         groups = list(_groups(parser.parse(self._open, self._env)))
         if not groups:

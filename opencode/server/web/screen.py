@@ -27,7 +27,7 @@ from opencode.schema.message import AssistantMessage, Message, MessageWithParts
 from opencode.schema.part import Part, ReasoningPart, TextPart
 from opencode.schema.session import Session
 
-from .markdown import LiveMarkdown
+from .markdown import LiveMarkdown, blocks
 from .render import piece
 
 RENDER_SECONDS = 0.05
@@ -136,6 +136,7 @@ class Screen:
         return "".join(piece("block", part_id, number, html) for number, html in text.fresh())
 
     def _take_part(self, part: Part) -> None:
+        grown = self._growing.get(part.id)
         self._end(part.id)
         message = self._messages.get(part.message_id)
         if message is None:
@@ -144,8 +145,20 @@ class Screen:
         others = [each for each in message.parts if each.id != part.id]
         message.parts = sorted([*others, part], key=lambda each: each.id)
         self._begin(part)
-        if message.info.id not in self._whole:
+        if message.info.id in self._whole:
+            return
+        if isinstance(part, TextPart) and grown is not None and part.id not in self._growing:
+            self._finish(part, grown)
+        else:
             self._pieces.append(put(f"{message.info.id}-parts", "place", piece("part", part)))
+
+    def _finish(self, part: TextPart, grown: LiveMarkdown) -> None:
+        """Show what the end of a text changes in it: most of it is on the page already."""
+        final = dict(enumerate(blocks(part.text)))
+        changed = [(number, html) for number, html in final.items() if grown.shown.get(number) != html]
+        html = "".join(piece("block", part.id, number, html) for number, html in changed)
+        self._pieces.append(put(f"{part.id}-body", "place", html))
+        self._pieces += [removed(f"{part.id}-{number:05}") for number in grown.shown if number not in final]
 
     def _take_message(self, info: Message) -> None:
         known = self._messages.get(info.id)
@@ -154,7 +167,10 @@ class Screen:
             return
         message = MessageWithParts(info=info, parts=known.parts if known else [])
         self._messages[info.id] = message
-        self._whole[info.id] = message
+        if known and isinstance(info, AssistantMessage) and not info.summary and info.id not in self._whole:
+            self._pieces.append(put(info.id, "place", piece("message_end", message)))
+        else:
+            self._whole[info.id] = message
         if isinstance(info, AssistantMessage) and info.time.completed:
             del self._messages[info.id]
 
