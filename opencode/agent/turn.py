@@ -1,6 +1,7 @@
 """A turn: from a prompt to the answer, step by step, until the model has nothing more to do."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from opencode import ids
 from opencode.clock import now_ms
@@ -40,6 +41,7 @@ class Turn:
         self._listener = listener
         self._execution = ToolExecution(workshop, listener, self._remember)
         self._exchange: Exchange | None = None
+        self._place = 0
         self._steps: dict[str, int] = {}
         self._origin: dict[str, str] = {}
         self._failed_answers = 0
@@ -54,15 +56,15 @@ class Turn:
         self._history.append(message)
 
     @property
+    def unanswered(self) -> int:
+        """How many prompts no finished step has answered."""
+        newest = takewhile(lambda message: isinstance(message.info, UserMessage), reversed(self._history))
+        return sum(1 for _ in newest)
+
+    @property
     def waiting(self) -> int:
         """How many prompts no step has taken up yet."""
-        taken = self._exchange.transcript.message.parent_id if self._exchange is not None else ""
-        count = 0
-        for message in reversed(self._history):
-            if isinstance(message.info, AssistantMessage) or message.info.id == taken:
-                break
-            count += 1
-        return count
+        return len(self._history) - self._place if self._exchange is not None else self.unanswered
 
     @property
     def failed(self) -> bool:
@@ -124,13 +126,11 @@ class Turn:
             may_overflow=not self._condensed and bool(self._coverable(prompt)),
         )
         fits = True
-        self._exchange = step.exchange
+        self._begin(step.exchange)
         try:
             fits = await step.run(self._history)
         finally:
-            self._exchange = None
-            if fits:
-                self._history.append(step.exchange.transcript.snapshot())
+            self._end(keep=fits)
         self._failed_answers = step.failed_answers
         if fits:
             self._condensed = False
@@ -139,12 +139,21 @@ class Turn:
 
     async def _carry_out_tasks(self, prompt: MessageWithParts) -> None:
         tasks = Subtasks(self._workshop, self._listener, self._execution, prompt)
-        self._exchange = tasks.exchange
+        self._begin(tasks.exchange)
         try:
             await tasks.run()
         finally:
-            self._exchange = None
-            self._history.append(tasks.exchange.transcript.snapshot())
+            self._end()
+
+    def _begin(self, exchange: Exchange) -> None:
+        """Note what is being written, and its place: before the prompts that come meanwhile."""
+        self._exchange = exchange
+        self._place = len(self._history)
+
+    def _end(self, keep: bool = True) -> None:
+        exchange, self._exchange = self._exchange, None
+        if keep and exchange is not None:
+            self._history.insert(self._place, exchange.transcript.snapshot())
 
     async def _make_room(self, prompt: MessageWithParts) -> bool:
         """Condense the conversation where it nearly fills the model's context; returns whether it was."""
@@ -200,12 +209,11 @@ class Turn:
         """Answer what asks for a compaction; returns whether that worked."""
         assert isinstance(compaction.info, UserMessage)
         summary = Summary(self._workshop, self._listener, compaction.info, covered)
-        self._exchange = summary.exchange
+        self._begin(summary.exchange)
         try:
             return await summary.run()
         finally:
-            self._exchange = None
-            self._history.append(summary.exchange.transcript.snapshot())
+            self._end()
 
     def _coverable(self, prompt: MessageWithParts) -> list[MessageWithParts]:
         """Return what a summary may stand for: all, or all before a prompt whose answer has not begun."""

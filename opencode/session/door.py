@@ -33,7 +33,7 @@ class Door:
     def _check(self, session_id: str) -> None:
         running = self._runner.all()
         here = running.get(session_id)
-        waiting = self._entering[session_id] + (here.turn.waiting if here else 0)
+        waiting = self._entering[session_id] + (here.turn.unanswered if here else 0)
         if waiting >= self._limits.waiting:
             raise TooManyRequests(
                 f"{waiting} prompts wait for an answer in this session, the most that may: wait until the "

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from opencode.config import Settings
+from opencode.observe import logs
 from opencode.server.app import create_app
-from opencode.server.run import set_up_logging
 from tests.harness import Server, running_server
 from tests.llm.server import LLM, Answer, Request, Status
 
@@ -137,7 +137,7 @@ async def beginning(client: httpx.AsyncClient, path: str) -> str:
 async def test_no_secret_is_in_anything_that_the_server_emits(
     tmp_path: Path, llm: LLM, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    set_up_logging("DEBUG")
+    logs.set_up("DEBUG", "TEXT")
     caplog.set_level(logging.DEBUG)
     (tmp_path / "key.txt").write_text(PLANTED["file key"])
     env = {

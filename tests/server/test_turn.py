@@ -190,6 +190,12 @@ async def test_a_prompt_sent_meanwhile_joins_the_turn(server: Server, llm: LLM) 
     )
     assert answer_one["info"]["parentID"] == prompt_one["info"]["id"]
     assert answer_two["info"]["parentID"] == prompt_two["info"]["id"]
+    told = llm.requests[1].body["messages"][1:]
+    assert [(each["role"], each["content"]) for each in told] == [
+        ("user", "first"),
+        ("assistant", "One."),
+        ("user", "second"),
+    ]
 
 
 @pytest.mark.parametrize("wire", WIRES)
