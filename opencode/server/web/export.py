@@ -1,5 +1,6 @@
 """A conversation as a text to keep."""
 
+import re
 from collections.abc import Iterator
 
 from opencode.schema.message import AssistantMessage, MessageWithParts
@@ -11,18 +12,18 @@ from .render import clock, failure_text
 
 def as_markdown(session: Session, messages: list[MessageWithParts]) -> str:
     """Return a whole conversation as Markdown, tool calls included."""
-    lines = [f"# {session.title}", "", f"{clock(session.time.created)}"]
+    lines = [f"# {_words(session.title)}", "", f"{clock(session.time.created)}"]
     asked_last = False
     for message in messages:
         asks = not isinstance(message.info, AssistantMessage)
         if asks or asked_last or len(lines) == 3:
-            lines += ["", "## You" if asks else f"## {message.info.agent.capitalize()}"]
+            lines += ["", "## You" if asks else f"## {_words(message.info.agent.capitalize())}"]
         asked_last = asks
         for part in message.parts:
             for text in _lines(part):
                 lines += ["", text]
         if isinstance(message.info, AssistantMessage) and message.info.error:
-            lines += ["", f"> **{failure_text(message.info.error)}**"]
+            lines += ["", f"> **{_words(failure_text(message.info.error))}**"]
     return "\n".join(lines) + "\n"
 
 
@@ -33,8 +34,13 @@ def _lines(part: Part) -> Iterator[str]:
         case ReasoningPart(text=text) if text.strip():
             yield "<details><summary>Thought</summary>\n\n" + text.strip() + "\n\n</details>"
         case ToolPart(tool=tool, state=state):
-            yield f"**{tool}** `{str(state.input)[:300]}`" + (
-                f": {state.error}" if isinstance(state, ToolStateError) else ""
+            yield f"**{_words(tool)}** {_words(str(state.input)[:300])}" + (
+                f": {_words(state.error)}" if isinstance(state, ToolStateError) else ""
             )
         case FilePart(filename=name, mime=mime):
-            yield f"*Attached: {name or mime}*"
+            yield f"*Attached: {_words(name or mime)}*"
+
+
+def _words(text: str) -> str:
+    """Return what is no Markdown itself as words of it: on one line, and nothing in it is markup."""
+    return re.sub(r"[\\`*_\[\]<>#&|~]", r"\\\g<0>", " ".join(text.split()))
