@@ -126,7 +126,10 @@ class Egress:
             found = []
         if not found:
             raise ToolError(f"The host {host!r} has no address. Check its spelling, or search for the page.")
-        addresses = [ipaddress.ip_address(text) for text in found]
+        try:
+            addresses = [ipaddress.ip_address(text) for text in found]
+        except ValueError:
+            raise ToolError(f"The host {host!r} has an address that is none. Use another source.") from None
         if not all(self._may_reach(address) for address in addresses):
             raise ToolError(
                 f"The host {host!r} leads to a private, local or reserved address, which web fetch may not "

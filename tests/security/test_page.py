@@ -21,7 +21,10 @@ __all__ = ["browser"]
 WAIT_MS = 30_000
 """For the first answer: the provider's SDK is imported before it, which takes its time on a busy machine."""
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium")
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium"),
+]
 
 IMAGE = "<img src=x onerror=window.pwned=1>"
 SCRIPT = "</script></title></textarea><script>window.pwned=1</script>"
@@ -177,10 +180,10 @@ async def test_no_field_of_what_is_asked_or_found_comes_alive(page: Page, tmp_pa
         env = {"TAVILY_API_KEY": "k", "TAVILY_BASE_URL": service.url}
         asking = config(llm) | {"permission": {"webfetch": "ask"}}
         async with running_server(tmp_path, asking, env) as server:
-            session_id = await server.new_session(title=HOSTILE)
-            await page.goto(f"{server.url}/chat/{session_id}")
+            await page.goto(server.url)
             await page.fill("#box", "go")
             await page.press("#box", "Enter")
+            await page.wait_for_url(re.compile(r"/chat/ses_\w+$"))
             await expect(page.locator(".ask legend")).to_contain_text("onerror", timeout=WAIT_MS)
             await expect(page.locator(".sources")).to_contain_text("gotcha")
             await innocent(page)
