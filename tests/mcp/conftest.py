@@ -53,6 +53,11 @@ class Bench:
     async def connected(self, name: str = "probe") -> bool:
         return (await self.servers.statuses())[name] == McpConnected()
 
+    async def lost(self, name: str = "probe") -> None:
+        """Wait until a server is known to be gone."""
+        while await self.connected(name):  # noqa: ASYNC110 - it is told to nobody
+            await asyncio.sleep(0.01)
+
     async def error(self, name: str = "probe") -> str:
         """Return why a server failed."""
         return str((await self.servers.statuses())[name].error)  # type: ignore[union-attr]

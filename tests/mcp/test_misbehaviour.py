@@ -49,7 +49,7 @@ async def test_a_server_that_is_none_fails_with_the_reason_and_leaves_nothing(
 async def test_a_program_that_is_not_there_fails_without_its_arguments(bench: Build) -> None:
     own = bench(McpLocalConfig(command=["no-such-program", "--key", SECRET]))
     assert not await own.servers.connect("probe")
-    assert await own.error() == "no-such-program was not found."
+    assert await own.error() == "The program no-such-program was not found."
 
 
 async def test_a_flooded_standard_error_does_no_harm(bench: Build) -> None:
@@ -97,7 +97,7 @@ async def test_a_server_that_was_killed_between_calls_is_connected_again(bench: 
     await own.connect()
     pid = int((await own.call("probe_echo")).output.split()[0])
     os.kill(pid, 9)
-    await until(lambda: not psutil.pid_exists(pid))
+    await own.lost()
     assert (await own.call("probe_echo")).output.split()[0] != str(pid)
 
 
@@ -130,8 +130,7 @@ async def test_a_server_that_hangs_is_found_out_after_a_call_in_vain(bench: Buil
     await own.connect()
     first = (await own.call("probe_echo")).output.split()[0]
     assert "gave no sign for 1 s" in await own.failure("probe_echo")
-    while await own.connected():  # noqa: ASYNC110 - until its owner has asked, too
-        await asyncio.sleep(0.01)
+    await own.lost()
     assert await own.error() == "It did not answer within 1 s."
     assert (await own.call("probe_echo")).output.split()[0] != first
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from opencode.schema.mcp import McpNeedsAuth, McpRemoteConfig
+from opencode.schema.mcp import McpDisabled, McpNeedsAuth, McpRemoteConfig
 from tests.mcp.conftest import HERE, SECRET, Bench, until
 
 Build = Callable[..., Bench]
@@ -119,7 +119,7 @@ ENDLESS = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n"
     ("reply", "endless", "reason"),
     [
         (None, False, "It did not answer within 1 s."),
-        (answer("500 Oops", b"oops"), False, "It refused with HTTP status 500."),
+        (answer("500 Oops", b"oops"), False, "It refused with HTTP status 500: "),
         (answer("404 Not Found"), False, "It refused with HTTP status 404."),
         (answer("200 OK", b"<html>", "text/html"), False, "It refused: Unexpected content type: text/html"),
         (answer("200 OK", b"{"), False, "It refused: Failed to parse JSON response"),
@@ -155,3 +155,13 @@ async def test_nobody_at_the_address_is_said_so(bench: Build) -> None:
     own = bench(remote(free_port()))
     assert not await own.servers.connect("probe")
     assert await own.error() == "It can't be reached: All connection attempts failed."
+
+
+async def test_what_can_not_be_sent_is_said_without_its_content(bench: Build) -> None:
+    async with canned(answer("200 OK")) as (port, asked):
+        own = bench(McpRemoteConfig(url=f"http://127.0.0.1:{port}/", headers={"X-Any": f"{SECRET}\n2"}))
+        assert not await own.servers.connect("probe")
+        assert await own.error() == "Its address or one of its headers is not fit to be sent."
+        assert asked == []
+    own = bench(McpRemoteConfig(url="http://[", enabled=False))
+    assert await own.servers.statuses() == {"probe": McpDisabled()}

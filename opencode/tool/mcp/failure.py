@@ -56,6 +56,9 @@ class Hush:
 def _private(config: McpConfig) -> list[str]:
     if isinstance(config, McpLocalConfig):
         return list(config.environment.values())
-    address = urlsplit(config.url)
+    try:
+        address = urlsplit(config.url)
+    except ValueError:
+        return [*config.headers.values(), config.url]
     query = [value for _, value in parse_qsl(address.query)]
     return [*config.headers.values(), *query, address.query, address.username or "", address.password or ""]

@@ -32,8 +32,8 @@ from .program import Program
 MAX_TOOLS = 500
 MAX_PAGES = 100
 
-_FORGOTTEN = (404, *UNAUTHORIZED)
-"""Refusals after which only a new session can help."""
+_FORGOTTEN = (401, 404)
+"""Statuses of a refused call after which only a new session can help."""
 
 for _name, _level in (("mcp", logging.CRITICAL), ("client", logging.CRITICAL), ("httpx2", logging.WARNING)):
     # What a server sends, and the address that it is asked at, are not for the log.
@@ -153,21 +153,20 @@ class Link:
             error = error.exceptions[0]
         if isinstance(error, LinkFailed):
             return error
-        if self._address is not None and self._address.refusal in UNAUTHORIZED:
+        told = isinstance(error, MCPError | httpx2.HTTPStatusError)
+        if told and self._address is not None and self._address.refusal in UNAUTHORIZED:
             return LinkFailed("It wants other credentials: check its `headers` in opencode.json.", True)
         return LinkFailed(self._hush.reason(self._reason(error)))
 
     def _reason(self, error: BaseException) -> str:
-        program, address = self._program, self._address
+        program = self._program
         if isinstance(error, TimeoutError):
             lines = program.stray_lines if program is not None else 0
             stray = f" {lines} lines came that are no MCP messages." if lines else ""
             return f"It did not answer within {self._seconds:g} s.{stray}"
         if program is not None and program.ending:
             return program.ending
-        if address is not None and address.refusal:
-            return f"It refused with HTTP status {address.refusal}."
-        return _sentence(error)
+        return _sentence(error, self._address.refusal if self._address is not None else None)
 
     def _session(self, transport: Transport) -> Client:
         return Client(
@@ -190,18 +189,18 @@ def _is_closed(error: MCPError) -> bool:
     return error.code == CONNECTION_CLOSED and error.message == _CLOSED
 
 
-def _sentence(error: BaseException) -> str:
+def _sentence(error: BaseException, status: int | None) -> str:
     match error:
-        case FileNotFoundError() | NotADirectoryError():
-            text = f"{error.filename} was not found."
-        case OSError():
-            text = f"The program can't be started: {error.strerror}."
+        case MCPError() if _is_closed(error):
+            text = "The connection was closed."
         case MCPError():
-            text = "The connection was closed." if _is_closed(error) else f"It refused: {error.message}"
+            text = f"It refused{f' with HTTP status {status}' if status else ''}: {error.message}"
         case ValidationError():
             text = "It answered with something that is no MCP message."
         case httpx2.HTTPStatusError():
             text = f"It refused with HTTP status {error.response.status_code}."
+        case httpx2.LocalProtocolError():
+            text = "Its address or one of its headers is not fit to be sent."
         case httpx2.HTTPError():
             text = f"It can't be reached: {error or type(error).__name__}."
         case _:

@@ -19,6 +19,8 @@ from mcp_types import jsonrpc_message_adapter
 
 from opencode.schema.mcp import McpLocalConfig
 
+from .failure import LinkFailed
+
 MAX_LINE = 16 * 1024 * 1024
 """Bytes of one message."""
 
@@ -53,17 +55,8 @@ class Program:
 
     @asynccontextmanager
     async def transport(self) -> AsyncIterator[Streams]:
-        """Run the program until the block ends; raises OSError where it can't be started."""
-        self._process = process = await asyncio.create_subprocess_exec(
-            *self._config.command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self._config.cwd or None,
-            env=get_default_environment() | self._config.environment,
-            start_new_session=True,
-            limit=MAX_LINE,
-        )
+        """Run the program until the block ends; raises LinkFailed where it can't be started."""
+        self._process = process = await self._start()
         incoming, read_stream = anyio.create_memory_object_stream[Received](0)
         write_stream, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
         try:
@@ -78,6 +71,26 @@ class Program:
             for stream in (incoming, read_stream, write_stream, outgoing):
                 stream.close()
             await _stop(process)
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        command, cwd = self._config.command, self._config.cwd or None
+        try:
+            return await asyncio.create_subprocess_exec(
+                *command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=cwd,
+                env=get_default_environment() | self._config.environment,
+                start_new_session=True,
+                limit=MAX_LINE,
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            place = f", or its directory {cwd}," if cwd else ""
+            raise LinkFailed(f"The program {command[0]}{place} was not found.") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise LinkFailed(f"The program {command[0]} can't be started: {reason}.") from None
 
     async def _read(
         self, process: asyncio.subprocess.Process, incoming: MemoryObjectSendStream[Received]

@@ -29,6 +29,9 @@ CLOSE_SECONDS = 2.0
 CHANGE_SECONDS = 1.0
 """How often a server may have its tools listed anew."""
 
+MAX_ERROR = 10_000
+"""Characters of what a failed call says."""
+
 CONNECTING = McpFailed(error="It is being connected.")
 
 log = logging.getLogger(__name__)
@@ -80,6 +83,12 @@ class McpServer:
             self._attempt = asyncio.Event()
             self._patience = True
             self._task = asyncio.create_task(self._own(self._attempt), name=f"mcp {self.name}")
+
+    async def connect(self) -> bool:
+        """Connect now, however often that has failed; returns whether it worked."""
+        await self._unwound()
+        self.begin()
+        return await self.connected()
 
     async def connected(self, seconds: float | None = None) -> bool:
         """Wait for the end of the attempt to connect, which has a time limit of its own, or for so long."""
@@ -139,15 +148,20 @@ class McpServer:
 
         result = await link.call(tool, arguments, begun)
         if result.is_error:
-            raise ToolError(self._hush(words(result)) or f"{tool} failed and did not say why.")
+            said = self._hush(words(result))[:MAX_ERROR]
+            raise ToolError(said or f"{tool} failed and did not say why.")
         return tool_result(result)
 
     def _live(self) -> "Link | None":
         return self._link if self._link is not None and self._link.alive() else None
 
-    async def _live_link(self) -> "Link":
+    async def _unwound(self) -> None:
+        """Wait until a lost connection is put away."""
         if self._link is not None and self._task is not None and not self._link.alive():
             await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
+
+    async def _live_link(self) -> "Link":
+        await self._unwound()
         if self.due:
             self.begin()
         await self.connected()

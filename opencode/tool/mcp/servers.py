@@ -28,6 +28,7 @@ class McpServers:
     ) -> None:
         self._changed = changed
         self._may_add = may_add
+        self._adding = asyncio.Lock()
         self._servers = {name: self._server(name, entry) for name, entry in config.items()}
 
     def begin(self) -> None:
@@ -66,19 +67,17 @@ class McpServers:
                 "MCP servers can be added only where a password is set, for they run programs here: set "
                 "OPENCODE_SERVER_PASSWORD, or name the server in opencode.json."
             )
-        if before := self._servers.get(name):
-            await before.disconnect()
-        server = self._servers[name] = self._server(name, config)
+        async with self._adding:  # of two with one name, none may be forgotten
+            if before := self._servers.get(name):
+                await before.disconnect()
+            server = self._servers[name] = self._server(name, config)
         if server.enabled:
-            server.begin()
-            await server.connected()
+            await server.connect()
         return await self.statuses()
 
     async def connect(self, name: str) -> bool:
         """Connect a server now; returns whether that worked. Raises NotFound."""
-        server = self._find(name)
-        server.begin()
-        return await server.connected()
+        return await self._find(name).connect()
 
     async def disconnect(self, name: str) -> None:
         """Disconnect a server; raises NotFound."""
