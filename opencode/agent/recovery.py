@@ -12,7 +12,7 @@ from opencode.schema.part import (
     ToolStatePending,
     ToolStateRunning,
 )
-from opencode.store import Store
+from opencode.store import Store, Unit
 
 from .exchange import is_last_step
 from .transcript import interrupted
@@ -23,7 +23,7 @@ CUT = TurnAborted(
 UNANSWERED = TurnAborted("The server stopped before this was answered. Send it again to have it answered.")
 
 
-def close_cut(store: Store, message: MessageWithParts) -> bool:
+def close_cut(store: Store | Unit, message: MessageWithParts) -> bool:
     """End an unfinished answer with an error that says so, and every part of it that was still open.
 
     Returns whether it was one.

@@ -9,7 +9,7 @@ from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
 
 from . import access, assets, auth, client, cors, docs, errors, state, web
-from .api import asks, event, history, instance, mcp, message, provider, session
+from .api import asks, event, history, instance, mcp, message, provider, session, transfer
 from .shutdown import on_stop_signal
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def create_app(settings: Settings | None = None, retry: RetryPolicy | None = Non
     client.register(app, settings)
     cors.register(app, settings)
     auth.register(app, settings)
-    for module in (instance, session, message, history, asks, event, provider, mcp):
+    for module in (instance, session, message, history, asks, event, provider, mcp, transfer):
         app.register_blueprint(module.blueprint)
     assets.register(app, ROOT / "static")
     docs.register(app)

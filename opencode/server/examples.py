@@ -67,6 +67,27 @@ TODOS = [
     {"content": "Book the train to Sintra", "status": "pending", "priority": "medium"},
 ]
 
+EXPORT: JsonObject = {
+    "info": SESSION,
+    "messages": [
+        {
+            "info": {
+                "role": "user",
+                "id": PROMPT_ID,
+                "sessionID": SESSION_ID,
+                "time": {"created": 1795496374799},
+                "agent": "build",
+                "model": {"providerID": "anthropic", "modelID": "claude-sonnet-4-5"},
+            },
+            "parts": [
+                {**TEXT_PART, "id": "prt_20bec721f002hWb7VXkq1Yc0Lm", "messageID": PROMPT_ID, "text": "Hi!"}
+            ],
+        },
+        ANSWER,
+    ],
+    "todos": TODOS,
+}
+
 _TOOL = {"messageID": MESSAGE_ID, "callID": "call_6936716243944"}
 
 PERMISSION: JsonObject = {

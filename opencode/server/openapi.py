@@ -38,6 +38,7 @@ _TAGS = {
     "session": "Conversations.",
     "message": "What is said in them: prompts, and answers part by part.",
     "history": "Going back in a conversation.",
+    "transfer": "Conversations out of the server and in again.",
     "asks": "What waits for the user: permissions and questions.",
     "event": "Everything that happens, as it happens.",
     "provider": "Model providers, their models, and keys.",
@@ -178,11 +179,12 @@ def _kinds(specs: Iterable[Endpoint]) -> Iterator[Any]:
 def _path_parameters(rule: Rule) -> Iterator[JsonObject]:
     for name in sorted(rule.arguments):
         noun = name.removesuffix("_id")
+        what = f"The {noun}'s id." if name.endswith("_id") else f"The {noun}."
         yield {
             "name": _wire_name(name),
             "in": "path",
             "required": True,
-            "description": f"The {noun}'s id.",
+            "description": what,
             "schema": {"type": "string"},
         }
 

@@ -47,6 +47,7 @@ from .prompt import compaction_message, user_message
 from .runner import DEFAULT_TITLE, Runner, RunningTurn
 from .slug import make_slug
 from .state import State
+from .transfer import Transfer
 from .whole import whole
 
 NEWEST = 50
@@ -71,9 +72,9 @@ class Prompted(msgspec.Struct, frozen=True):
 
 
 class Sessions:
-    """Everything one can do with conversations; `history` goes back in them, `state` tells how they stand.
+    """Everything one can do with conversations. Knows nothing of HTTP.
 
-    Knows nothing of HTTP.
+    `history` goes back in them, `state` tells how they stand, `transfer` exports and imports them.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Sessions:
         self.underway: set[asyncio.Task[Any]] = set()
         self.state = State(workshop.store, self._book, self._runner, workshop.asks)
         self.history = History(workshop.store, workshop.bus, self._book, self._runner)
+        self.transfer = Transfer(workshop, self._book)
 
     async def recover(self) -> int:
         """Close what the server left open when it last stopped; returns how many answers were cut."""
@@ -112,7 +114,7 @@ class Sessions:
     async def close(self, grace: float = 0) -> None:
         """Take no more prompts, let turns end within `grace` seconds, abort the rest and store their ends."""
         self._runner.closing = True
-        if changes := self.underway | self.history.underway:
+        if changes := self.underway | self.history.underway | self.transfer.underway:
             await asyncio.wait(changes, timeout=CHANGE_SECONDS)
         await self._runner.close(grace)
 

@@ -15,6 +15,8 @@ from .tables import message, part, session, todo
 
 NO_LIMIT = 2**62
 AFTER_ALL_IDS = "~"
+MAX_VALUES = 500
+"""How many values one query names; databases have a limit."""
 
 
 class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,9 +121,12 @@ def find_message(connection: Connection, session_id: str, message_id: str) -> Me
 
 def taken(connection: Connection, message_ids: list[str], part_ids: list[str]) -> set[str]:
     """Return which of the ids of messages and of parts are in use."""
-    messages = select(message.c.id).where(message.c.id.in_(message_ids))
-    parts = select(part.c.id).where(part.c.id.in_(part_ids))
-    return {*_texts(connection, messages), *_texts(connection, parts)}
+    found: set[str] = set()
+    for table, known in ((message, message_ids), (part, part_ids)):
+        for start in range(0, len(known), MAX_VALUES):
+            chosen = select(table.c.id).where(table.c.id.in_(known[start : start + MAX_VALUES]))
+            found.update(_texts(connection, chosen))
+    return found
 
 
 def list_unfinished(connection: Connection) -> list[MessageWithParts]:

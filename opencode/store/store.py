@@ -101,6 +101,10 @@ class Store(Puts):
     async def message(self, session_id: str, message_id: str) -> MessageWithParts | None:
         return await self._read(lambda c: queries.find_message(c, session_id, message_id), session_id)
 
+    def was_removed(self, session_id: str) -> bool:
+        """Return whether a session was removed lately: what is stored for it is dropped."""
+        return self._writer.is_gone(session_id)
+
     async def taken(self, message_ids: list[str], part_ids: list[str]) -> set[str]:
         """Return which of the ids stand for something, in any session."""
         return await self._read(lambda c: queries.taken(c, message_ids, part_ids))

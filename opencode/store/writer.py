@@ -124,6 +124,10 @@ class Writer:
         self._next.dirty.setdefault(session_id, {})[table.name, key] = render
         self._flush_soon()
 
+    def is_gone(self, session_id: str) -> bool:
+        """Return whether a session was removed since the start."""
+        return session_id in self._gone
+
     def pending(self, session_id: str | None = None) -> bool:
         """Return whether changes wait or are being written, of one session or of any."""
         if session_id is None:

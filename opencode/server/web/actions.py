@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import UNSET
 from quart import Blueprint, Response, redirect, request
 from quart.datastructures import FileStorage
@@ -22,7 +23,9 @@ from opencode.schema.prompt import (
     TextPartInput,
     UpdateSessionBody,
 )
+from opencode.schema.transfer import SessionImport
 
+from ..endpoint import decode_body
 from ..errors import TOO_LARGE, wait
 from ..state import services
 from .deletions import deletions
@@ -33,6 +36,8 @@ from .security import nonce
 
 blueprint = Blueprint("actions", __name__)
 
+
+_EXPORT = msgspec.json.Decoder(SessionImport)
 
 _READABLE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
 
@@ -134,6 +139,16 @@ async def fork(session_id: str) -> Answer:
     later = [each.info.id for each in history if after and each.info.id > after]
     copy = await services().sessions.history.fork(session_id, later[0] if later else None)
     return redirect(f"/chat/{copy.id}", 303)
+
+
+@blueprint.post("/chats/import")
+async def bring_in() -> Answer:
+    """Make a session of an exported one."""
+    file = (await request.files).get("file")
+    if file is None or not file.filename:
+        raise BadRequest("Choose the JSON file of an exported chat.")
+    session = await services().sessions.transfer.take(decode_body(_EXPORT, file.read(), True))
+    return redirect(f"/chat/{session.id}", 303)
 
 
 @blueprint.post("/chat/<session_id>/share")

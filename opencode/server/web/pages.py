@@ -122,11 +122,9 @@ async def export_markdown(session_id: str) -> Response:
 
 @blueprint.get("/chat/<session_id>/export.json")
 async def export_json(session_id: str) -> Response:
-    """Export as opencode does: `{info, messages}`."""
-    found = services()
-    session = await found.sessions.get(session_id)
-    messages = await found.sessions.messages(session_id)
-    return _download(encode({"info": session, "messages": messages}), JSON, f"{session.slug}.json")
+    """Export as opencode does; an import takes it back."""
+    document = await services().sessions.transfer.export(session_id)
+    return _download(encode(document), JSON, f"{document.info.slug}.json")
 
 
 @blueprint.get("/manifest.webmanifest")
