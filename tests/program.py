@@ -23,10 +23,8 @@ def free_port() -> int:
         return port
 
 
-async def start(
-    data_dir: Path, port: int, command: tuple[str, ...] = ("app.py",), user: int | None = None, **env: str
-) -> Process:
-    """Start the program; `user`: the uid that it runs as."""
+async def start(data_dir: Path, port: int, command: tuple[str, ...] = ("app.py",), **env: str) -> Process:
+    """Start the program."""
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(data_dir),
@@ -37,7 +35,7 @@ async def start(
     }
     arguments = [part.format(port=port) for part in command]
     return await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, cwd=ROOT, env=environ, stderr=asyncio.subprocess.PIPE, user=user
+        sys.executable, *arguments, cwd=ROOT, env=environ, stderr=asyncio.subprocess.PIPE
     )
 
 
@@ -49,11 +47,11 @@ async def said(process: Process) -> str:
 
 @asynccontextmanager
 async def program(
-    data_dir: Path, command: tuple[str, ...] = ("app.py",), user: int | None = None, **env: str
+    data_dir: Path, command: tuple[str, ...] = ("app.py",), **env: str
 ) -> AsyncIterator[tuple[Process, Server]]:
     """Run the program until the block ends."""
     port = free_port()
-    process = await start(data_dir, port, command, user, **env)
+    process = await start(data_dir, port, command, **env)
     try:
         url = f"http://127.0.0.1:{port}"
         limits = httpx.Limits(max_connections=None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from opencode.errors import BadRequest, SettingsError
+from opencode.errors import BadRequest, SettingsError, Unavailable
 from opencode.schema.base import JsonObject
 from opencode.schema.provider import ApiAuth
 
@@ -51,19 +51,30 @@ class Keys:
             self._write({name: entry for name, entry in self._entries.items() if name != provider_id})
 
     def _write(self, entries: dict[str, JsonObject]) -> None:
-        """Replace the file whole: a reader, or a crash, meets the old one or the new one."""
+        """Replace the file whole: a reader, or a crash, meets the old one or the new one.
+
+        Raises Unavailable where it can't be written.
+        """
+        try:
+            self._replace(msgspec.json.format(msgspec.json.encode(entries)))
+        except OSError as error:
+            raise Unavailable(
+                f"The keys can't be written to {self._path}: {error.strerror}; try again later."
+            ) from None
+        self._entries = entries
+
+    def _replace(self, content: bytes) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".auth-")  # its mode is 0600
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(entries)))
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(name, self._path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        self._entries = entries
 
 
 def check_key(key: str) -> None:

@@ -16,7 +16,7 @@ from opencode.schema.session import Session, Todo
 
 from . import queries, tables
 from .changes import Puts, Render
-from .database import Database
+from .database import Database, reason
 from .migrations import migrate
 from .queries import SessionQuery
 from .rows import part_row
@@ -48,8 +48,11 @@ class Store(Puts):
             await store._advance_ids()
         except (SQLAlchemyError, Unavailable) as error:
             await store._database.close()
-            reason = getattr(error, "orig", None) or error
-            raise SettingsError(f"The database in {data_dir} can't be opened: {reason}.") from None
+            raise SettingsError(
+                f"The database {data_dir / 'opencode.db'} can't be opened: {reason(error)}. Check that "
+                "OPENCODE_DATA_DIR can be written to and has room; put a backup in the place of a damaged "
+                "file, or move it away to start anew."
+            ) from None
         store._writer.start()
         return store
 
