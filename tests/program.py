@@ -55,7 +55,7 @@ async def program(
     try:
         url = f"http://127.0.0.1:{port}"
         limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False, limits=limits) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=20, verify=False, limits=limits) as client:
             while process.returncode is None:
                 try:
                     await client.get("/global/health")

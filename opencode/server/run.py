@@ -36,6 +36,9 @@ async def _serve(app: Quart, settings: Settings) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve  # noqa: PLC0415 - other servers do without it
     from hypercorn.config import Config  # noqa: PLC0415
 
+    from . import connection  # noqa: PLC0415
+
+    connection.install()
     config = Config()
     config.bind = [f"{settings.host}:{settings.port}"]
     config.graceful_timeout = GRACE_SECONDS

@@ -37,7 +37,7 @@ class Script:
             self.broken.append(error)
         if not request.has_tools:
             return Answer(text="A title")
-        words = tuple(f"w{self._random.randrange(1000)} " for _ in range(self._random.randrange(5, 80)))
+        words = tuple(f"w{self._random.randrange(1000)} " for _ in range(self._random.randrange(3, 40)))
         pace = self._pace * self._random.random()
         kind = self._random.choice(("text", "text", "reasoning", "todo", "todo", "fetch"))
         if request.has_tool_output and self._random.random() < 0.6:
