@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
+from quart import Quart
 
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
@@ -97,6 +98,21 @@ async def running_server(
     file = data_dir / "opencode.json"
     file.write_text(json.dumps(config or {}))
     app = create_app(Settings.load({**environ, "OPENCODE_CONFIG": str(file)}), retry)
+    auth = (
+        (environ.get("OPENCODE_SERVER_USERNAME", "opencode"), environ["OPENCODE_SERVER_PASSWORD"])
+        if ("OPENCODE_SERVER_PASSWORD" in environ)
+        else None
+    )
+    async with (
+        serving(app) as (url, stop),
+        httpx.AsyncClient(base_url=url, timeout=20, auth=auth, trust_env=False) as client,
+    ):
+        yield Server(url, client, stop)
+
+
+@asynccontextmanager
+async def serving(app: Quart) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """Serve an app until the block ends; yields its address, and what stops it before that."""
     hypercorn = Config()
     hypercorn.bind = ["127.0.0.1:0"]
     hypercorn.graceful_timeout = 2
@@ -107,20 +123,14 @@ async def running_server(
     stop = asyncio.Event()
     task = asyncio.create_task(serve(app, hypercorn, shutdown_trigger=stop.wait))
     url = f"http://127.0.0.1:{port}"
-    auth = (
-        (environ.get("OPENCODE_SERVER_USERNAME", "opencode"), environ["OPENCODE_SERVER_PASSWORD"])
-        if ("OPENCODE_SERVER_PASSWORD" in environ)
-        else None
-    )
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=20, auth=auth, trust_env=False) as client:
-            while not task.done():
-                try:
-                    await client.get("/global/health")
-                    break
-                except httpx.ConnectError:
-                    await asyncio.sleep(0.01)
-            yield Server(url, client, stop)
+        while not task.done():
+            try:
+                (await asyncio.open_connection("127.0.0.1", port))[1].close()
+                break
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.01)
+        yield url, stop
     finally:
         stop.set()
         await task

@@ -49,6 +49,7 @@ class Subscription(Generic[T]):
         self._waiting: list[T] = []
         self._bytes = 0
         self._wake: asyncio.Future[None] | None = None
+        self._directly: Callable[[T], bool] | None = None
         self._ended = False
         self.session_id = session_id
         self.lagged = False
@@ -65,18 +66,23 @@ class Subscription(Generic[T]):
         """Listen no more."""
         self._leave(self)
 
-    async def next(self, timeout: float | None = None) -> list[T]:
+    async def next(
+        self, timeout: float | None = None, directly: Callable[[T], bool] | None = None
+    ) -> list[T]:
         """Return all waiting events, at least one; none where `timeout` seconds pass or the bus closed.
 
-        Raises Lagged once the subscriber has been cut off.
+        While nothing waits, `directly` is given each event as it is published, without a wake-up; the first
+        that it leaves (by returning False) waits, and ends this call. Raises Lagged once the subscriber has
+        been cut off.
         """
         if not (self._waiting or self._ended or self.lagged):
+            self._directly = directly
             self._wake = asyncio.get_running_loop().create_future()
             timer = self._wake.get_loop().call_later(timeout, self._rouse) if timeout is not None else None
             try:
                 await self._wake
             finally:
-                self._wake = None
+                self._wake = self._directly = None
                 if timer is not None:
                     timer.cancel()
         if self.lagged:
@@ -94,7 +100,9 @@ class Subscription(Generic[T]):
         return self._ended and not self._waiting
 
     def offer(self, event: T) -> None:
-        """Queue an event, or cut this subscriber off where it is too far behind."""
+        """Hand an event over, queue it, or cut this subscriber off where it is too far behind."""
+        if self._directly is not None and self._directly(event):
+            return
         self._waiting.append(event)
         self._bytes += len(event.frame)
         if self._bytes > QUEUE_BYTES:
@@ -110,6 +118,7 @@ class Subscription(Generic[T]):
         self._rouse()
 
     def _rouse(self) -> None:
+        self._directly = None
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 

@@ -8,7 +8,7 @@ from quart import Quart
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
 
-from . import access, assets, auth, client, cors, docs, errors, state, web
+from . import access, assets, auth, client, cors, docs, errors, line, state, web
 from .api import asks, event, history, instance, mcp, message, provider, session, transfer
 from .shutdown import on_stop_signal
 
@@ -23,6 +23,7 @@ def create_app(settings: Settings | None = None, retry: RetryPolicy | None = Non
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
     access.register(app)
+    line.register(app)
     errors.register(app)
     client.register(app, settings)
     cors.register(app, settings)

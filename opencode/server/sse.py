@@ -6,7 +6,7 @@ alone (hello, heartbeat, the state it has missed) repeats the point before it.
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from quart import Response, request
@@ -16,6 +16,7 @@ from opencode.ids import time_of
 from opencode.schema.event import EventProperties, PartDelta, ServerConnected, ServerHeartbeat
 from opencode.session.services import Services
 
+from .line import line_of
 from .stall import StallLimit
 
 HEARTBEAT_SECONDS = 10.0
@@ -64,26 +65,33 @@ def last_event_id() -> str | None:
     return given if _EVENT_ID.fullmatch(given) else _NOWHERE
 
 
+def at_once(form: Form) -> Callable[[Event], bool] | None:
+    """Return what writes an event to this request's connection, None where its server offers none."""
+    line = line_of(request)
+    if line is None:
+        return None
+    write = line.write
+    return lambda event: write(form.event(event))
+
+
 async def opening(
     found: Services, subscription: Subscription[Event], last_id: str | None, form: Form
-) -> tuple[list[bytes], str]:
-    """Return what a new listener is sent first, and where it stands then.
+) -> list[bytes]:
+    """Return what a new listener is sent first.
 
     That is a hello, and for one that comes back what it missed: the very events, or where the ring no longer
     reaches back to them, the state of what has changed since, whole.
     """
     bus = found.bus
-    position = bus.position
     if last_id is None:
-        return [form.private(bus.stamp(ServerConnected()), position)], position
+        return [form.private(bus.stamp(ServerConnected()), bus.position)]
     replay = bus.replay(last_id, subscription.session_id)
     hello = form.private(bus.stamp(ServerConnected(resumed=replay.complete)), last_id)
     if replay.complete:
-        return [hello, *map(form.event, replay.events)], position
+        return [hello, *map(form.event, replay.events)]
     told = await _state(found, subscription, last_id)
-    position = bus.position
     pieces = [form.private(bus.stamp(properties), last_id) for properties in told]
-    return [hello, *pieces, form.private(bus.stamp(ServerHeartbeat()), position)], position
+    return [hello, *pieces, form.private(bus.stamp(ServerHeartbeat()), bus.position)]
 
 
 async def _state(found: Services, subscription: Subscription[Event], last_id: str) -> list[EventProperties]:
@@ -100,11 +108,16 @@ async def _state(found: Services, subscription: Subscription[Event], last_id: st
 
 
 async def follow(
-    subscription: Subscription[Event], bus: Bus, first: list[bytes], position: str, form: Form
+    subscription: Subscription[Event],
+    bus: Bus,
+    first: list[bytes],
+    form: Form,
+    write: Callable[[Event], bool] | None,
 ) -> AsyncGenerator[bytes, None]:
     """Yield `first`, then every event, those that wait together in one piece, until the bus closes.
 
-    A subscriber that fell too far behind is cut off: it sees its stream end, and resumes by Last-Event-ID.
+    What finds the connection idle is given to `write` (see `at_once`) and does not pass here. A subscriber
+    that fell too far behind is cut off: it sees its stream end, and resumes by Last-Event-ID.
     """
     async with subscription:
         yield b"".join(first)
@@ -112,9 +125,9 @@ async def follow(
         beat = loop.time() + HEARTBEAT_SECONDS
         try:
             while not subscription.ended:
-                events = await subscription.next(max(0.0, beat - loop.time()))
+                events = await subscription.next(max(0.0, beat - loop.time()), write)
+                position = events[-1].id if events else bus.position
                 if events:
-                    position = events[-1].id
                     yield b"".join(map(form.event, events)) if len(events) > 1 else form.event(events[0])
                 if loop.time() >= beat:
                     beat = loop.time() + HEARTBEAT_SECONDS

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from opencode.bus import Bus, Lagged
+from opencode.bus import Bus, Event, Lagged
 from opencode.schema.event import PartDelta, SessionIdle
 
 
@@ -38,6 +38,29 @@ async def test_a_waiting_subscriber_wakes_up() -> None:
 async def test_a_wait_ends_with_nothing_when_its_time_is_over() -> None:
     async with Bus().subscribe() as listener:
         assert await listener.next(timeout=0.01) == []
+
+
+async def test_a_waiting_subscriber_may_take_events_as_they_are_published() -> None:
+    bus = Bus()
+    taken: list[Event] = []
+
+    def take(event: Event) -> bool:
+        if len(taken) < 2:
+            taken.append(event)
+            return True
+        return False
+
+    async with bus.subscribe() as listener:
+        before = bus.publish(delta("before"))
+        assert await listener.next(directly=take) == [before]
+        waiting = asyncio.create_task(listener.next(directly=take))
+        await asyncio.sleep(0)
+        sent = [bus.publish(delta(str(number))) for number in range(4)]
+        assert taken == sent[:2]
+        assert await waiting == sent[2:], "what is left waits, and what comes after it, in order"
+        assert await listener.next(timeout=0.01, directly=take) == []
+        after = bus.publish(delta("after"))
+        assert await listener.next() == [after], "nothing is taken while nobody waits"
 
 
 async def test_replay_gives_what_came_after_an_id() -> None:

@@ -8,7 +8,7 @@ from opencode.schema.base import encode
 from opencode.schema.event import AnyEvent
 
 from ..endpoint import endpoint
-from ..sse import Form, GlobalForm, event_stream, follow, last_event_id, opening
+from ..sse import Form, GlobalForm, at_once, event_stream, follow, last_event_id, opening
 from ..state import services
 
 blueprint = Blueprint("event", __name__)
@@ -55,8 +55,8 @@ async def _stream(session_id: str | None, form: Form) -> Response:
     found = services()
     subscription = found.bus.subscribe(session_id)
     try:
-        first, position = await opening(found, subscription, last_event_id(), form)
+        first = await opening(found, subscription, last_event_id(), form)
     except BaseException:
         subscription.leave()
         raise
-    return event_stream(follow(subscription, found.bus, first, position, form))
+    return event_stream(follow(subscription, found.bus, first, form, at_once(form)))

@@ -1,6 +1,7 @@
 """Messages: send one and get the answer as events or as JSON; read what was said."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -16,7 +17,7 @@ from opencode.session.sessions import Prompted
 
 from ..endpoint import JSON, endpoint
 from ..examples import ANSWER, PROMPTS
-from ..sse import HEARTBEAT_SECONDS, Form, event_stream
+from ..sse import HEARTBEAT_SECONDS, Form, at_once, event_stream
 from ..state import services
 from .session import NEXT_CURSOR
 
@@ -60,13 +61,14 @@ async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | 
     found = services()
     if not _wants_events(body):
         return await (await found.sessions.prompt(session_id, body)).answer()
+    form = Form()
     subscription = found.bus.subscribe(session_id)
     try:
         prompted = await found.sessions.prompt(session_id, body)
     except BaseException:
         subscription.leave()
         raise
-    return event_stream(_answer_events(subscription, found.bus, prompted))
+    return event_stream(_answer_events(subscription, found.bus, prompted, form, at_once(form)))
 
 
 @blueprint.post("/prompt_async")
@@ -146,16 +148,19 @@ def _wants_events(body: PromptBody) -> bool:
 
 
 async def _answer_events(
-    subscription: Subscription[Event], bus: Bus, prompted: Prompted
+    subscription: Subscription[Event],
+    bus: Bus,
+    prompted: Prompted,
+    form: Form,
+    write: Callable[[Event], bool] | None,
 ) -> AsyncGenerator[bytes, None]:
     """Yield the session's events, from the prompt's own to the end of the turn."""
-    form = Form()
-    position = bus.position
+    take = None
     begun = False
     async with subscription:
         while not subscription.ended:
             try:
-                events = await subscription.next(HEARTBEAT_SECONDS)
+                events = await subscription.next(HEARTBEAT_SECONDS, take)
             except Lagged:
                 return
             if not begun:
@@ -163,12 +168,18 @@ async def _answer_events(
                 begun = True
             ended = prompted.running is None or any(map(_ends, events))
             if events:
-                position = events[-1].id
                 yield b"".join(map(form.event, events))
+                if write is not None:
+                    take = partial(_take, write)
             elif not ended:
-                yield form.private(bus.stamp(ServerHeartbeat()), position)
+                yield form.private(bus.stamp(ServerHeartbeat()), bus.position)
             if ended:
                 return
+
+
+def _take(write: Callable[[Event], bool], event: Event) -> bool:
+    """Write an event to the connection; the last one is left to the stream, which ends with it."""
+    return not _ends(event) and write(event)
 
 
 def _from_prompt(events: list[Event], prompted: Prompted) -> list[Event]:

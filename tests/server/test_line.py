@@ -1,0 +1,90 @@
+"""Events on their way past the server's layers: where they may, and what a slow client sees of it."""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+import uvicorn
+from quart import Quart, Response, request
+
+from opencode.server import line
+from tests.harness import Server, serving
+
+
+def app_with_a_line() -> Quart:
+    """Return an app whose one route writes past its server where it can, and says so."""
+    app = Quart(__name__)
+    line.register(app)
+
+    @app.route("/", methods=["GET"])
+    async def pieces() -> Response:
+        found = line.line_of(request)
+
+        async def body() -> AsyncIterator[bytes]:
+            yield b"first "
+            if found is None:
+                yield b"usual "
+            else:
+                assert found.write(b"direct ")
+            yield b"last"
+
+        return Response(body())
+
+    return app
+
+
+@asynccontextmanager
+async def under_uvicorn(app: Quart) -> AsyncIterator[str]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    task = asyncio.create_task(server.serve([listening]))
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def test_hypercorn_has_a_line_and_its_pieces_come_in_order() -> None:
+    async with serving(app_with_a_line()) as (url, _), httpx.AsyncClient(trust_env=False) as client:
+        for _ in range(2):  # the connection is as good as before
+            assert (await client.get(url)).text == "first direct last"
+
+
+async def test_other_servers_have_none_and_the_pieces_go_the_usual_way() -> None:
+    async with under_uvicorn(app_with_a_line()) as url, httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(url)).text == "first usual last"
+
+
+@pytest.mark.parametrize("head", [b"HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close", b"GET / HTTP/1.0"])
+async def test_a_response_that_is_not_chunked_has_none(head: bytes) -> None:
+    async with serving(app_with_a_line()) as (url, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", url.rpartition(":")[2])
+        writer.write(head + b"\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+    assert answer.partition(b"\r\n\r\n")[2] == (b"" if head.startswith(b"HEAD") else b"first usual last")
+
+
+async def test_a_client_that_does_not_read_is_cut_off_and_sees_it(server: Server) -> None:
+    session_id = await server.new_session(title="Named")
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    slow.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(slow, ("127.0.0.1", int(server.url.rpartition(":")[2])))
+    reader, writer = await asyncio.open_connection(sock=slow)
+    writer.write(b"GET /event HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    await reader.readuntil(b"server.connected")
+    for number in range(14):
+        title = f"{number:02}" + "x" * 1_000_000
+        assert (await server.client.patch(f"/session/{session_id}", json={"title": title})).is_success
+    rest = await reader.read()
+    writer.close()
+    assert rest.endswith(b"\r\n0\r\n\r\n"), "the stream has an end, and is not only torn"
+    numbers = [int(each) for each in re.findall(rb'"title":"(\d\d)x+"', rest)]
+    assert numbers == list(range(len(numbers)))
+    assert 0 < len(numbers) < 14
