@@ -23,6 +23,7 @@ from .base import Adapter, Finish, ModelRequest, StreamEvent
 from .batch import EventBatch
 from .failure import Place, without_login
 from .payload import encode_json, repaired
+from .posts import Posts
 from .sse import EventTooLarge, SSEDecoder
 from .timeouts import SilenceLimit, Timeouts
 
@@ -90,7 +91,8 @@ class WireAdapter(Adapter):
             self._headers.setdefault("Authorization", f"Basic {b64encode(login.encode()).decode()}")
         self._sdk: Any = None
         self._client: Any = None
-        self._response_type: Any = None
+        self._posts: Posts | None = None
+        self._refusals: tuple[type[Exception], ...] = ()
         self._connection_errors: tuple[type[Exception], ...] = ()
         self._opening = asyncio.Lock()
 
@@ -192,7 +194,7 @@ class WireAdapter(Adapter):
             ),
             timeout=httpx2.Timeout(None, connect=self._timeouts.connect_s),
         )
-        self._response_type = httpx2.Response
+        self._refusals = (sdk.APIStatusError, httpx2.HTTPStatusError)
         self._connection_errors = (
             httpx2.HTTPError,
             httpx2.InvalidURL,
@@ -201,20 +203,19 @@ class WireAdapter(Adapter):
             OSError,
         )
         self._sdk = sdk
-        self._client = self._open_client(sdk, http_client)
+        client = self._open_client(sdk, http_client)
+        self._posts = Posts(client, http_client, httpx2.Response, self.path)
+        self._client = client
         gc.freeze()  # the SDK's classes are here to stay: a full collection among them takes 0.1 s
 
     @asynccontextmanager
     async def _answer(self, request: ModelRequest) -> "AsyncIterator[httpx2.Response]":
         """Send a request and yield its answer, whose body is an event stream yet to be read."""
-        client = await self._connected()
+        await self._connected()
+        assert self._posts is not None
         self._place.hide(request.model.headers)
-        sending: Awaitable[httpx2.Response] = client.post(
-            self.path,
-            cast_to=self._response_type,
-            content=encode_json(self._body(request)),
-            options={"headers": {**self._own_headers(), **observe.carried(), **request.model.headers}},
-            stream=True,
+        sending = self._posts.send(
+            encode_json(self._body(request)), request.model.headers, observe.carried(), self._own_headers()
         )
         response = await self._sent(sending, self._timeouts.header_s)
         try:
@@ -236,8 +237,8 @@ class WireAdapter(Adapter):
                 return await sending
         except TimeoutError:
             raise self._place.unanswered(seconds or 0) from None
-        except self._sdk.APIStatusError as error:
-            answer = error.response
+        except self._refusals as error:
+            answer: httpx2.Response = error.response  # type: ignore[attr-defined]
             raise self._place.refused(
                 answer.status_code, answer.headers, answer.text, str(answer.url)
             ) from None

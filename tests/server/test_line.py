@@ -80,11 +80,10 @@ async def test_a_client_that_does_not_read_is_cut_off_and_sees_it(server: Server
     writer.write(b"GET /event HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     await reader.readuntil(b"server.connected")
     for number in range(14):
-        title = f"{number:02}" + "x" * 1_000_000
-        assert (await server.client.patch(f"/session/{session_id}", json={"title": title})).is_success
+        await server.ask(session_id, f"{number:02}" + "x" * 1_000_000, noReply=True)
     rest = await reader.read()
     writer.close()
     assert rest.endswith(b"\r\n0\r\n\r\n"), "the stream has an end, and is not only torn"
-    numbers = [int(each) for each in re.findall(rb'"title":"(\d\d)x+"', rest)]
+    numbers = [int(each) for each in re.findall(rb'"text":"(\d\d)x+"', rest)]
     assert numbers == list(range(len(numbers)))
     assert 0 < len(numbers) < 14
