@@ -143,7 +143,7 @@ class Runner:
                 await running.wait()
                 running = None
             if running is None:
-                history = await self.workshop.store.messages(session.id)
+                history = await self.workshop.store.history(session.id, prompt.info.id)
                 await self.book.get(session.id)  # it may have been deleted meanwhile
                 running = self._running[session.id] = RunningTurn(self, session, history)
             running.add(prompt)

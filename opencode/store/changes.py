@@ -55,27 +55,40 @@ class Puts(ABC):
 
 
 class Batch(msgspec.Struct):
-    """What one transaction does, by table name. Rows are written after what is lost is removed."""
+    """What one transaction does, by table name. Rows are written after what is lost is removed.
+
+    `touched`: for each session the first message that is not as it was; "" where one or a part is removed.
+    """
 
     lost: dict[str, list[str]]
     rows: dict[str, list[Row]]
     sessions: list[str]
+    touched: dict[str, str]
 
 
 def render(changes: Changes, removed: Iterable[str] = ()) -> Batch:
     """Return changes as rows; those of sessions that are `removed` are left out."""
-    batch = Batch({}, {}, list(removed))
+    batch = Batch({}, {}, list(removed), dict.fromkeys(removed, ""))
     for session_id, wanted in changes.items():
         if session_id in batch.sessions:
             continue
         for (name, key), row_of in wanted.items():
             row = row_of()
+            if (message_id := _message_of(name, row)) is not None:
+                batch.touched[session_id] = min(message_id, batch.touched.get(session_id, message_id))
             if isinstance(row, dict):
                 batch.rows.setdefault(name, []).append(row)
             else:
                 batch.lost.setdefault(name, []).append(key)
                 batch.rows.setdefault(name, []).extend(row or [])
     return batch
+
+
+def _message_of(table: str, row: Row | list[Row] | None) -> str | None:
+    """Return the id of the message that a row is of, "" for one that is removed; None for other tables."""
+    if table not in (tables.message.name, tables.part.name):
+        return None
+    return str(row["message_id" if table == tables.part.name else "id"]) if isinstance(row, dict) else ""
 
 
 def merged(older: Changes, newer: Changes) -> Changes:

@@ -45,6 +45,18 @@ _messages_before = (
     .limit(bindparam("limit"))
 )
 
+_messages_after = (
+    select(message.c.data)
+    .where(message.c.session_id == bindparam("session"), message.c.id > bindparam("after"))
+    .order_by(message.c.id)
+)
+
+_parts_after = (
+    select(part.c.message_id, part.c.data)
+    .where(part.c.session_id == bindparam("session"), part.c.message_id > bindparam("after"))
+    .order_by(part.c.message_id, part.c.id)
+)
+
 _message_by_id = select(message.c.data).where(
     message.c.session_id == bindparam("session"), message.c.id == bindparam("id")
 )
@@ -112,6 +124,21 @@ def list_messages(
     }
     found = [decode_message(data) for data in _texts(connection, _messages_before, values)]
     return _with_parts(connection, found[::-1])
+
+
+def read_history(connection: Connection, session_id: str, after: str) -> list[tuple[MessageWithParts, int]]:
+    """Return the messages after the id `after`, in order, each with the size of its JSON in bytes."""
+    values = {"session": session_id, "after": after}
+    parts: dict[str, list[str]] = {}
+    for row in connection.execute(_parts_after, values):
+        parts.setdefault(row.message_id, []).append(row.data)
+    found = []
+    for data in _texts(connection, _messages_after, values):
+        info = decode_message(data)
+        texts = parts.get(info.id, [])
+        whole = MessageWithParts(info=info, parts=list(map(decode_part, texts)))
+        found.append((whole, len(data) + sum(map(len, texts))))
+    return found
 
 
 def find_message(connection: Connection, session_id: str, message_id: str) -> MessageWithParts | None:

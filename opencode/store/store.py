@@ -17,6 +17,7 @@ from opencode.schema.session import Session, Todo
 from . import queries, tables
 from .changes import Puts, Render
 from .database import Database, reason
+from .histories import Histories, History
 from .migrations import migrate
 from .queries import SessionQuery
 from .rows import part_row
@@ -33,7 +34,8 @@ class Store(Puts):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._writer = Writer(database)
+        self._histories = Histories()
+        self._writer = Writer(database, self._histories)
 
     @classmethod
     async def open(cls, data_dir: Path) -> "Store":
@@ -101,6 +103,19 @@ class Store(Puts):
         """Return the newest `limit` messages older than `before` (a message id), in order; all by default."""
         return await self._read(lambda c: queries.list_messages(c, session_id, limit, before), session_id)
 
+    async def history(self, session_id: str, settled: str) -> list[MessageWithParts]:
+        """Return all messages in order. Those before `settled`, a message's id, are kept for the next time.
+
+        They are the same objects then, so whoever changes one must store that too.
+        """
+        await self._catch_up(session_id)
+        known = self._histories.begin(session_id)
+        later = await self._database.read(lambda c: queries.read_history(c, session_id, known.newest))
+        old = [message for message, _ in later if message.info.id < settled]
+        size = known.size + sum(size for message, size in later if message.info.id < settled)
+        self._histories.end(session_id, known, History([*known.messages, *old], size))
+        return [*known.messages, *(message for message, _ in later)]
+
     async def message(self, session_id: str, message_id: str) -> MessageWithParts | None:
         return await self._read(lambda c: queries.find_message(c, session_id, message_id), session_id)
 
@@ -124,10 +139,13 @@ class Store(Puts):
 
         Where that can't be written, what is on disk is the truth: nothing else has been told.
         """
+        await self._catch_up(session_id)
+        return await self._database.read(query)
+
+    async def _catch_up(self, session_id: str | None) -> None:
         if self._writer.pending(session_id):
             with suppress(Unavailable):
                 await self._writer.commit()
-        return await self._database.read(query)
 
     async def _advance_ids(self) -> None:
         """Let new ids sort after all stored ones, though the clock may have been set back."""

@@ -17,6 +17,7 @@ from opencode.errors import Unavailable
 from . import tables
 from .changes import Batch, Changes, Puts, Render, merged, render
 from .database import Database, reason
+from .histories import Histories
 
 FLUSH_SECONDS = 0.2
 """How long a change may wait for others; the promise to users is 0.25 s."""
@@ -91,8 +92,9 @@ class Writer:
     put before it is on disk. Many commits that come together share one transaction.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, histories: Histories) -> None:
         self._database = database
+        self._histories = histories
         self._next = Work({}, [], {})
         self._now = Work({}, [], {})
         self._gone: dict[str, None] = {}
@@ -206,6 +208,8 @@ class Writer:
         if work.dirty or work.units or self.failure is not None:
             batch = work.batch()
             trial = self.failure is not None
+            for session_id, message_id in batch.touched.items():
+                self._histories.changed(session_id, message_id)
             with observe.watch(observe.Commit()):
                 await self._database.write(lambda connection: _write(connection, batch, trial))
 

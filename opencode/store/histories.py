@@ -1,0 +1,67 @@
+"""What was read of conversations, kept decoded: the next prompt of one reads only what has come since.
+
+All in here was read from the database, and a write to any of it, at whoever's wish, makes it forgotten.
+"""
+
+from collections import OrderedDict
+
+import msgspec
+
+from opencode.schema.message import MessageWithParts
+
+KEPT_BYTES = 16 * 1024 * 1024
+"""How much JSON is kept decoded; that takes two to three times as much memory."""
+
+
+class History(msgspec.Struct):
+    """A conversation's beginning, in order. `size`: of its JSON, in bytes."""
+
+    messages: list[MessageWithParts] = []
+    size: int = 0
+    being_read: bool = True
+
+    @property
+    def newest(self) -> str:
+        """The id of the last message."""
+        return self.messages[-1].info.id if self.messages else ""
+
+
+class Histories:
+    """The conversations that were read last, by session."""
+
+    def __init__(self, limit: int = KEPT_BYTES) -> None:
+        self._limit = limit
+        self._known: OrderedDict[str, History] = OrderedDict()
+        self._size = 0
+
+    def begin(self, session_id: str) -> History:
+        """Return what is known of a conversation; what comes after it is about to be read."""
+        known = self._known.get(session_id)
+        begun = History(known.messages, known.size) if known else History()
+        self._forget(session_id)
+        self._keep(session_id, begun)
+        return begun
+
+    def end(self, session_id: str, begun: History, longer: History) -> None:
+        """Keep what is known now, unless something has changed since the reading began."""
+        if self._known.get(session_id) is not begun:
+            return
+        self._forget(session_id)
+        longer.being_read = False
+        self._keep(session_id, longer)
+        while self._size > self._limit:
+            self._forget(next(iter(self._known)))
+
+    def changed(self, session_id: str, message_id: str) -> None:
+        """Note that this message is about to be written, or one after it; "" for any."""
+        known = self._known.get(session_id)
+        if known is not None and (known.being_read or message_id <= known.newest):
+            self._forget(session_id)
+
+    def _keep(self, session_id: str, history: History) -> None:
+        self._known[session_id] = history
+        self._size += history.size
+
+    def _forget(self, session_id: str) -> None:
+        if (known := self._known.pop(session_id, None)) is not None:
+            self._size -= known.size
