@@ -48,7 +48,10 @@ _ASK = "Condense the conversation above, as you were told."
 
 def compaction_of(message: MessageWithParts) -> CompactionPart | None:
     """Return what asks for a compaction in a message, None where it is an ordinary one."""
-    return next((part for part in message.parts if isinstance(part, CompactionPart)), None)
+    for part in message.parts:
+        if isinstance(part, CompactionPart):
+            return part
+    return None
 
 
 def is_summary(message: MessageWithParts) -> bool:
@@ -56,12 +59,19 @@ def is_summary(message: MessageWithParts) -> bool:
     return isinstance(message.info, AssistantMessage) and message.info.summary is True
 
 
+def _is_ordinary(message: MessageWithParts) -> bool:
+    """Tell whether a message is neither a summary nor what asks for one."""
+    if isinstance(message.info, AssistantMessage):
+        return message.info.summary is not True
+    return compaction_of(message) is None
+
+
 def since_summary(history: list[MessageWithParts]) -> list[MessageWithParts]:
     """Return what a model has to know: the last summary with what asked for it, and what it does not cover.
 
     Compactions that failed are left out.
     """
-    ordinary = [each for each in history if compaction_of(each) is None and not is_summary(each)]
+    ordinary = [each for each in history if _is_ordinary(each)]
     for message in reversed(history):
         info = message.info
         if not is_summary(message) or not isinstance(info, AssistantMessage) or info.error or not info.finish:

@@ -66,8 +66,9 @@ def turns(history: Iterable[MessageWithParts], model: Model) -> tuple[UserTurn |
             _add(conversation, True, list(_user_content(message.parts, model)))
         else:
             _add(conversation, False, list(_assistant_content(message.info, message.parts, model)))
-            _add(conversation, True, list(_tool_outputs(message.parts, model)))
-            _add(conversation, True, list(_task_outcomes(message.parts)))
+            if calls := [part for part in message.parts if isinstance(part, ToolPart)]:
+                _add(conversation, True, list(_tool_outputs(calls, model)))
+                _add(conversation, True, list(_task_outcomes(calls)))
     while conversation and not conversation[0][0]:
         conversation.pop(0)
     return tuple(
@@ -123,9 +124,9 @@ def _assistant_content(
             yield ToolCall(part.call_id, part.tool, part.state.input, metadata)
 
 
-def _tool_outputs(parts: Iterable[Part], model: Model) -> Iterator[ToolOutput]:
-    for part in parts:
-        if not isinstance(part, ToolPart) or outcome(part) is not None:
+def _tool_outputs(calls: Iterable[ToolPart], model: Model) -> Iterator[ToolOutput]:
+    for part in calls:
+        if outcome(part) is not None:
             continue
         state = part.state
         if isinstance(state, ToolStateCompleted):
@@ -141,9 +142,9 @@ def _tool_outputs(parts: Iterable[Part], model: Model) -> Iterator[ToolOutput]:
             yield ToolOutput(part.call_id, part.tool, reason, is_error=True)
 
 
-def _task_outcomes(parts: Iterable[Part]) -> Iterator[Text]:
-    for part in parts:
-        if isinstance(part, ToolPart) and (text := outcome(part)) is not None:
+def _task_outcomes(calls: Iterable[ToolPart]) -> Iterator[Text]:
+    for part in calls:
+        if (text := outcome(part)) is not None:
             yield Text(text)
 
 
