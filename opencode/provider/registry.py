@@ -9,7 +9,7 @@ import asyncio
 import msgspec
 
 from opencode.config import Settings
-from opencode.errors import BadRequest, Unavailable, nearest
+from opencode.errors import BadRequest, SettingsError, Unavailable, nearest
 from opencode.schema.message import ModelChoice
 from opencode.schema.provider import ApiAuth, Model, Provider
 
@@ -78,6 +78,24 @@ class Registry:
             if model_id := _default_id(connection):
                 return ModelChoice(provider_id=connection.id, model_id=model_id)
         raise Unavailable(f"No model provider is connected. {_HOW_TO_CONNECT}")
+
+    def check_names(self) -> list[str]:
+        """Return what keeps the models that opencode.json names from being asked yet: keys that are missing.
+
+        Raises SettingsError where it names a provider that there is not.
+        """
+        warnings = []
+        config = self._settings.config
+        for key, name in (("model", config.model), ("small_model", config.small_model)):
+            if not name:
+                continue
+            try:
+                self._connection(_split(name).provider_id)
+            except BadRequest as error:
+                if not catalog.providers().get(_split(name).provider_id):
+                    raise SettingsError(f"{self._settings.config_path}: {key}: {error.message}") from None
+                warnings.append(f"{key} {name}: {error.message}")
+        return warnings
 
     def defaults(self) -> dict[str, str]:
         """Return the default model's id for every connected provider that has a model."""

@@ -26,4 +26,4 @@ class Connection(TCPServer):
 
 def install() -> None:
     """Have hypercorn use it: it has no setting for that."""
-    hypercorn_run.TCPServer = Connection  # type: ignore[misc, attr-defined]
+    hypercorn_run.TCPServer = Connection  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from quart import Quart
 
 from opencode import __version__
 from opencode.config import Settings
+from opencode.errors import SettingsError
 
 from .state import opened
 
@@ -46,7 +47,12 @@ async def _serve(app: Quart, settings: Settings) -> None:
     config.backlog = 1024
     config.include_server_header = False
     config.errorlog = log
-    listening = config.create_sockets().insecure_sockets
+    try:
+        listening = config.create_sockets().insecure_sockets
+    except OSError as error:
+        raise SettingsError(
+            f"HOST and PORT: {settings.host}:{settings.port} can't be listened at: {error.strerror}."
+        ) from None
     for each in listening:
         _notice_lost_clients(each)
     config.bind = [f"fd://{each.detach()}" for each in listening]
@@ -55,8 +61,10 @@ async def _serve(app: Quart, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1") else settings.host
-    log.info("OpenCode API %s at http://%s:%d (API documentation: /docs)", __version__, host, settings.port)
     async with opened(app, settings):
+        log.info(
+            "OpenCode API %s at http://%s:%d (API documentation: /docs)", __version__, host, settings.port
+        )
         gc.freeze()  # what was imported is here to stay: collections need not look at it
         await hypercorn_serve(app, config, shutdown_trigger=stop.wait)
 

@@ -31,6 +31,8 @@ async def opened(app: Quart, settings: Settings, retry: RetryPolicy | None = Non
     async with open_services(settings, retry) as found, telemetry_opened(found) as counted:
         app.extensions[_KEY] = found
         app.extensions[_METRICS] = counted
+        for warning in found.providers.check_names():
+            log.warning("%s", warning)
         _tell_models(found.providers.defaults())
         try:
             yield found

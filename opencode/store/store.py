@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from filelock import FileLock
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,6 +17,7 @@ from opencode.schema.session import Session, Todo
 
 from . import queries, tables
 from .changes import Puts, Render
+from .claim import claim
 from .database import Database, reason
 from .histories import Histories, History
 from .migrations import migrate
@@ -32,8 +34,9 @@ class Store(Puts):
     What is put is written sooner or later, also where a commit failed; for what must not be, there is `unit`.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lock: FileLock | None = None) -> None:
         self._database = database
+        self._lock = lock
         self._histories = Histories()
         self._writer = Writer(database, self._histories)
 
@@ -44,12 +47,13 @@ class Store(Puts):
             data_dir.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - at start, nothing waits
         except OSError as error:
             raise SettingsError(f"OPENCODE_DATA_DIR: {data_dir} can't be made: {error.strerror}.") from None
-        store = cls(Database.sqlite(data_dir / "opencode.db"))
+        store = cls(Database.sqlite(data_dir / "opencode.db"), claim(data_dir))
         try:
+            (data_dir / "opencode.db").touch(mode=0o600)
             await store._database.write(migrate)
             await store._advance_ids()
-        except (SQLAlchemyError, Unavailable) as error:
-            await store._database.close()
+        except (SQLAlchemyError, Unavailable, OSError) as error:
+            await store._close()
             raise SettingsError(
                 f"The database {data_dir / 'opencode.db'} can't be opened: {reason(error)}. Check that "
                 "OPENCODE_DATA_DIR can be written to and has room; put a backup in the place of a damaged "
@@ -63,7 +67,12 @@ class Store(Puts):
         try:
             await self._writer.close()
         finally:
-            await self._database.close()
+            await self._close()
+
+    async def _close(self) -> None:
+        await self._database.close()
+        if self._lock is not None:
+            self._lock.release()
 
     async def commit(self) -> None:
         """Wait until everything put so far is on disk; raises Unavailable where that can't be."""

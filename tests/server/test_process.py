@@ -93,3 +93,50 @@ async def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     assert process.returncode == 1
     assert named in stderr.strip().splitlines()[-1]
     assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("wrong", [{"model": "nosuch/x"}, {"small_model": "nosuch/x"}])
+async def test_a_model_of_an_unknown_provider_stops_the_start(tmp_path: Path, wrong: dict[str, str]) -> None:
+    (tmp_path / "opencode.json").write_text(json.dumps(wrong))
+    process = await start(tmp_path, free_port(), OPENCODE_CONFIG=str(tmp_path / "opencode.json"))
+    last = (await said(process)).strip().splitlines()[-1]
+    assert process.returncode == 1
+    assert next(iter(wrong)) in last
+    assert "nosuch" in last
+
+
+async def test_a_port_in_use_stops_the_start_with_one_line(tmp_path: Path) -> None:
+    async with program(tmp_path) as (_, server):
+        port = int(server.url.rpartition(":")[2])
+        (tmp_path / "other").mkdir()
+        second = await start(tmp_path / "other", port)
+        stderr = await said(second)
+        assert second.returncode == 1
+        assert str(port) in stderr
+        assert "Traceback" not in stderr
+
+
+async def test_a_data_directory_is_one_servers(tmp_path: Path) -> None:
+    async with program(tmp_path) as (_, server):
+        session_id = await server.new_session()
+        second = await start(tmp_path, free_port())
+        stderr = await said(second)
+        assert second.returncode == 1
+        assert "in use by another server" in stderr
+        assert "Traceback" not in stderr
+        assert (await server.client.get(f"/session/{session_id}")).status_code == 200
+
+
+async def test_a_server_that_is_started_while_another_stops_takes_its_place(tmp_path: Path) -> None:
+    async with program(tmp_path, OPENCODE_STOP_GRACE="1") as (first, server):
+        session_id = await server.new_session()
+        async with server.listen() as events:
+            answer = asyncio.create_task(server.stream(session_id, "long"))
+            async for _, event in events:
+                if event["type"] == "message.part.delta":
+                    break
+        first.send_signal(signal.SIGTERM)
+        async with program(tmp_path) as (_, second):
+            _, message = await second.messages(session_id)
+            assert message["info"]["error"]["name"] == "MessageAbortedError"
+        await asyncio.gather(answer, return_exceptions=True)

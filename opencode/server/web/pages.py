@@ -1,5 +1,6 @@
 """The pages: a new chat, a conversation, its older messages, search, models, exports."""
 
+from contextlib import suppress
 from typing import Any
 
 from quart import Blueprint, Response, request
@@ -165,17 +166,16 @@ async def _page(found: Services, session: Session | None, notice: tuple[str, str
     )
 
 
-async def _model(found: Services, session: Session | None) -> tuple[Model, str]:
-    """Return the model and the effort that the next message goes to."""
+async def _model(found: Services, session: Session | None) -> tuple[Model | None, str]:
+    """Return the model and the effort that the next message goes to; no model where none can be asked."""
     if session is not None and session.model:
-        try:
+        with suppress(RequestError):
             resolved = await found.providers.resolve(session.model.provider_id, session.model.id)
-        except NotFound:
-            pass
-        else:
             return resolved.model, session.model.variant or ""
-    choice = await found.providers.default()
-    return (await found.providers.resolve(choice.provider_id, choice.model_id)).model, ""
+    with suppress(RequestError):
+        choice = await found.providers.default()
+        return (await found.providers.resolve(choice.provider_id, choice.model_id)).model, ""
+    return None, ""
 
 
 def _download(data: bytes, kind: str, name: str) -> Response:
