@@ -198,9 +198,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read the environment and the configuration file; raises SettingsError with one line."""
         env = dict(os.environ if environ is None else environ)
-        path = _config_path(env)
-        written = _read_config(path) if path else {}
-        raw: JsonObject = _substitute(written, path, env) if path else {}
+        path, written = _written(env)
+        raw: JsonObject = _substitute(written, path or Path("opencode.json"), env)
         return cls(
             data_dir=Path(env.get("OPENCODE_DATA_DIR") or _default_data_dir()).expanduser().absolute(),
             host=env.get("HOST") or "0.0.0.0",
@@ -284,21 +283,31 @@ def _config_path(env: Mapping[str, str]) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
-def _read_config(path: Path) -> JsonObject:
+def _written(env: Mapping[str, str]) -> tuple[Path | None, JsonObject]:
+    """Return the configuration as it was written, and the file that it is in, if it is in one."""
+    if text := env.get("OPENCODE_CONFIG_CONTENT"):
+        return None, _decoded(text, "OPENCODE_CONFIG_CONTENT")
+    path = _config_path(env)
+    if path is None:
+        return None, {}
     try:
-        text = path.read_text(encoding="utf-8")
+        return path, _decoded(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} can't be read: {error}.") from None
+
+
+def _decoded(text: str, source: str) -> JsonObject:
     try:
         raw = msgspec.json.decode(_plain_json(text))
     except msgspec.DecodeError as error:
-        raise SettingsError(f"{path} is not valid JSON: {error}.") from None
+        raise SettingsError(f"{source} is not valid JSON: {error}.") from None
     if not isinstance(raw, dict):
-        raise SettingsError(f"{path} must hold a JSON object.")
+        raise SettingsError(f"{source} must hold a JSON object.")
     return raw
 
 
 def _parse_config(raw: JsonObject, path: Path | None) -> Config:
+    source = path or "OPENCODE_CONFIG_CONTENT"
     servers = raw.get("mcp")
     if isinstance(servers, dict):
         # {"enabled": false} alone switches off what another configuration would add; here is no other.
@@ -306,10 +315,10 @@ def _parse_config(raw: JsonObject, path: Path | None) -> Config:
     try:
         config = msgspec.convert(raw, Config)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{path}: {error}.") from None
+        raise SettingsError(f"{source}: {error}.") from None
     for key, value in (("model", config.model), ("small_model", config.small_model)):
         if value is not UNSET and "/" not in value:
-            raise SettingsError(f'{path}: {key} must be "provider/model", not {value!r}.')
+            raise SettingsError(f'{source}: {key} must be "provider/model", not {value!r}.')
     return config
 
 

@@ -93,7 +93,9 @@ class Registry:
                 self._connection(_split(name).provider_id)
             except BadRequest as error:
                 if not catalog.providers().get(_split(name).provider_id):
-                    raise SettingsError(f"{self._settings.config_path}: {key}: {error.message}") from None
+                    raise SettingsError(
+                        f"{self._settings.config_path or 'OPENCODE_CONFIG_CONTENT'}: {key}: {error.message}"
+                    ) from None
                 warnings.append(f"{key} {name}: {error.message}")
         return warnings
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from opencode.config import Settings
 from tests.harness import running_server
 from tests.llm.server import LLM, Answer
 
@@ -47,3 +48,11 @@ async def test_a_key_and_an_address_are_enough(
         assert {request.path for request in asked} == {path}
         credentials = asked[0].headers.get("x-api-key") or asked[0].headers.get("authorization", "")
         assert ("a-key" in credentials) == any(name.endswith("_API_KEY") for name in env)
+
+
+async def test_the_configuration_may_come_by_environment(tmp_path: Path) -> None:
+    content = '{"default_agent": "plan", "command": {"hi": {"template": "{env:GREETING}"}}}'
+    environ = {"OPENCODE_DATA_DIR": str(tmp_path / "data"), "HOME": str(tmp_path), "GREETING": "Hello"}
+    settings = Settings.load({**environ, "OPENCODE_CONFIG_CONTENT": content})
+    assert settings.config.default_agent == "plan"
+    assert settings.config.command["hi"].template == "Hello"
