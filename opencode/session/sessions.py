@@ -164,6 +164,10 @@ class Sessions:
         """Return one page of sessions, the last changed first."""
         return self._book.current(await self._store.sessions(query))
 
+    async def search(self, words: str, limit: int) -> list[Session]:
+        """Return root sessions with `words` in the title or in what was said, the last changed first."""
+        return self._book.current(await self._store.search(words, limit))
+
     async def children(self, session_id: str) -> list[Session]:
         """Return the sessions that a session began; raises NotFound."""
         await self._book.get(session_id)

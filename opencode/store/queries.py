@@ -1,16 +1,18 @@
 """What is asked of the database. Each function runs straight through, on one connection, in a thread."""
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, tuple_
 
 from opencode.schema.message import Message, MessageWithParts
 from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
 from .rows import decode_message, decode_part, decode_session, decode_todo
+from .search import sessions_that_said
 from .tables import message, part, session, todo
 
 NO_LIMIT = 2**62
@@ -22,15 +24,14 @@ MAX_VALUES = 500
 class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which sessions to list, the last changed first.
 
-    `search`: in titles; `words`: in titles and in what was said. `pinned`: only those whose metadata says
-    so. `updated_since`: Unix ms. `after`: the last page's last session, as (time updated, id).
+    `search`: in titles. `pinned`: only those whose metadata says so. `updated_since`: Unix ms. `after`: the
+    last page's last session, as (time updated, id).
     """
 
     limit: int = 100
     roots: bool = False
     parent_id: str | None = None
     search: str | None = None
-    words: str | None = None
     pinned: bool = False
     updated_since: int | None = None
     after: tuple[int, str] | None = None
@@ -89,28 +90,34 @@ def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
     if query.parent_id is not None:
         statement = statement.where(column.parent_id == query.parent_id)
     if query.search:
-        statement = statement.where(_contains(column.title, query.search))
-    if query.words:
-        said = select(part.c.session_id).where(_contains(part.c.data, _as_json(query.words)))
-        statement = statement.where(or_(_contains(column.title, query.words), column.id.in_(said)))
+        statement = statement.where(_title_contains(connection, query.search))
     if query.pinned:
-        statement = statement.where(column.data.contains('"pinned":true'))
+        statement = statement.where(column.pinned.is_(True))
     if query.updated_since is not None:
         statement = statement.where(column.time_updated >= query.updated_since)
     if query.after is not None:
-        updated, session_id = query.after
-        same = and_(column.time_updated == updated, column.id < session_id)
-        statement = statement.where(or_(column.time_updated < updated, same))
+        statement = statement.where(tuple_(column.time_updated, column.id) < query.after)
     return [decode_session(data) for data in _texts(connection, statement)]
 
 
-def _contains(column: Column[str], text: str) -> ColumnElement[bool]:
-    return func.lower(column).contains(text.lower(), autoescape=True)
+def _title_contains(connection: Connection, words: str) -> ColumnElement[bool]:
+    """Return the test of a title, whatever its case: SQLite's LIKE needs no lower() for that."""
+    if connection.dialect.name == "sqlite":
+        return session.c.title.contains(words, autoescape=True)
+    return session.c.title.icontains(words, autoescape=True)
 
 
-def _as_json(text: str) -> str:
-    """Return a text as it stands within a part's JSON."""
-    return msgspec.json.encode(text).decode()[1:-1]
+def search_sessions(connection: Connection, words: str, limit: int) -> list[Session]:
+    """Return root sessions with `words` in the title or in what was said, the last changed first.
+
+    Of more than `limit` such by title, and by what was said, the last ones each are looked at.
+    """
+    titled = list_sessions(connection, SessionQuery(limit=limit, roots=True, search=words))
+    found = {session.id: session for session in titled}
+    said = (find_session(connection, session_id) for session_id in sessions_that_said(connection, words))
+    roots = (session for session in said if session is not None and not session.parent_id)
+    found |= {session.id: session for session in islice(roots, limit)}
+    return sorted(found.values(), key=lambda each: (each.time.updated, each.id), reverse=True)[:limit]
 
 
 def list_messages(

@@ -4,7 +4,7 @@ import msgspec
 
 from opencode.schema.base import encode
 from opencode.schema.message import AssistantMessage, Message
-from opencode.schema.part import Part
+from opencode.schema.part import Part, TextPart
 from opencode.schema.session import Session, Todo
 
 Row = dict[str, object]
@@ -22,6 +22,7 @@ def session_row(session: Session) -> Row:
         "parent_id": session.parent_id or None,
         "title": session.title,
         "time_updated": session.time.updated,
+        "pinned": bool(session.metadata and session.metadata.get("pinned")),
         "data": encode(session).decode(),
     }
 
@@ -38,10 +39,12 @@ def message_row(message: Message, answered: bool) -> Row:
 
 
 def part_row(part: Part) -> Row:
+    finished_text = isinstance(part, TextPart) and (not part.time or bool(part.time.end))
     return {
         "id": part.id,
         "session_id": part.session_id,
         "message_id": part.message_id,
+        "searchable": finished_text,
         "data": encode(part).decode(),
     }
 

@@ -106,6 +106,10 @@ class Store(Puts):
         """Return one page of sessions, the last changed first."""
         return await self._read(lambda c: queries.list_sessions(c, query))
 
+    async def search(self, words: str, limit: int) -> list[Session]:
+        """Return root sessions with `words` in the title or in what was said, the last changed first."""
+        return await self._read(lambda c: queries.search_sessions(c, words, limit))
+
     async def messages(
         self, session_id: str, limit: int | None = None, before: str | None = None
     ) -> list[MessageWithParts]:

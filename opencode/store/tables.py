@@ -1,4 +1,8 @@
-"""The tables. A row is its wire object as JSON in `data`, beside the columns that queries need."""
+"""The tables. A row is its wire object as JSON in `data`, beside the columns that queries need.
+
+Indexes of sessions end with the title, so that a search in titles reads them alone. A part's `number` is what
+SQLite's full-text index knows it by, see `search`; `searchable`: it is a finished text.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -13,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
 
 metadata = MetaData(
@@ -20,6 +25,7 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
     }
 )
 
@@ -48,9 +54,20 @@ session = Table(
     Column("parent_id", String(64)),
     Column("title", Words, nullable=False),
     Column("time_updated", BigInteger, nullable=False),
+    Column("pinned", Boolean, nullable=False, server_default=false()),
     Column("data", Text, nullable=False),
-    Index(None, "time_updated", "id"),
-    Index(None, "parent_id"),
+    Index(None, "time_updated", "id", "title"),
+    Index(None, "parent_id", "time_updated", "id", "title"),
+)
+
+_is_pinned = session.c.pinned.is_(True)
+Index(
+    "ix_session_pinned",
+    session.c.parent_id,
+    session.c.time_updated,
+    session.c.id,
+    sqlite_where=_is_pinned,
+    postgresql_where=_is_pinned,
 )
 
 message = Table(
@@ -67,9 +84,11 @@ message = Table(
 part = Table(
     "part",
     metadata,
-    Column("id", String(64), primary_key=True),
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
     _owner("session.id"),
     Column("message_id", String(64), nullable=False),
+    Column("searchable", Boolean, nullable=False),
     Column("data", Text, nullable=False),
     Index(None, "session_id", "message_id", "id"),
 )

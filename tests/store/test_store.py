@@ -271,4 +271,9 @@ def test_the_newest_migration_is_the_one_that_start_looks_for() -> None:
 async def test_the_migrations_make_the_tables_that_the_code_declares(tmp_path: Path) -> None:
     await (await Store.open(tmp_path)).close()
     with create_engine(f"sqlite:///{tmp_path / 'opencode.db'}").connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        context = MigrationContext.configure(connection, opts={"include_name": not_of_the_index})
+        assert compare_metadata(context, metadata) == []
+
+
+def not_of_the_index(name: str | None, kind: str, _: object) -> bool:
+    return kind != "table" or not str(name).startswith("said")

@@ -66,7 +66,10 @@ async def listing(services: Services, words: str | None = None, after: str = "")
     `words`: only those that have them in their title or text. `after`: those older than a listing's end.
     """
     sessions = services.sessions
-    found = await sessions.find(SessionQuery(limit=LISTED, roots=True, words=words, after=_place(after)))
+    if words is None:
+        found = await sessions.find(SessionQuery(limit=LISTED, roots=True, after=_place(after)))
+    else:
+        found = await sessions.search(words, LISTED)
     pinned = [] if words or after else await sessions.find(SessionQuery(roots=True, pinned=True))
     days: dict[str, list[Session]] = {"Pinned": _kept(pinned)} if _kept(pinned) else {}
     for session in _kept(found):

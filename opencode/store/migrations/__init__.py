@@ -1,18 +1,24 @@
 """Bringing a database to the newest form, at start. Alembic is loaded only where there is something to do."""
 
+import logging
 import os
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "0001"
+log = logging.getLogger(__name__)
+
+HEAD = "0002"
 """The newest revision under versions/."""
 
 
 def migrate(connection: Connection) -> None:
     """Run the migrations that this database has not seen. Blocking: use it under `run_sync`."""
-    if _revision(connection) == HEAD:
+    revision = _revision(connection)
+    if revision == HEAD:
         return
+    if revision is not None:
+        log.info("bringing the database from revision %s to %s; a large one takes minutes", revision, HEAD)
     from alembic import command  # noqa: PLC0415 - 0.1 s that a start without migrations saves
     from alembic.config import Config  # noqa: PLC0415
 

@@ -1,0 +1,222 @@
+"""Search in titles and texts, kept true to what is stored; and lists that read no more than they show."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, event
+
+from bench.fill import fill
+from opencode.schema.part import TextPart, TimeSpan
+from opencode.store import SessionQuery, Store, queries, search
+from tests.store.test_store import make_answer, make_prompt, make_session, make_text
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = await Store.open(tmp_path)
+    yield store
+    await store.close()
+
+
+def say(store: Store, text: str, title: str = "A title", parent_id: str | None = None) -> TextPart:
+    """Put a session with a prompt of one part."""
+    session = make_session(title, parent_id=parent_id)
+    prompt = make_prompt(session.id)
+    part = make_text(prompt, text)
+    store.put_session(session)
+    store.put_message(prompt)
+    store.put_part(part)
+    return part
+
+
+async def found(store: Store, words: str) -> list[str]:
+    return [session.id for session in await store.search(words, 80)]
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+async def test_texts_are_found_by_any_run_of_characters(
+    store: Store, monkeypatch: pytest.MonkeyPatch, indexed: bool
+) -> None:
+    if not indexed:
+        monkeypatch.setattr(search, "_is_indexed", lambda connection: False)
+    part = say(store, 'raise ValueError("no café in 東京都")')
+    say(store, "something else")
+    for words in ("ValueError", "eError", "VALUEERROR", "café in", '("no', "東京都"):
+        assert await found(store, words) == [part.session_id], words
+    for words in (
+        "ValueErrors",
+        "no café in 京都",
+        "100%",
+        "_",
+        '"',
+        "NEAR(a b)",
+        "text:raise",
+        "nul \0 here",
+    ):
+        assert await found(store, words) == [], words
+
+
+async def test_titles_are_found_and_short_words_in_titles_alone(store: Store) -> None:
+    titled = say(store, "something", title="Go to Lisbon")
+    say(store, "let's go")
+    assert await found(store, "lisb") == [titled.session_id]
+    assert await found(store, "go") == [titled.session_id]
+
+
+async def test_sessions_that_others_began_are_left_out(store: Store) -> None:
+    parent = say(store, "the parent says zebra")
+    say(store, "the child says zebra", parent_id=parent.session_id)
+    assert await found(store, "zebra") == [parent.session_id]
+
+
+async def test_a_text_is_found_once_it_is_whole_and_by_what_it_says_then(store: Store) -> None:
+    part = say(store, "the question")
+    answer = make_answer(part.session_id, completed=False)
+    growing = make_text(answer, "")
+    growing.time = TimeSpan(start=1)
+    store.put_message(answer)
+    for word in ("alpha ", "beta ", "gamma "):
+        growing.text += word
+        store.put_live_part(growing.session_id, growing.id, lambda: growing)
+        await store.commit()
+    assert await found(store, "alpha") == []
+    growing.time.end = 2
+    store.put_part(growing)
+    assert await found(store, "alpha beta gamma") == [part.session_id]
+    growing.text = "delta"
+    store.put_part(growing)
+    assert await found(store, "alpha") == []
+    assert await found(store, "delta") == [part.session_id]
+
+
+async def test_what_is_removed_is_found_no_more(store: Store, tmp_path: Path) -> None:
+    kept, cut, gone = (say(store, f"{word} zebra") for word in ("kept", "cut", "gone"))
+    assert len(await found(store, "zebra")) == 3
+    store.remove_part(cut.session_id, cut.id)
+    unit = store.unit()
+    unit.remove_session(gone.session_id)
+    await unit.commit()
+    assert await found(store, "zebra") == [kept.session_id]
+    with sqlite3.connect(tmp_path / "opencode.db") as disk:
+        indexed = disk.execute("SELECT count(*) FROM said WHERE said MATCH 'zebra'").fetchone()
+        assert indexed == (1,)
+
+
+async def test_a_database_of_the_first_revision_becomes_searchable(tmp_path: Path) -> None:
+    await fill(tmp_path, 3, 4)
+    with sqlite3.connect(tmp_path / "opencode.db") as disk:
+        disk.executescript(_BACK_TO_0001)
+    store = await Store.open(tmp_path)
+    (session,) = await store.search("marker1x2", 80)
+    messages = await store.messages(session.id)
+    assert len(messages) == 4
+    texts = [part.text for message in messages for part in message.parts if isinstance(part, TextPart)]
+    assert [text.rpartition(" ")[2] for text in texts] == [f"marker1x{number}" for number in range(4)]
+    assert [found.id for found in await store.search("marker1x3", 80)] == [session.id]
+    await store.close()
+
+
+_BACK_TO_0001 = """
+    DROP TRIGGER part_said; DROP TRIGGER part_unsaid; DROP TRIGGER part_said_otherwise; DROP TABLE said;
+    CREATE TABLE part_0001 (id VARCHAR(64) NOT NULL, session_id VARCHAR(64) NOT NULL,
+        message_id VARCHAR(64) NOT NULL, data TEXT NOT NULL, CONSTRAINT pk_part PRIMARY KEY (id),
+        CONSTRAINT fk_part_session_id FOREIGN KEY(session_id) REFERENCES session (id) ON DELETE CASCADE);
+    INSERT INTO part_0001 SELECT id, session_id, message_id, data FROM part;
+    DROP TABLE part; ALTER TABLE part_0001 RENAME TO part;
+    CREATE INDEX ix_part_session_id_message_id_id ON part (session_id, message_id, id);
+    DROP INDEX ix_session_pinned; ALTER TABLE session DROP COLUMN pinned;
+    DROP INDEX ix_session_time_updated_id_title; DROP INDEX ix_session_parent_id_time_updated_id_title;
+    CREATE INDEX ix_session_time_updated_id ON session (time_updated, id);
+    CREATE INDEX ix_session_parent_id ON session (parent_id);
+    UPDATE alembic_version SET version_num = '0001';
+"""
+
+
+async def test_no_list_sorts_or_reads_a_whole_table(tmp_path: Path) -> None:
+    """By the plans of the very statements that are run."""
+    await fill(tmp_path, 30, 4)
+    store = await Store.open(tmp_path)
+    statements: list[tuple[str, object]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        statements.append((statement, parameters))
+
+    engine = store._database._engine
+    event.listen(engine, "before_cursor_execute", note)
+    page = await store.sessions(SessionQuery(limit=10))
+    last = (page[-1].time.updated, page[-1].id)
+    for query in (
+        SessionQuery(limit=10, after=last),
+        SessionQuery(limit=10, roots=True),
+        SessionQuery(limit=10, roots=True, after=last),
+        SessionQuery(limit=10, search="marker"),
+        SessionQuery(roots=True, pinned=True),
+        SessionQuery(limit=10, updated_since=last[0]),
+        SessionQuery(parent_id=page[0].id),
+    ):
+        await store.sessions(query)
+    newest = await store.messages(page[0].id, 2)
+    await store.messages(page[0].id, 2, newest[-1].info.id)
+    await store.message(page[0].id, newest[0].info.id)
+    await store.todos(page[0].id)
+    await store.search("marker1x1", 10)
+    event.remove(engine, "before_cursor_execute", note)
+    await store.close()
+    assert len(statements) > 12
+    paged = [statement for statement, _ in statements if "(session.time_updated, session.id) <" in statement]
+    assert len(paged) == 2
+    with create_engine(f"sqlite:///{tmp_path / 'opencode.db'}").connect() as connection:
+        for statement, parameters in statements:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
+            for step in (str(row.detail) for row in plan):
+                assert step.startswith("SEARCH") or statement not in paged, (statement, step)
+                assert "TEMP B-TREE" not in step, (statement, step)
+                assert not step.startswith("SCAN") or "INDEX" in step or "sqlite_master" in statement, (
+                    statement,
+                    step,
+                )
+
+
+async def test_twenty_times_as_many_sessions_are_no_more_work(tmp_path: Path) -> None:
+    """By the instructions that SQLite runs, which no other load on the machine changes."""
+    few, many = [await work(tmp_path / str(sessions), sessions) for sessions in (50, 1000)]
+    assert few.keys() == many.keys()
+    for name in few:
+        assert many[name] <= 1.5 * few[name], name
+
+
+async def work(directory: Path, sessions: int) -> dict[str, int]:
+    """Return how much each query does in a database of as many sessions, in units of ten instructions."""
+    await fill(directory, sessions, 4)
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+
+    engine = create_engine(f"sqlite:///{directory / 'opencode.db'}")
+    with engine.connect() as connection:
+        newest = queries.list_sessions(connection, SessionQuery(limit=40))[-1]
+        asked = {
+            "list": lambda: queries.list_sessions(connection, SessionQuery(limit=40)),
+            "roots": lambda: queries.list_sessions(connection, SessionQuery(limit=40, roots=True)),
+            "page": lambda: queries.list_sessions(
+                connection, SessionQuery(limit=5, after=(newest.time.updated, newest.id))
+            ),
+            "pinned": lambda: queries.list_sessions(connection, SessionQuery(roots=True, pinned=True)),
+            "children": lambda: queries.list_sessions(connection, SessionQuery(parent_id=newest.id)),
+            "open": lambda: queries.list_messages(connection, newest.id, 30, None),
+            "prompt": lambda: queries.list_messages(connection, newest.id, None, None),
+        }
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        raw.set_progress_handler(count, 10)
+        found = {}
+        for name, ask in asked.items():
+            done = 0
+            ask()
+            found[name] = done
+    engine.dispose()
+    return found
