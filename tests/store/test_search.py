@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import create_engine, event
 
 from bench.fill import fill
+from opencode.errors import SettingsError
 from opencode.schema.part import TextPart, TimeSpan
 from opencode.store import SessionQuery, Store, queries, search
 from tests.store.test_store import make_answer, make_prompt, make_session, make_text
@@ -115,6 +116,21 @@ async def test_a_database_of_the_first_revision_becomes_searchable(tmp_path: Pat
     texts = [part.text for message in messages for part in message.parts if isinstance(part, TextPart)]
     assert [text.rpartition(" ")[2] for text in texts] == [f"marker1x{number}" for number in range(4)]
     assert [found.id for found in await store.search("marker1x3", 80)] == [session.id]
+    await store.close()
+
+
+async def test_a_migration_that_is_cut_off_leaves_the_database_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(tmp_path, 3, 4)
+    with sqlite3.connect(tmp_path / "opencode.db") as disk:
+        disk.executescript(_BACK_TO_0001)
+    with monkeypatch.context() as cut:
+        cut.setattr(search, "FULL_TEXT", (*search.INDEX, "the power fails here"))
+        with pytest.raises(SettingsError):
+            await Store.open(tmp_path)
+    store = await Store.open(tmp_path)
+    assert len(await store.search("marker1x2", 80)) == 1
     await store.close()
 
 

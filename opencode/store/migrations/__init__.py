@@ -25,6 +25,9 @@ def migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", os.fspath(Path(__file__).parent))
     config.attributes["connection"] = connection
+    if connection.dialect.name == "sqlite":
+        # Python's driver begins no transaction for changes of the schema: a kill would leave half of them.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     command.upgrade(config, "head")
 
 

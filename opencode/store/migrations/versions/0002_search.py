@@ -46,8 +46,7 @@ def upgrade() -> None:
 
 
 def _number_parts_anew() -> None:
-    """SQLite can't change a primary key: make the table anew. One left half done by a kill makes way."""
-    op.execute("DROP TABLE IF EXISTS part_numbered")
+    """SQLite can't change a primary key: make the table anew."""
     op.create_table(
         "part_numbered",
         sa.Column("number", sa.Integer, nullable=False),
