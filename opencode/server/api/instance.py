@@ -15,6 +15,9 @@ from ..state import metrics, services
 
 blueprint = Blueprint("instance", __name__)
 
+WORKTREE = "/"
+"""The root of the project that is no repository; a session's `path` counts from here."""
+
 _STARTED = now_ms()
 
 
@@ -47,6 +50,7 @@ async def get_metrics() -> Response:
 
 
 @blueprint.get("/config")
+@blueprint.get("/global/config", endpoint="get_global_config")
 @endpoint(JsonObject)
 async def get_config() -> JsonObject:
     """Get the configuration, as opencode.json has it; secrets are left out."""
@@ -92,15 +96,26 @@ async def get_path() -> Path:
         home=str(home),
         state=str(settings.data_dir),
         config=str(config.absolute()),
-        worktree=here,
+        worktree=WORKTREE,
         directory=here,
     )
+
+
+@blueprint.get("/project")
+@endpoint(list[Project])
+async def list_projects() -> list[Project]:
+    """List the projects. There is one."""
+    return [_project()]
 
 
 @blueprint.get("/project/current")
 @endpoint(Project)
 async def get_project() -> Project:
     """Get the project. There is one."""
+    return _project()
+
+
+def _project() -> Project:
     return Project(
-        id="global", worktree=os.getcwd(), time=ProjectTime(created=_STARTED, updated=_STARTED), sandboxes=[]
+        id="global", worktree=WORKTREE, time=ProjectTime(created=_STARTED, updated=_STARTED), sandboxes=[]
     )
