@@ -62,7 +62,8 @@ PartInput = TextPartInput | FilePartInput | AgentPartInput | SubtaskPartInput
 class PromptBody(Wire):
     """A prompt, in one of two forms: `parts` (opencode's own) or `content` (plain text).
 
-    `model` is `{"providerID", "modelID"}`, or `"provider/model"` for short.
+    `model` is `{"providerID", "modelID"}`, or `"provider/model"` for short. Older clients send the two ids
+    beside `parts`, and `mode` for `agent`.
     """
 
     parts: Annotated[list[PartInput], Meta(description="What is said, part by part.")] | UnsetType = UNSET
@@ -82,6 +83,9 @@ class PromptBody(Wire):
         | UnsetType
     ) = UNSET
     no_reply: Annotated[bool, Meta(description="Store the message and start no turn.")] | UnsetType = UNSET
+    provider_id: Annotated[str, Meta(description="Older form of model.")] | UnsetType = UNSET
+    model_id: Annotated[str, Meta(description="Older form of model.")] | UnsetType = UNSET
+    mode: Annotated[str, Meta(description="Older form of agent.")] | UnsetType = UNSET
 
 
 class CreateSessionBody(Wire):

@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from opencode import ids
 from opencode.agent.agents import Agents
@@ -32,6 +32,7 @@ async def user_message(
     body: PromptBody, session: Session, agents: Agents, providers: Registry, limits: Limits
 ) -> MessageWithParts:
     """Return the message that a prompt stands for; raises BadRequest or BodyTooLarge: what to change."""
+    body = _in_present_form(body)
     inputs = _inputs(body)
     check_prompt(body, inputs, limits)
     agent = agents.get(given(body.agent, given(session.agent, agents.default)))
@@ -64,6 +65,14 @@ def compaction_message(session: Session, model: ModelChoice, agents: Agents) -> 
     )
     part = CompactionPart(id=ids.ascending("prt"), session_id=session.id, message_id=message.id, auto=False)
     return MessageWithParts(info=message, parts=[part])
+
+
+def _in_present_form(body: PromptBody) -> PromptBody:
+    """Return a prompt with what older clients say beside its parts where it belongs today."""
+    model, agent = body.model, body.agent
+    if model is UNSET and body.provider_id and body.model_id:
+        model = ModelChoice(provider_id=body.provider_id, model_id=body.model_id)
+    return structs.replace(body, model=model, agent=body.mode if agent is UNSET else agent)
 
 
 def _inputs(body: PromptBody) -> list[PartInput]:
