@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from quart import Quart
+from quart import Quart, request
 
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
@@ -26,6 +26,20 @@ class Server:
         self.url = url
         self.client = client
         self.stop = stop
+        self.requests: list[str] = []
+        """What was asked for so far, as `GET /path`."""
+        self._asked = asyncio.Condition()
+
+    async def note(self, request: str) -> None:
+        """Keep a request that came in."""
+        async with self._asked:
+            self.requests.append(request)
+            self._asked.notify_all()
+
+    async def until_asked(self, request: str, times: int = 1) -> None:
+        """Wait until a request, such as `GET /event`, has come so often."""
+        async with self._asked:
+            await self._asked.wait_for(lambda: self.requests.count(request) >= times)
 
     async def new_session(self, **body: Any) -> str:
         response = await self.client.post("/session", json=body)
@@ -107,7 +121,13 @@ async def running_server(
         serving(app) as (url, stop),
         httpx.AsyncClient(base_url=url, timeout=20, auth=auth, trust_env=False) as client,
     ):
-        yield Server(url, client, stop)
+        server = Server(url, client, stop)
+
+        @app.before_request
+        async def note() -> None:
+            await server.note(f"{request.method} {request.path}")
+
+        yield server
 
 
 @asynccontextmanager

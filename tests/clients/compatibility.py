@@ -1,0 +1,110 @@
+"""Makes docs/compatibility.md: `python -m tests.clients.compatibility`."""
+
+import tempfile
+from pathlib import Path
+
+from opencode.config import Settings
+from opencode.server.app import create_app
+
+from .contract import document, routes, shape
+
+PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
+
+DIFFERENT = {
+    "GET /config": "secrets are left out; `model` is always told",
+    "GET /global/config": "the same as `GET /config`: there is one configuration",
+    "POST /session/{sessionID}/message": (
+        'also takes `{"content"}`, and answers as events where `Accept` or that form asks for them; '
+        "a model that is not there is a 400 that names the nearest ones"
+    ),
+    "GET /session/{sessionID}/message": "`before` takes a message's id as well as a cursor",
+    "GET /session/{sessionID}/diff": "always empty: nothing here changes files",
+    "POST /session/{sessionID}/revert": "takes the conversation back, and no files",
+    "POST /session/{sessionID}/unrevert": "brings the conversation forth again, and no files",
+    "POST /session/{sessionID}/share": "the link leads to this server",
+    "GET /permission": "also while one waits",
+    "GET /project": "one project, the server's own",
+    "GET /event": "events have `id:` lines; `Last-Event-ID` brings what was missed",
+    "GET /global/event": "events have `id:` lines; `Last-Event-ID` brings what was missed",
+    "POST /mcp": "only where the server has a password, for a server of its own may be started by it",
+    "PUT /auth/{providerID}": "API keys only; kept readable by the server's user alone",
+}
+
+ABSENT = {
+    "PATCH /config": "opencode.json is read at start",
+    "PATCH /global/config": "opencode.json is read at start",
+    "POST /global/dispose": "the server is stopped by a signal",
+    "POST /instance/dispose": "the server is stopped by a signal",
+    "POST /log": "clients have no say in the server's log",
+    "POST /mcp/{name}/auth": "MCP servers are given their credentials in opencode.json",
+    "DELETE /mcp/{name}/auth": "MCP servers are given their credentials in opencode.json",
+    "POST /mcp/{name}/auth/authenticate": "MCP servers are given their credentials in opencode.json",
+    "POST /mcp/{name}/auth/callback": "MCP servers are given their credentials in opencode.json",
+    "POST /project/git/init": "there is no repository",
+    "PATCH /project/{projectID}": "there is one project, which has no name",
+    "GET /project/{projectID}/directories": "there is one directory",
+    "POST /provider/{providerID}/oauth/authorize": "providers are connected by key",
+    "POST /provider/{providerID}/oauth/callback": "providers are connected by key",
+    "POST /session/{sessionID}/init": "there is no source code to look at",
+    "POST /session/{sessionID}/shell": "there is no shell",
+    "GET /skill": "there are no skills",
+}
+
+HEAD = """\
+# Compatibility with opencode
+
+opencode's own clients work on this server as they are published: its terminal interface (`opencode
+attach`), its command line (`opencode run --attach`) and its SDKs for JavaScript (`@opencode-ai/sdk`) and
+Python (`opencode-ai`). `tests/clients` holds them to it: the programs themselves, on a running server.
+
+## Routes
+Those of opencode {version}'s v1 API document. What is served fits that document's schemas:
+`tests/clients/test_contract.py` checks every answer and every event, and that this page is current (`python
+-m tests.clients.compatibility` makes it). What is not served answers with 404 and opencode's own error
+body, `{{"name": "NotFoundError", "data": {{"message"}}}}`.
+
+A request that can't be understood gets a 400 that says what to change, in the same form.
+
+| route | here | how it differs |
+|---|---|---|
+"""
+
+TAIL = """
+## Where the clients differ from what one may expect
+- `opencode run --attach` ends with 0 also where the model failed, and tells the error; it ends with 1 where
+  the prompt was refused, such as for a model or a session that is not there. So it does on opencode's own
+  server.
+- The terminal interface asks for `/api/*`, `/experimental/*`, `/lsp`, `/formatter` and `/vcs` at its start,
+  gets 404 and goes on.
+- `opencode-ai` 0.1.0a36 for Python is older than the API: its `session.chat` gives an object with `info`
+  and `parts` where its type says otherwise, as on opencode's own server. Its `app.get`, `app.init`,
+  `app.log`, `app.modes`, `find`, `file` and `tui` calls have no counterpart here and raise `NotFoundError`.
+- Of `@opencode-ai/sdk`'s two clients both work: the first (`@opencode-ai/sdk`) and the second
+  (`@opencode-ai/sdk/v2`), which the terminal interface itself uses.
+"""
+
+
+def served() -> set[str]:
+    """Return the shapes of all routes that this server has."""
+    with tempfile.TemporaryDirectory() as directory:
+        app = create_app(Settings.load({"OPENCODE_DATA_DIR": directory, "HOME": directory}))
+    rules = app.url_map.iter_rules()
+    return {f"{method} {shape(rule.rule)}" for rule in rules for method in rule.methods or ()}
+
+
+def page() -> str:
+    """Return the page as it should be."""
+    ours = served()
+    rows = []
+    for route in sorted(routes(), key=lambda route: (route.split(" ")[1], route)):
+        if shape(route) not in ours:
+            rows.append(f"| `{route}` | not served | {ABSENT[route]} |")
+        elif route in DIFFERENT:
+            rows.append(f"| `{route}` | served differently | {DIFFERENT[route]} |")
+        else:
+            rows.append(f"| `{route}` | served | |")
+    return HEAD.format(version=document()["info"]["version"]) + "\n".join(rows) + "\n" + TAIL
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
