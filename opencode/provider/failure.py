@@ -131,6 +131,10 @@ class Place:
         """Return the error of a stream without a byte for `seconds`."""
         return self.failed(f"{self.host} went silent: nothing came for {seconds:g} seconds.", retryable=True)
 
+    def endless(self, count: int) -> ModelAPIError:
+        """Return the error of a stream that brought `count` bytes and no end."""
+        return self.failed(f"{self.host} sent more than {count:,} bytes without an end.", retryable=False)
+
     def garbage(self, payload: bytes) -> ModelAPIError:
         """Return the error of an event that can't be understood."""
         start = payload[:200].decode("utf-8", "replace")

@@ -36,6 +36,8 @@ MAX_CONNECTIONS = 1000
 KEPT_CONNECTIONS = 100
 KEPT_S = 30.0
 LIST_TIMEOUT_S = 30.0
+MAX_ANSWER_BYTES = 128 * 1024 * 1024
+"""More than the longest answer of any model takes on any wire: a stream that goes on has no end."""
 GRACE_S = 5.0
 """How long a whole answer waits for what may follow it: usage, and the end marker."""
 DRAIN_S = 0.05
@@ -117,9 +119,13 @@ class WireAdapter(Adapter):
         decoder = SSEDecoder()
         async with self._answer(request) as response, aclosing(response.aiter_bytes()) as chunks:
             silence = SilenceLimit(self._timeouts.idle_s)
+            received = 0
             try:
                 while not reader.done:
                     chunk = await self._next(chunks, silence, reader)
+                    received += len(chunk)
+                    if received > MAX_ANSWER_BYTES:
+                        raise self._place.endless(MAX_ANSWER_BYTES)
                     failure: ModelError | None = None
                     try:
                         for payload in decoder.feed(chunk) if chunk else decoder.close():
