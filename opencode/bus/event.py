@@ -13,8 +13,11 @@ class Event:
         self.properties = properties
         session_id = getattr(properties, "session_id", None)
         self.session_id: str | None = session_id if isinstance(session_id, str) else None
-        self.json = envelope(event_id, properties)
-        self.frame = b"id: %b\ndata: %b\n\n" % (event_id.encode(), self.json)
+        self.frame = b"id: %b\ndata: %b\n\n" % (event_id.encode(), envelope(event_id, properties))
+
+    @property
+    def json(self) -> bytes:
+        return self.frame[self.frame.index(b"\n") + 7 : -2]  # past "data: ": the past is kept once, not twice
 
     @cached_property
     def type(self) -> str:

@@ -24,8 +24,8 @@ from .mirror import Mirror
 TODOS = {"todos": [{"content": "bench", "status": "pending", "priority": "low"}]}
 FULL = Answer(reasoning=("Let me ", "think. "), text=("Hello, ", "wor", "ld."))
 CALL = Answer(tools=(("todowrite", TODOS),))
-IDLE_MS = 4_000
-CASE_SECONDS = 50
+IDLE_MS = 6_000
+CASE_SECONDS = 100
 ATTEMPTS = 3
 """How often the harness's policy asks in all."""
 
@@ -133,6 +133,7 @@ for fault in ("drop", "close", "hang"):
     PASSING[f"{fault} in a tool's input"] = Answer(tools=CALL.tools, fault=("tool", fault))  # type: ignore[arg-type]
 
 
+@pytest.mark.timeout(120)
 async def test_what_may_pass_is_tried_again_and_leaves_no_trace(server: Server, models: Models) -> None:
     async def check(model: Model, step: Step) -> None:
         model.script(step, FULL)
