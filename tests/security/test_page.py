@@ -1,5 +1,6 @@
 """Hostile text through every field that the page shows: it is text there, whoever wrote it."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from html import escape
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.harness import running_server
 from tests.llm.server import LLM, Answer, Status
@@ -197,3 +198,20 @@ async def test_no_field_of_what_is_asked_or_found_comes_alive(page: Page, tmp_pa
             await page.click(".ask button[value=reject]")
             await expect(page.locator(".assistant").last).to_contain_text("done", timeout=WAIT_MS)
             await innocent(page)
+
+
+@pytest.mark.parametrize("late", ["hx-csp", "hx-sse", "place"])
+async def test_htmx_begins_with_its_guard_and_its_stream_whichever_script_comes_late(
+    page: Page, tmp_path: Path, late: str
+) -> None:
+    """Without the one, attributes in hostile text count; without the other, the page stands still."""
+
+    async def hold_up(route: Route) -> None:
+        await asyncio.sleep(0.5)
+        await route.continue_()
+
+    await page.route(f"**/{late}*.js*", hold_up)
+    async with running_server(tmp_path) as server:
+        session_id = await server.new_session(title="Slow network")
+        async with page.expect_request("**/stream?from=*"):
+            await page.goto(f"{server.url}/chat/{session_id}")
