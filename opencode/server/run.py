@@ -17,6 +17,9 @@ from .state import opened
 LOST_SECONDS = 60
 """How long a client may acknowledge nothing, or take nothing, before its connection is closed."""
 
+YOUNG_OBJECTS = 10_000
+"""How many new objects are looked through for garbage at a time: at 700, as Python has it, most are in use."""
+
 GRACE_SECONDS = 2.0
 """How long open requests may take to end once the server is told to stop."""
 
@@ -66,6 +69,7 @@ async def _serve(app: Quart, settings: Settings) -> None:
             "OpenCode API %s at http://%s:%d (API documentation: /docs)", __version__, host, settings.port
         )
         gc.freeze()  # what was imported is here to stay: collections need not look at it
+        gc.set_threshold(YOUNG_OBJECTS, 10, 10)
         await hypercorn_serve(app, config, shutdown_trigger=stop.wait)
 
 
