@@ -17,27 +17,63 @@ _KEY = "opencode.line"
 
 
 class Line:
-    """An HTTP/1.1 connection whose response has begun, is chunked and has not ended."""
+    """An HTTP/1.1 connection whose response has begun, is chunked and has not ended.
 
-    def __init__(self, transport: asyncio.WriteTransport) -> None:
+    What is written in one turn of the event loop goes out at its end, in one chunk, and before anything that
+    is sent the usual way from the next turn on.
+    """
+
+    def __init__(self, transport: asyncio.WriteTransport, turn: "EndOfTurn") -> None:
         self._transport = transport
+        self._turn = turn
+        self._pieces: list[bytes] = []
+        self._size = 0
 
     def write(self, piece: bytes) -> bool:
         """Send a piece of the body; False, with nothing sent, where the connection is full or gone."""
         transport = self._transport
-        if transport.is_closing() or transport.get_write_buffer_size() > FULL_BYTES:
+        if transport.is_closing() or transport.get_write_buffer_size() + self._size > FULL_BYTES:
             return False
-        transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        if not self._pieces:
+            self._turn.wait(self)
+        self._pieces.append(piece)
+        self._size += len(piece)
         return True
+
+    def flush(self) -> None:
+        """Hand over what was written."""
+        if not self._transport.is_closing():
+            self._transport.write(b"%x\r\n%b\r\n" % (self._size, b"".join(self._pieces)))
+        self._pieces.clear()
+        self._size = 0
+
+
+class EndOfTurn:
+    """The end of the event loop's turn, for all lines that were written to in it."""
+
+    def __init__(self) -> None:
+        self._lines: list[Line] = []
+
+    def wait(self, line: Line) -> None:
+        """Flush a line then."""
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._lines.append(line)
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        for line in lines:
+            line.flush()
 
 
 def register(app: Quart) -> None:
     """Note with each request the line beneath its response, as an extension of its ASGI scope."""
     inner = app.asgi_app
+    turn = EndOfTurn()
 
     async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and (line := _beneath(scope, send)):
-            scope.setdefault("extensions", {})[_KEY] = line
+        if scope["type"] == "http" and (transport := _beneath(scope, send)):
+            scope.setdefault("extensions", {})[_KEY] = Line(transport, turn)
         await inner(scope, receive, send)
 
     app.asgi_app = asgi_app  # type: ignore[method-assign]
@@ -49,13 +85,15 @@ def line_of(request: Request) -> Line | None:
     return extensions.get(_KEY)
 
 
-def _beneath(scope: Any, send: Any) -> Line | None:
-    """Return the line beneath hypercorn's `send`: a method of its stream, which sends by its protocol, which
-    sends by its connection."""
+def _beneath(scope: Any, send: Any) -> asyncio.WriteTransport | None:
+    """Return the connection beneath hypercorn's `send`.
+
+    That is a method of its stream, which sends by its protocol, which sends by its connection.
+    """
     if scope["http_version"] != "1.1" or scope["method"] == "HEAD":
         return None
     owner = send
     for _ in range(2):
         owner = getattr(getattr(owner, "__self__", None), "send", None)
     writer = getattr(getattr(owner, "__self__", None), "writer", None)
-    return Line(writer.transport) if isinstance(writer, asyncio.StreamWriter) else None
+    return writer.transport if isinstance(writer, asyncio.StreamWriter) else None

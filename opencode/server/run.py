@@ -18,7 +18,7 @@ LOST_SECONDS = 60
 """How long a client may acknowledge nothing, or take nothing, before its connection is closed."""
 
 YOUNG_OBJECTS = 10_000
-"""How many new objects are looked through for garbage at a time: at 700, as Python has it, most are in use."""
+"""How many new objects are looked through for garbage at a time. Python's 700 are mostly in use."""
 
 GRACE_SECONDS = 2.0
 """How long open requests may take to end once the server is told to stop."""

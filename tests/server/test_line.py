@@ -29,7 +29,9 @@ def app_with_a_line() -> Quart:
             if found is None:
                 yield b"usual "
             else:
-                assert found.write(b"direct ")
+                assert found.write(b"dir")
+                assert found.write(b"ect ")
+                await asyncio.sleep(0)  # whoever hears of an event has waited for it
             yield b"last"
 
         return Response(body())
