@@ -58,7 +58,8 @@ class Posts:
             stream=True,
         )
         if not response.history:  # a redirected request is no longer what the SDK made
-            self._first[kind] = _like(response.request, b"", without=carried.keys() - headers.keys())
+            first = self._first[kind] = _like(response.request, b"", without=carried)
+            first.headers.update(headers)
         return response
 
 

@@ -41,11 +41,15 @@ class Line:
         return True
 
     def flush(self) -> None:
-        """Hand over what was written."""
-        if not self._transport.is_closing():
-            self._transport.write(b"%x\r\n%b\r\n" % (self._size, b"".join(self._pieces)))
+        """Hand over what was written; it is lost where the connection has ended meanwhile."""
+        chunk = b"%x\r\n%b\r\n" % (self._size, b"".join(self._pieces))
         self._pieces.clear()
         self._size = 0
+        if not self._transport.is_closing():
+            try:
+                self._transport.write(chunk)
+            except (ConnectionError, RuntimeError):
+                self._transport.close()
 
 
 class EndOfTurn:
