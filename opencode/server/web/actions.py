@@ -16,10 +16,12 @@ from opencode.schema.message import MessageWithParts, UserMessage
 from opencode.schema.part import AgentPart, FilePart, TextPart
 from opencode.schema.prompt import (
     AgentPartInput,
+    CommandBody,
     CreateSessionBody,
     FilePartInput,
     PartInput,
     PromptBody,
+    SummarizeBody,
     TextPartInput,
     UpdateSessionBody,
 )
@@ -131,6 +133,22 @@ async def pin(session_id: str) -> Answer:
     return _done(session_id)
 
 
+@blueprint.post("/chat/<session_id>/condense")
+async def condense(session_id: str) -> Answer:
+    """Have a summary take the place of the conversation for the model; people still see it all."""
+    sessions = services().sessions
+    model = (await sessions.get(session_id)).model
+    choice = await services().providers.default()
+    await sessions.summarize(
+        session_id,
+        SummarizeBody(
+            provider_id=model.provider_id if model else choice.provider_id,
+            model_id=model.id if model else choice.model_id,
+        ),
+    )
+    return _done(session_id)
+
+
 @blueprint.post("/chat/<session_id>/fork")
 async def fork(session_id: str) -> Answer:
     """Go on in a copy: of the whole session, or up to and with the message `after`."""
@@ -223,12 +241,20 @@ async def _prompt(kept: Sequence[FilePartInput] = ()) -> PromptBody:
     parts += [*kept, *map(_file, files)]
     if not parts:
         raise BadRequest("The message is empty: write something, or attach a file.")
-    return PromptBody(
-        parts=parts,
-        model=form.get("model") or UNSET,
-        agent=form.get("agent") or UNSET,
-        variant=form.get("variant") or UNSET,
-    )
+    chosen = {name: form.get(name) or UNSET for name in ("model", "agent", "variant")}
+    if command := _command(text):
+        name, arguments = command
+        attached = [part for part in parts if isinstance(part, FilePartInput)]
+        body = CommandBody(command=name, arguments=arguments, parts=attached, **chosen)
+        return services().sessions.commands.prompt(body)
+    return PromptBody(parts=parts, **chosen)
+
+
+def _command(text: str) -> tuple[str, str] | None:
+    """Return the command that a text begins with, and what follows it; None where it is an ordinary one."""
+    name, _, arguments = text.removeprefix("/").partition(" ")
+    known = {each.name for each in services().sessions.commands.list()}
+    return (name, arguments.strip()) if text.startswith("/") and name in known else None
 
 
 def _file(file: FileStorage) -> FilePartInput:

@@ -5,6 +5,9 @@ Without it, a link shows its brackets and a bold word its asterisks until the la
 
 import re
 
+LONGEST = 20_000
+"""Characters of a block beyond which its open marks are shown as they are."""
+
 _FENCE = re.compile(r"^[ >]*(?:\d+[.)]|[-*+])?\s*(```|~~~)", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\[\]\n]*)(?:\]\([^()\s]*)?$")
 _TASK = re.compile(r"\[[ xX]?$")
@@ -18,7 +21,7 @@ _CODE = re.compile(r"`[^`\n]*`")
 
 def completed(text: str) -> str:
     """Return the last block of a growing text as it may be shown."""
-    if len(_FENCE.findall(text)) % 2:
+    if len(text) > LONGEST or len(_FENCE.findall(text)) % 2:
         return text
     if text.lstrip().startswith("|") and text.count("\n") < 2:
         return ""  # a table, once the line beneath its head is there
