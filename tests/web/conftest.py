@@ -8,10 +8,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.harness import Server, running_server
 from tests.llm.server import LLM
+
+expect.set_options(timeout=15_000)  # machines that test are busy
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 
@@ -155,7 +157,7 @@ async def open_page(browser: Browser, site: Site) -> AsyncIterator[OpenPage]:
 
     async def open_one(path: str = "/", **options: object) -> Page:
         context = await browser.new_context(**options)  # type: ignore[arg-type]
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         page = await context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on(

@@ -1,10 +1,11 @@
 """What a page offers and shows, beyond a plain conversation."""
 
+import asyncio
 import gzip
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.llm.server import LLM, Answer, Status
 from tests.web.conftest import OpenPage, Site
@@ -179,3 +180,16 @@ async def test_nothing_keeps_anyone_out_of_what_asks_and_fails(
     await page.click("label.menu")
     await expect(page.locator("#sessions a")).to_be_visible()
     await serious(page)
+
+
+async def test_a_page_whose_scripts_come_late_has_its_stream(page: Page, site: Site, llm: LLM) -> None:
+    """htmx may not begin before its extensions are there."""
+
+    async def late(route: Route) -> None:
+        await asyncio.sleep(1)
+        await route.continue_()
+
+    session_id = await site.server.new_session(title="Slow network")
+    await page.route(re.compile(r"hx-sse|place\.js"), late)
+    async with page.expect_request(re.compile("/stream")):
+        await page.goto(f"{site.url}/chat/{session_id}")

@@ -50,8 +50,14 @@ class Feed:
         listener: Subscription[Frame] = Subscription(self._leave, self._session_id)
         self._listeners.add(listener)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name=f"feed-{self._session_id}")
+            # At once, not when the task first runs: whoever joins looks at the present right after this.
+            self._events = self._bus.subscribe(self._session_id)
+            self.begin()
+            self._task = asyncio.create_task(self._run(self._events), name=f"feed-{self._session_id}")
         return listener
+
+    def begin(self) -> None:
+        """Note how things stand at the first event that `show` gets."""
 
     async def show(self, events: Subscription[Event]) -> None:
         """Render what comes until `events` end."""
@@ -61,9 +67,9 @@ class Feed:
         for listener in tuple(self._listeners):
             listener.offer(new)
 
-    async def _run(self) -> None:
+    async def _run(self, subscribed: Subscription[Event]) -> None:
         try:
-            async with self._bus.subscribe(self._session_id) as events:
+            async with subscribed as events:
                 await self.show(events)
         except (Lagged, NotFound):
             pass  # whoever listens sees the stream end, and comes back to the present state
@@ -78,6 +84,7 @@ class Feed:
         if not self._listeners and self._task is not None:
             self._task.cancel()
             self._task = None
+            self._events.leave()  # a task that never ran does not
 
 
 class SessionFeed(Feed):
@@ -88,9 +95,12 @@ class SessionFeed(Feed):
         self._services = services
         self._id = session_id
 
+    def begin(self) -> None:
+        self._screen = Screen(conversation.running(self._services, self._id).message)
+        self._position = self._bus.position
+
     async def show(self, events: Subscription[Event]) -> None:
-        screen = Screen(conversation.running(self._services, self._id).message)
-        position = self._bus.position
+        screen, position = self._screen, self._position
         while not events.ended:
             for event in await events.next(screen.pause()):
                 screen.take(event.properties)
