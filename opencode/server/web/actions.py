@@ -1,28 +1,17 @@
 """What one does on the page. Every action is a form's post: it works without JavaScript too."""
 
-import base64
-from collections.abc import Sequence
-
 import msgspec
 from msgspec import UNSET
 from quart import Blueprint, Response, redirect, request
-from quart.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as Redirection
 
 from opencode.errors import BadRequest, BodyTooLarge, NotFound, RequestError
 from opencode.schema.base import given
-from opencode.schema.message import MessageWithParts, UserMessage
-from opencode.schema.part import AgentPart, FilePart, TextPart
 from opencode.schema.prompt import (
-    AgentPartInput,
-    CommandBody,
     CreateSessionBody,
-    FilePartInput,
-    PartInput,
     PromptBody,
     SummarizeBody,
-    TextPartInput,
     UpdateSessionBody,
 )
 from opencode.schema.transfer import SessionImport
@@ -31,6 +20,7 @@ from ..endpoint import decode_body
 from ..errors import TOO_LARGE, wait
 from ..state import services
 from .deletions import deletions
+from .form import files_of, prompt_of, same_as
 from .pages import HTML
 from .render import page, piece
 from .screen import put
@@ -38,10 +28,7 @@ from .security import nonce
 
 blueprint = Blueprint("actions", __name__)
 
-
 _EXPORT = msgspec.json.Decoder(SessionImport)
-
-_READABLE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
 
 Answer = Response | Redirection
 
@@ -50,7 +37,7 @@ Answer = Response | Redirection
 async def start() -> Answer:
     """Make a session with a first message."""
     form = await request.form
-    prompt = await _prompt()
+    prompt = await prompt_of()
     session = await services().sessions.create(CreateSessionBody(agent=form.get("agent") or UNSET))
     await services().sessions.prompt(session.id, prompt)
     if request.headers.get("HX-Request"):
@@ -64,8 +51,8 @@ async def send(session_id: str) -> Answer:
     form = await request.form
     sessions = services().sessions
     replaced = form.get("replaces")
-    kept = _files_of(await sessions.message(session_id, replaced)) if replaced else []
-    prompt = await _prompt(kept)
+    kept = files_of(await sessions.message(session_id, replaced)) if replaced else []
+    prompt = await prompt_of(kept)
     if replaced:
         await _instead_of(session_id, replaced, prompt)
     else:
@@ -79,7 +66,7 @@ async def again(session_id: str) -> Answer:
     form = await request.form
     sessions = services().sessions
     message = await sessions.message(session_id, form.get("message", ""))
-    await _instead_of(session_id, message.info.id, _same(message))
+    await _instead_of(session_id, message.info.id, same_as(message))
     return _done(session_id)
 
 
@@ -230,76 +217,3 @@ async def _instead_of(session_id: str, message_id: str, prompt: PromptBody) -> N
     except RequestError:
         await sessions.history.unrevert(session_id)
         raise
-
-
-async def _prompt(kept: Sequence[FilePartInput] = ()) -> PromptBody:
-    """Return what the form asks; `kept`: files that come along."""
-    form = await request.form
-    text = form.get("text", "").replace("\r\n", "\n").strip()
-    files = [file for file in (await request.files).getlist("files") if file.filename]
-    parts: list[PartInput] = [TextPartInput(text=text)] if text else []
-    parts += [*kept, *map(_file, files)]
-    if not parts:
-        raise BadRequest("The message is empty: write something, or attach a file.")
-    chosen = {name: form.get(name) or UNSET for name in ("model", "agent", "variant")}
-    if command := _command(text):
-        name, arguments = command
-        attached = [part for part in parts if isinstance(part, FilePartInput)]
-        body = CommandBody(command=name, arguments=arguments, parts=attached, **chosen)
-        return services().sessions.commands.prompt(body)
-    return PromptBody(parts=parts, **chosen)
-
-
-def _command(text: str) -> tuple[str, str] | None:
-    """Return the command that a text begins with, and what follows it; None where it is an ordinary one."""
-    name, _, arguments = text.removeprefix("/").partition(" ")
-    known = {each.name for each in services().sessions.commands.list()}
-    return (name, arguments.strip()) if text.startswith("/") and name in known else None
-
-
-def _file(file: FileStorage) -> FilePartInput:
-    data = file.read()
-    name = file.filename or "file"
-    mime = (file.mimetype or "").lower()
-    if mime not in _READABLE:
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError:
-            raise BadRequest(
-                f"{name} can't be read: attach PNG, JPEG, GIF or WebP images, PDFs, or text files in UTF-8."
-            ) from None
-        mime = "text/plain"
-    url = f"data:{mime};base64,{base64.b64encode(data).decode()}"
-    return FilePartInput(mime=mime, url=url, filename=name)
-
-
-def _files_of(message: MessageWithParts) -> list[FilePartInput]:
-    return [
-        FilePartInput(mime=part.mime, url=part.url, filename=part.filename)
-        for part in message.parts
-        if isinstance(part, FilePart)
-    ]
-
-
-def _same(message: MessageWithParts) -> PromptBody:
-    """Return a stored prompt as a new one."""
-    info = message.info
-    if not isinstance(info, UserMessage):
-        raise BadRequest("Only a message of yours can be answered again.")
-    parts: list[PartInput] = []
-    for part in message.parts:
-        match part:
-            case TextPart(text=text, synthetic=synthetic) if synthetic is not True:
-                parts.append(TextPartInput(text=text))
-            case FilePart(mime=mime, url=url, filename=filename):
-                parts.append(FilePartInput(mime=mime, url=url, filename=filename))
-            case AgentPart(name=name):
-                parts.append(AgentPartInput(name=name))
-    return PromptBody(
-        parts=parts,
-        model=info.model,
-        agent=info.agent,
-        system=info.system,
-        tools=info.tools,
-        format=info.format,
-    )

@@ -1,0 +1,97 @@
+"""Prompts as the page's form sends them."""
+
+import base64
+from collections.abc import Sequence
+
+from msgspec import UNSET
+from quart import request
+from quart.datastructures import FileStorage
+
+from opencode.errors import BadRequest
+from opencode.schema.message import MessageWithParts, UserMessage
+from opencode.schema.part import AgentPart, FilePart, TextPart
+from opencode.schema.prompt import (
+    AgentPartInput,
+    CommandBody,
+    FilePartInput,
+    PartInput,
+    PromptBody,
+    TextPartInput,
+)
+
+from ..state import services
+
+_READABLE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
+
+
+async def prompt_of(kept: Sequence[FilePartInput] = ()) -> PromptBody:
+    """Return what the form asks; `kept`: files that come along."""
+    form = await request.form
+    text = form.get("text", "").replace("\r\n", "\n").strip()
+    files = [file for file in (await request.files).getlist("files") if file.filename]
+    parts: list[PartInput] = [TextPartInput(text=text)] if text else []
+    parts += [*kept, *map(_file, files)]
+    if not parts:
+        raise BadRequest("The message is empty: write something, or attach a file.")
+    chosen = {name: form.get(name) or UNSET for name in ("model", "agent", "variant")}
+    if command := _command(text):
+        name, arguments = command
+        attached = [part for part in parts if isinstance(part, FilePartInput)]
+        body = CommandBody(command=name, arguments=arguments, parts=attached, **chosen)
+        return services().sessions.commands.prompt(body)
+    return PromptBody(parts=parts, **chosen)
+
+
+def _command(text: str) -> tuple[str, str] | None:
+    """Return the command that a text begins with, and what follows it; None where it is an ordinary one."""
+    name, _, arguments = text.removeprefix("/").partition(" ")
+    known = {each.name for each in services().sessions.commands.list()}
+    return (name, arguments.strip()) if text.startswith("/") and name in known else None
+
+
+def _file(file: FileStorage) -> FilePartInput:
+    data = file.read()
+    name = file.filename or "file"
+    mime = (file.mimetype or "").lower()
+    if mime not in _READABLE:
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise BadRequest(
+                f"{name} can't be read: attach PNG, JPEG, GIF or WebP images, PDFs, or text files in UTF-8."
+            ) from None
+        mime = "text/plain"
+    url = f"data:{mime};base64,{base64.b64encode(data).decode()}"
+    return FilePartInput(mime=mime, url=url, filename=name)
+
+
+def files_of(message: MessageWithParts) -> list[FilePartInput]:
+    return [
+        FilePartInput(mime=part.mime, url=part.url, filename=part.filename)
+        for part in message.parts
+        if isinstance(part, FilePart)
+    ]
+
+
+def same_as(message: MessageWithParts) -> PromptBody:
+    """Return a stored prompt as a new one."""
+    info = message.info
+    if not isinstance(info, UserMessage):
+        raise BadRequest("Only a message of yours can be answered again.")
+    parts: list[PartInput] = []
+    for part in message.parts:
+        match part:
+            case TextPart(text=text, synthetic=synthetic) if synthetic is not True:
+                parts.append(TextPartInput(text=text))
+            case FilePart(mime=mime, url=url, filename=filename):
+                parts.append(FilePartInput(mime=mime, url=url, filename=filename))
+            case AgentPart(name=name):
+                parts.append(AgentPartInput(name=name))
+    return PromptBody(
+        parts=parts,
+        model=info.model,
+        agent=info.agent,
+        system=info.system,
+        tools=info.tools,
+        format=info.format,
+    )
