@@ -31,6 +31,11 @@ class Workshop(msgspec.Struct, frozen=True, kw_only=True):
     directory: str = "/"
     retry: RetryPolicy = RetryPolicy()
 
+    @property
+    def path(self) -> str:
+        """The directory as clients compare it: opencode counts it from the root, outside a repository."""
+        return self.directory.lstrip("/")
+
 
 class TurnListener(Protocol):
     """A turn's session: hears how the turn goes, and has work done that is not the turn's own."""

@@ -137,7 +137,7 @@ class Sessions:
             slug=make_slug(),
             project_id="global",
             directory=self._workshop.directory,
-            path=self._workshop.directory.lstrip("/"),
+            path=self._workshop.path,
             title=title or f"{DEFAULT_TITLE}{stamp}Z",
             version=__version__,
             time=SessionTime(created=now, updated=now),

@@ -91,7 +91,7 @@ class Transfer:
             slug=info.slug if info.slug and _SLUG.fullmatch(info.slug) else make_slug(),
             project_id="global",
             directory=self._workshop.directory,
-            path="",
+            path=self._workshop.path,
             title=clean_title(info.title),
             version=__version__,
             time=SessionTime(created=time.created, updated=time.updated),
