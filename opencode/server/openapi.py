@@ -46,7 +46,7 @@ _TAGS = {
     "instance": "The server itself.",
 }
 
-_ANYWHERE = (503,)
+_ANYWHERE = (429, 503)
 
 _FAULTS: dict[int, Any] = {400: BadRequestBody, 404: NotFoundBody}
 
@@ -55,7 +55,8 @@ _FAULT_TEXTS = {
     404: "There is no such thing; where a name was meant, the message has the nearest ones.",
     403: "It is not allowed here; the message says what would allow it.",
     409: "It conflicts with what is there.",
-    413: "The body is over the limit.",
+    413: "The body, the message in it or a file is over a limit; the error says which.",
+    429: "Too much at once: from this client, in this session or on this server; `Retry-After` says when.",
     503: "The server is stopping, or its database can't be reached. Try again later.",
 }
 
