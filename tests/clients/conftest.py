@@ -61,6 +61,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"tests/clients: {len(skipped)} tests skipped; {reason}.")
 
 
+GUARDED = {"OPENCODE_SERVER_PASSWORD": "secret"}
+
+
 def configuration(llm: LLM) -> dict[str, Any]:
     """Return an opencode.json with the loopback LLM, and one of everything that clients show."""
     models = {
@@ -76,7 +79,7 @@ def configuration(llm: LLM) -> dict[str, Any]:
                 "npm": "@ai-sdk/openai-compatible",
                 "options": {"baseURL": f"{llm.url}/v1", "apiKey": "none"},
                 "models": {"one": {"name": "Model One", **models}, "two": {"name": "Model Two", **models}},
-            }
+            },
         },
         "permission": {"webfetch": "ask"},
         "agent": {
@@ -95,8 +98,9 @@ async def llm() -> AsyncIterator[LLM]:
 
 @pytest.fixture
 async def server(tmp_path: Path, llm: LLM, request: pytest.FixtureRequest) -> AsyncIterator[Server]:
-    """A server; a test's indirect parameter is its environment."""
-    async with running_server(tmp_path, configuration(llm), getattr(request, "param", None)) as server:
+    """A server; a test's indirect parameter goes into its environment."""
+    env = {"ANTHROPIC_BASE_URL": llm.url, **getattr(request, "param", {})}
+    async with running_server(tmp_path, configuration(llm), env) as server:
         yield server
 
 

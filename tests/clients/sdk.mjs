@@ -32,7 +32,7 @@ assert.equal((await ok(client.config.get())).model, "local/one")
 const { providers } = await ok(client.config.providers())
 assert.ok(providers.find((provider) => provider.id === "local").models.two)
 assert.ok((await ok(client.provider.list())).connected.includes("local"))
-assert.ok((await ok(client.provider.auth())).openai)
+assert.ok((await ok(client.provider.auth())).anthropic)
 assert.equal((await ok(client.app.agents())).find((agent) => agent.name === "pirate").mode, "primary")
 assert.equal((await ok(client.command.list()))[0].name, "greet")
 assert.equal((await ok(client.mcp.status())).probe.status, "disabled")
@@ -41,9 +41,10 @@ assert.equal((await ok(client.mcp.status())).probe.status, "connected")
 assert.equal(await ok(client.mcp.disconnect({ path: { name: "probe" } })), true)
 
 // A key comes and goes.
-const openai = async () => (await ok(client.provider.list())).connected.includes("openai")
-await ok(client.auth.set({ path: { id: "openai" }, body: { type: "api", key: "a-key" } }))
-assert.equal(await openai(), true)
+const connected = async () => (await ok(client.provider.list())).connected.includes("anthropic")
+assert.equal(await connected(), false)
+await ok(client.auth.set({ path: { id: "anthropic" }, body: { type: "api", key: "a-key" } }))
+assert.equal(await connected(), true)
 
 // Events, on both streams.
 const events = (await client.event.subscribe()).stream

@@ -23,8 +23,8 @@ assert.equal((await ok(client.global.config.get())).model, "local/one")
 assert.equal((await ok(client.config.get())).model, "local/one")
 assert.ok((await ok(client.provider.list())).connected.includes("local"))
 assert.equal((await ok(client.project.current())).id, "global")
-assert.equal(await ok(client.auth.set({ providerID: "openai", auth: { type: "api", key: "a-key" } })), true)
-assert.equal(await ok(client.auth.remove({ providerID: "openai" })), true)
+assert.equal(await ok(client.auth.set({ providerID: "anthropic", auth: { type: "api", key: "a-key" } })), true)
+assert.equal(await ok(client.auth.remove({ providerID: "anthropic" })), true)
 
 const events = (await client.event.subscribe()).stream
 async function until(type) {

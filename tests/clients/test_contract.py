@@ -15,7 +15,7 @@ from tests.llm.server import LLM
 from tests.server.test_mcp import liar
 
 from .compatibility import PAGE, page, served
-from .conftest import configuration
+from .conftest import GUARDED, configuration
 from .contract import event_problem, problem, routes, shape
 from .words import reply
 
@@ -76,7 +76,8 @@ class Witness:
 async def witnessed(tmp_path: Path, llm: LLM) -> AsyncIterator[tuple[Server, Witness]]:
     """A server whose every answer and event is looked at."""
     llm.on("one", reply)
-    async with running_server(tmp_path, configuration(llm), {"OPENCODE_SERVER_PASSWORD": "secret"}) as server:
+    env = GUARDED | {"ANTHROPIC_BASE_URL": llm.url}
+    async with running_server(tmp_path, configuration(llm), env) as server:
         witness = Witness()
         server.client.event_hooks["response"].append(witness.look)
         listening = [
@@ -133,8 +134,8 @@ async def tour(server: Server) -> None:
         "/session",
     ):
         await client.get(path)
-    await client.put("/auth/openai", json={"type": "api", "key": "a-key"})
-    await client.delete("/auth/openai")
+    await client.put("/auth/anthropic", json={"type": "api", "key": "a-key"})
+    await client.delete("/auth/anthropic")
     await client.post("/mcp/probe/connect")
     await client.get("/mcp")
     await client.post("/mcp/probe/disconnect")

@@ -11,7 +11,7 @@ import pytest
 from tests.harness import Server, text_of
 from tests.llm.server import LLM, Answer, Status
 
-from .conftest import Attach, environment, finish, program
+from .conftest import GUARDED, Attach, environment, finish, program
 from .terminal import Terminal
 
 TODOS = {
@@ -329,6 +329,26 @@ async def test_a_sub_agent_works_where_one_can_look_at_it(attach: Attach, llm: L
         await tui.shows("There are seven.")
 
 
+async def test_a_provider_is_connected_with_a_key(attach: Attach, server: Server) -> None:
+    async def connected() -> list[str]:
+        found: list[str] = (await server.client.get("/provider")).json()["connected"]
+        return found
+
+    assert "anthropic" not in await connected()
+    async with attach() as tui:
+        await command(tui, "connect")
+        await tui.shows("Connect a provider", "OpenAI")
+        await tui.type("Anthropic")
+        await tui.hides("OpenAI")
+        await tui.press("Enter")
+        await tui.shows("API key", "enter submit")
+        await tui.type("a-key")
+        await tui.shows("a-key")
+        await tui.press("Enter")
+        await tui.shows("Anthropic", re.compile(r"^\W+one\b", re.MULTILINE))
+    assert "anthropic" in await connected()
+
+
 async def test_mcp_servers_are_switched_on_and_off(attach: Attach, server: Server) -> None:
     async with attach() as tui:
         await command(tui, "mcps")
@@ -351,7 +371,7 @@ async def test_what_others_say_in_the_session_is_shown(attach: Attach, server: S
         await tui.shows("Once more from the page", "Hello terminal.")
 
 
-@pytest.mark.parametrize("server", [{"OPENCODE_SERVER_PASSWORD": "secret"}], indirect=True)
+@pytest.mark.parametrize("server", [GUARDED], indirect=True)
 async def test_the_right_password_lets_in_and_a_wrong_one_does_not(
     attach: Attach, server: Server, llm: LLM, tmp_path: Path
 ) -> None:
