@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint fuzz bench requirements clean
+.PHONY: run test lint fuzz bench soak requirements clean
 
 run: $(VENV)/.run
 	$(BIN)/python app.py
@@ -22,6 +22,10 @@ fuzz: $(VENV)/.dev  ## the long form of the hostile requests: EXAMPLES for every
 
 bench: $(VENV)/.dev  ## measure this server, beside the real opencode where that is installed; ARGS="--quick"
 	$(BIN)/python -m bench $(ARGS)
+
+soak: $(VENV)/.dev  ## the long tests: 50 kills, and a crowd for 20 minutes (SECONDS=1200)
+	OPENCODE_KILLS=50 $(BIN)/python -m pytest -s tests/faults/test_kill.py
+	OPENCODE_SOAK_SECONDS=$(or $(SECONDS),1200) $(BIN)/python -m pytest -s tests/faults/test_soak.py
 
 requirements: $(VENV)/.dev  ## compile the pins again from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header pyproject.toml -o requirements.txt
