@@ -102,6 +102,7 @@ class RunningTurn:
                 log.exception("turn failed")
             finally:
                 self._settle_prompts()
+                self._runner.book.write(self._session)  # it has changed just now: see session/state
                 self._runner.ended(self._session.id)
                 self.status(StatusIdle())
                 self._runner.workshop.bus.publish(SessionIdle(session_id=self._session.id))

@@ -1,10 +1,12 @@
 """How sessions stand, told as events: for a client that comes back after too long for a replay."""
 
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from opencode.agent.asks import Asks
 from opencode.clock import now_ms
 from opencode.errors import NotFound
+from opencode.schema.base import given
 from opencode.schema.event import (
     EventProperties,
     MessageRemoved,
@@ -14,7 +16,7 @@ from opencode.schema.event import (
     SessionUpdated,
     TodoUpdated,
 )
-from opencode.schema.message import MessageWithParts, UserMessage
+from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.session import StatusIdle
 from opencode.store import SessionQuery, Store
 
@@ -28,6 +30,10 @@ MESSAGES = 200
 """How many of a session's messages it is told of."""
 
 
+TOLD_WITHIN = 10_000
+"""Milliseconds: a change carries the time at which it was made, and is told once it is on disk."""
+
+
 class State:
     """Tells states, whole: applying one twice does no harm."""
 
@@ -39,6 +45,7 @@ class State:
 
     async def since(self, session_id: str | None, since: int) -> list[EventProperties]:
         """Return what is stored of the sessions, or the one, that changed since `since` (Unix ms)."""
+        since -= TOLD_WITHIN
         if session_id is None:
             query = SessionQuery(updated_since=since, limit=SESSIONS)
             changed = [session.id for session in await self._store.sessions(query)]
@@ -76,12 +83,15 @@ class State:
 
 
 def _since(messages: list[MessageWithParts], since: int) -> list[MessageWithParts]:
-    """Return the messages from the prompt on whose turn may have been running at a time."""
-    first = 0
-    for index, message in enumerate(messages):
-        if isinstance(message.info, UserMessage) and message.info.time.created <= since:
-            first = index
-    return messages[first:]
+    """Return the messages from the first on that may have changed since a time."""
+    changed = (index for index, message in enumerate(messages) if _ended(message) >= since)
+    return messages[next(changed, len(messages)) :]
+
+
+def _ended(message: MessageWithParts) -> float:
+    """Return when a message was written last; one that is being written never ended."""
+    info = message.info
+    return given(info.time.completed, inf) if isinstance(info, AssistantMessage) else info.time.created
 
 
 def _anew(message: MessageWithParts) -> Iterable[EventProperties]:

@@ -1,6 +1,7 @@
-"""Many people at once, who prompt, abort and delete at random, and what their models do."""
+"""Many people at once, who prompt, abort, condense and delete at random, and what their models do."""
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -35,10 +36,11 @@ class Script:
             check(request)
         except AssertionError as error:
             self.broken.append(error)
-        if not request.has_tools:
-            return Answer(text="A title")
         words = tuple(f"w{self._random.randrange(1000)} " for _ in range(self._random.randrange(3, 40)))
         pace = self._pace * self._random.random()
+        if not request.has_tools:
+            is_summary = "assistant" in json.dumps(request.body)
+            return Answer(text=words, pace=pace) if is_summary else Answer(text="A title")
         kind = self._random.choice(("text", "text", "reasoning", "todo", "todo", "fetch"))
         if request.has_tool_output and self._random.random() < 0.6:
             kind = "text"
@@ -117,6 +119,9 @@ class Crowd:
             session_id = response.json()["id"]
             for _ in range(self._random.randrange(1, 4)):
                 await self._prompt(session_id)
+            if self._random.random() < 0.3:
+                body = {"providerID": self._random.choice(WIRES), "modelID": "one"}
+                await self._client.post(f"/session/{session_id}/summarize", json=body)
             if self._random.random() < 0.3:
                 self.asked_to_delete.add(session_id)
                 await self._client.delete(f"/session/{session_id}")

@@ -113,6 +113,12 @@ async def soak(seconds: float, place: Path, seed: int = 1) -> Findings:
             await _quiet(server)
             after = await _settled(watched, found, before)
             found.files, found.sockets, found.tasks = zip(before, after, strict=True)
+            if after[1] > before[1]:
+                print(
+                    f"llm {llm.url}, site {site.port}, server {server.url}",
+                    *watched.net_connections(),
+                    sep="\n",
+                )
             await _catch_up(server, mirror)
             await _compare(server, mirror, crowd, found)
             process.terminate()
