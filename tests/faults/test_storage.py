@@ -88,8 +88,9 @@ def read_only(tmp_path: Path) -> Iterator[Callable[[bool], None]]:
 
 async def _until_refused(server: Server, told: list[str]) -> None:
     """Create sessions until there is no room for another, large or small."""
-    for title in ("x" * 5000, "x"):
-        while (response := await server.client.post("/session", json={"title": title})).is_success:
+    for filler in ("x" * 5000, "x"):
+        body = {"metadata": {"filler": filler}}
+        while (response := await server.client.post("/session", json=body)).is_success:
             told.append(response.json()["id"])
         assert response.status_code == 503
         assert response.json()["name"] == "UnavailableError"
@@ -137,7 +138,7 @@ async def test_without_room_everything_is_refused_that_can_not_be_kept_and_works
         for refused in (
             await server.client.post(f"/session/{quiet}/message", json=prompt),
             await server.client.post(f"/session/{quiet}/message", json={"content": "second"}),
-            await server.client.patch(f"/session/{quiet}", json={"title": "x" * 10_000}),
+            await server.client.patch(f"/session/{quiet}", json={"metadata": {"filler": "x" * 5000}}),
             await server.client.delete(f"/session/{quiet}"),
             await server.client.post(f"/session/{quiet}/fork", json={}),
             await server.client.put("/auth/openai", json={"type": "api", "key": "k" * 1_000_000}),
@@ -221,7 +222,7 @@ async def test_a_database_that_is_damaged_inside_is_an_error_and_never_a_wrong_a
 ) -> None:
     async with program(tmp_path, **env) as (process, server):
         for number in range(30):
-            session_id = await server.new_session(title=f"{number} " + "x" * 3000)
+            session_id = await server.new_session(title=f"{number}", metadata={"filler": "x" * 3000})
             await server.ask(session_id, "Kept", noReply=True)
         process.terminate()
         await process.wait()
