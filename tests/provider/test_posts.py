@@ -21,7 +21,7 @@ async def llm() -> AsyncIterator[LLM]:
 
 @pytest.fixture(params=WIRES)
 async def door(request: pytest.FixtureRequest, llm: LLM) -> AsyncIterator[Adapter]:
-    door = adapter(request.param, llm.url, headers={"x-provider": "p"})
+    door = adapter(request.param, llm.url, headers={"x-provider": "p"}, header_s=60, idle_s=60)
     yield door
     await door.close()
 
