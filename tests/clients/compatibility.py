@@ -53,17 +53,18 @@ ABSENT = {
 HEAD = """\
 # Compatibility with opencode
 
-opencode's own clients work on this server as they are published: its terminal interface (`opencode
-attach`), its command line (`opencode run --attach`) and its SDKs for JavaScript (`@opencode-ai/sdk`) and
-Python (`opencode-ai`). `tests/clients` holds them to it: the programs themselves, on a running server.
+opencode's own clients work on this server as they are published: its terminal interface (`opencode attach`),
+its command line (`opencode run --attach`) and its SDKs for JavaScript (`@opencode-ai/sdk`) and Python
+(`opencode-ai`). `tests/clients` holds them to it: the programs themselves, on a running server.
 
 ## Routes
 Those of opencode {version}'s v1 API document. What is served fits that document's schemas:
-`tests/clients/test_contract.py` checks every answer and every event, and that this page is current (`python
--m tests.clients.compatibility` makes it). What is not served answers with 404 and opencode's own error
-body, `{{"name": "NotFoundError", "data": {{"message"}}}}`.
+`tests/clients/test_contract.py` checks every answer and every event, and that this page is current
+(`python -m tests.clients.compatibility` makes it). What is not served answers with 404, or 405 where the same
+address is served for another method, and opencode's own form of an error:
+`{{"name": "NotFoundError", "data": {{"message"}}}}`.
 
-A request that can't be understood gets a 400 that says what to change, in the same form.
+A request that can't be understood gets a 400 in the same form; its message says what to change.
 
 | route | here | how it differs |
 |---|---|---|
@@ -80,7 +81,8 @@ TAIL = """
   and `parts` where its type says otherwise, as on opencode's own server. Its `app.get`, `app.init`,
   `app.log`, `app.modes`, `find`, `file` and `tui` calls have no counterpart here and raise `NotFoundError`.
 - Of `@opencode-ai/sdk`'s two clients both work: the first (`@opencode-ai/sdk`) and the second
-  (`@opencode-ai/sdk/v2`), which the terminal interface itself uses.
+  (`@opencode-ai/sdk/v2`), which the terminal interface itself uses. The second one's `v2` part speaks of
+  routes below `/api`, which answer with 404.
 """
 
 
