@@ -21,14 +21,19 @@ class Answering(Protocol):
     async def answer(self) -> MessageWithParts: ...
 
 
+class Prompts(Protocol):
+    async def send(self, session_id: str, body: PromptBody) -> Answering: ...
+
+
 class Sessions(Protocol):
     """What a task needs of the real ones."""
+
+    @property
+    def prompts(self) -> Prompts: ...
 
     async def create(self, body: CreateSessionBody) -> Session: ...
 
     async def get(self, session_id: str) -> Session: ...
-
-    async def prompt(self, session_id: str, body: PromptBody) -> Answering: ...
 
     async def abort(self, session_id: str) -> bool: ...
 
@@ -52,7 +57,7 @@ class Delegation:
                     provider_id=agent.model.provider_id, model_id=agent.model.model_id, variant=agent.variant
                 )
             body = PromptBody(parts=[TextPartInput(text=task.prompt)], agent=agent.name, model=chosen)
-            prompted = await self._sessions.prompt(child.id, body)
+            prompted = await self._sessions.prompts.send(child.id, body)
         except RequestError as error:
             raise ToolError(error.message) from None
         try:

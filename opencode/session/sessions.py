@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
 from opencode import __version__, ids
@@ -15,36 +14,29 @@ from opencode.agent.recovery import close_cut, close_unanswered
 from opencode.agent.workshop import Workshop
 from opencode.clock import now_ms
 from opencode.config import Limits
-from opencode.errors import BadRequest, Conflict, NotFound, Unavailable
+from opencode.errors import BadRequest, NotFound
 from opencode.schema.base import given
 from opencode.schema.event import (
-    CommandExecuted,
     EventProperties,
-    MessageUpdated,
-    PartUpdated,
     SessionCreated,
     SessionDeleted,
 )
-from opencode.schema.message import AssistantMessage, MessageWithParts, ModelChoice, UserMessage
+from opencode.schema.message import MessageWithParts, UserMessage
 from opencode.schema.part import Tokens
 from opencode.schema.prompt import (
-    CommandBody,
     CreateSessionBody,
-    PromptBody,
-    SummarizeBody,
     UpdateSessionBody,
 )
-from opencode.schema.session import Session, SessionModel, SessionShare, SessionStatus, SessionTime, Todo
+from opencode.schema.session import Session, SessionShare, SessionStatus, SessionTime, Todo
 from opencode.store import SessionQuery
 
 from .book import Book
 from .command import Commands
 from .delegation import Delegation
-from .door import Door
 from .history import History
 from .measure import check_metadata, check_rules, clean_title
-from .prompt import compaction_message, user_message
-from .runner import DEFAULT_TITLE, Runner, RunningTurn
+from .prompts import Prompts
+from .runner import DEFAULT_TITLE, Runner
 from .slug import make_slug
 from .state import State
 from .transfer import Transfer
@@ -57,24 +49,11 @@ CHANGE_SECONDS = 5.0
 """How long the end of the server waits for changes that have begun."""
 
 
-class Prompted(msgspec.Struct, frozen=True):
-    """A prompt that was stored. `running` is the turn that answers it; None where no answer was wanted."""
-
-    message: MessageWithParts
-    running: RunningTurn | None
-
-    async def answer(self) -> MessageWithParts:
-        """Wait for the end of the turn and return its answer."""
-        if self.running is None:
-            return self.message
-        await self.running.wait()
-        return self.running.turn.answer_to(self.message.info.id) or self.message
-
-
 class Sessions:
     """Everything one can do with conversations. Knows nothing of HTTP.
 
-    `history` goes back in them, `state` tells how they stand, `transfer` exports and imports them.
+    `prompts` is how users talk in them, `history` goes back in them, `state` tells how they stand, `transfer`
+    exports and imports them.
     """
 
     def __init__(
@@ -85,17 +64,15 @@ class Sessions:
         limits: Limits | None = None,
     ) -> None:
         self._workshop = workshop
-        self.commands = commands
         self._may_share = may_share
-        self._limits = limits or Limits()
         self._store = workshop.store
         self._bus = workshop.bus
         self._book = Book(workshop.store, workshop.bus)
         self._runner = Runner(workshop, self._book, Delegation(self, workshop.agents))
-        self._door = Door(self._runner, self._limits)
         self.underway: set[asyncio.Task[Any]] = set()
         self.state = State(workshop.store, self._book, self._runner, workshop.asks)
         self.history = History(workshop.store, workshop.bus, self._book, self._runner)
+        self.prompts = Prompts(workshop, self._book, self._runner, self.history, commands, limits or Limits())
         self.transfer = Transfer(workshop, self._book)
 
     async def recover(self) -> int:
@@ -114,7 +91,7 @@ class Sessions:
     async def close(self, grace: float = 0) -> None:
         """Take no more prompts, let turns end within `grace` seconds, abort the rest and store their ends."""
         self._runner.closing = True
-        if changes := self.underway | self.history.underway | self.transfer.underway:
+        if changes := self.underway | self.prompts.underway | self.history.underway | self.transfer.underway:
             await asyncio.wait(changes, timeout=CHANGE_SECONDS)
         await self._runner.close(grace)
 
@@ -250,113 +227,6 @@ class Sessions:
         if message is None:
             raise NotFound(f"Message not found: {message_id}")
         return message
-
-    @whole
-    async def prompt(self, session_id: str, body: PromptBody) -> Prompted:
-        """Store a prompt and have it answered.
-
-        Raises NotFound, BadRequest, BodyTooLarge, Conflict, TooManyRequests or Unavailable, nothing stored.
-        """
-        session = await self._book.get(session_id)
-        if body.no_reply is True:
-            return Prompted(await self._keep(session, body), None)
-        with self._door.entered(session_id):
-            message = await self._keep(session, body)
-            return Prompted(message, await self._runner.submit(session, message))
-
-    async def summarize(self, session_id: str, body: SummarizeBody) -> None:
-        """Have a summary take the place of a conversation, for models; it stays as it is for people.
-
-        Raises NotFound, BadRequest, TooManyRequests, Conflict where a turn runs, and Unavailable where no
-        summary was made.
-        """
-        answer = await (await self._ask_for_summary(session_id, body)).answer()
-        if isinstance(answer.info, AssistantMessage) and answer.info.error:
-            raise Unavailable("The model made no summary; the session's last message says why.")
-
-    async def command(self, session_id: str, body: CommandBody) -> MessageWithParts:
-        """Carry out a command and return the answer; raises as `prompt` does."""
-        prompted = await self.prompt(session_id, self.commands.prompt(body))
-        answer = await prompted.answer()
-        executed = CommandExecuted(
-            session_id=session_id,
-            name=body.command,
-            arguments=body.arguments,
-            message_id=prompted.message.info.id,
-        )
-        self._bus.publish(executed)
-        return answer
-
-    @whole
-    async def _ask_for_summary(self, session_id: str, body: SummarizeBody) -> Prompted:
-        session = await self._book.get(session_id)
-        if self._runner.get(session_id) is not None:
-            raise Conflict("The agent is at work in this session; abort it first, or wait.")
-        choice = ModelChoice(provider_id=body.provider_id, model_id=body.model_id)
-        await self._workshop.providers.resolve(choice.provider_id, choice.model_id)
-        if not await self._store.messages(session_id, limit=1):
-            raise BadRequest("The session has no messages that could be condensed.")
-        with self._door.entered(session_id):
-            message = compaction_message(session, choice, self._workshop.agents)
-            await self._say(session, message, answered=False)
-            return Prompted(message, await self._runner.submit(session, message))
-
-    async def _keep(self, session: Session, body: PromptBody) -> MessageWithParts:
-        """Store a prompt and tell it."""
-        message = await user_message(
-            body, session, self._workshop.agents, self._workshop.providers, self._limits
-        )
-        info = message.info
-        await self._check_ids(body, message)
-        if isinstance(info, UserMessage):
-            session.agent = info.agent
-            session.model = SessionModel(
-                id=info.model.model_id, provider_id=info.model.provider_id, variant=info.model.variant
-            )
-        await self._say(session, message, answered=body.no_reply is True)
-        return message
-
-    async def _say(self, session: Session, message: MessageWithParts, answered: bool) -> None:
-        """Store what the user says, then tell it; what was taken back before goes for good.
-
-        `answered`: nothing is owed to it. Raises NotFound and Unavailable; then nothing has been stored.
-        """
-        if self._runner.closing:
-            raise Unavailable("The server is about to stop; send this again in a moment.")
-        revert = session.revert
-        unit = self._store.unit()
-        events = await self.history.settle(session, unit)
-        self._book.write(session)
-        unit.put_message(message.info, answered=answered)
-        for part in message.parts:
-            unit.put_part(part)
-        try:
-            await unit.commit()
-        except Unavailable:
-            session.revert = revert
-            self._book.write(session)
-            raise
-        await self._book.get(session.id)  # raises NotFound where it was deleted meanwhile
-        for event in events:
-            self._bus.publish(event)
-        self._book.tell(session)
-        self._bus.publish(MessageUpdated(session_id=session.id, info=message.info))
-        for part in message.parts:
-            self._bus.publish(PartUpdated(session_id=session.id, part=part, time=now_ms()))
-
-    async def _check_ids(self, body: PromptBody, message: MessageWithParts) -> None:
-        """Raise Conflict where an id that the client chose is taken, in this session or another."""
-        own = [part.id for part in given(body.parts, []) if part.id]
-        if not body.message_id and not own:
-            return
-        taken = await self._store.taken([message.info.id], [str(part_id) for part_id in own])
-        if message.info.id in taken:
-            raise Conflict(
-                f"There is a message {message.info.id} already; follow it at "
-                f"/session/{message.info.session_id}/event."
-            )
-        if taken or len(set(own)) < len(own):
-            raise Conflict("A part's id is taken: leave the ids of parts out to get new ones.")
 
     async def abort(self, session_id: str) -> bool:
         """Stop a session's turn; what it wrote so far stays. Raises NotFound."""

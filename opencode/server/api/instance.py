@@ -81,7 +81,7 @@ async def list_agents() -> list[Agent]:
 @endpoint(list[Command])
 async def list_commands() -> list[Command]:
     """List the commands of opencode.json."""
-    return services().sessions.commands.list()
+    return services().sessions.prompts.commands.list()
 
 
 @blueprint.get("/path")

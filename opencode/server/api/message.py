@@ -13,7 +13,7 @@ from opencode.schema.base import encode
 from opencode.schema.event import AnyEvent, MessageUpdated, ServerHeartbeat, SessionDeleted, SessionIdle
 from opencode.schema.message import MessageWithParts
 from opencode.schema.prompt import CommandBody, PromptBody, SummarizeBody
-from opencode.session.sessions import Prompted
+from opencode.session.prompts import Prompted
 
 from ..endpoint import JSON, endpoint
 from ..examples import ANSWER, PROMPTS
@@ -60,11 +60,11 @@ async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | 
     """
     found = services()
     if not _wants_events(body):
-        return await (await found.sessions.prompt(session_id, body)).answer()
+        return await (await found.sessions.prompts.send(session_id, body)).answer()
     form = Form()
     subscription = found.bus.subscribe(session_id)
     try:
-        prompted = await found.sessions.prompt(session_id, body)
+        prompted = await found.sessions.prompts.send(session_id, body)
     except BaseException:
         subscription.leave()
         raise
@@ -75,7 +75,7 @@ async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | 
 @endpoint(None, body=PromptBody, status=204, errors=(400, 404, 409, 413), examples=PROMPTS)
 async def send_message_async(session_id: str, body: PromptBody) -> None:
     """Send a message and don't wait: the answer comes as events."""
-    await services().sessions.prompt(session_id, body)
+    await services().sessions.prompts.send(session_id, body)
 
 
 @blueprint.post("/command")
@@ -91,7 +91,7 @@ async def run_command(session_id: str, body: CommandBody) -> MessageWithParts:
 
     `arguments` takes the places of `$ARGUMENTS`, `$1`, `$2`, … in the command's template.
     """
-    return await services().sessions.command(session_id, body)
+    return await services().sessions.prompts.run_command(session_id, body)
 
 
 @blueprint.post("/summarize")
@@ -107,7 +107,7 @@ async def summarize_session(session_id: str, body: SummarizeBody) -> bool:
 
     People still see every message. It happens by itself when a conversation nearly fills its model's context.
     """
-    await services().sessions.summarize(session_id, body)
+    await services().sessions.prompts.summarize(session_id, body)
     return True
 
 

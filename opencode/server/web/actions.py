@@ -39,7 +39,7 @@ async def start() -> Answer:
     form = await request.form
     prompt = await prompt_of()
     session = await services().sessions.create(CreateSessionBody(agent=form.get("agent") or UNSET))
-    await services().sessions.prompt(session.id, prompt)
+    await services().sessions.prompts.send(session.id, prompt)
     if request.headers.get("HX-Request"):
         return Response("", headers={"HX-Redirect": f"/chat/{session.id}"}, content_type=HTML)
     return redirect(f"/chat/{session.id}", 303)
@@ -56,7 +56,7 @@ async def send(session_id: str) -> Answer:
     if replaced:
         await _instead_of(session_id, replaced, prompt)
     else:
-        await sessions.prompt(session_id, prompt)
+        await sessions.prompts.send(session_id, prompt)
     return _done(session_id)
 
 
@@ -126,7 +126,7 @@ async def condense(session_id: str) -> Answer:
     sessions = services().sessions
     model = (await sessions.get(session_id)).model
     choice = await services().providers.default()
-    await sessions.summarize(
+    await sessions.prompts.summarize(
         session_id,
         SummarizeBody(
             provider_id=model.provider_id if model else choice.provider_id,
@@ -213,7 +213,7 @@ async def _instead_of(session_id: str, message_id: str, prompt: PromptBody) -> N
     await sessions.abort(session_id)
     await sessions.history.revert(session_id, message_id)
     try:
-        await sessions.prompt(session_id, prompt)
+        await sessions.prompts.send(session_id, prompt)
     except RequestError:
         await sessions.history.unrevert(session_id)
         raise

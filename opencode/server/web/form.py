@@ -38,14 +38,14 @@ async def prompt_of(kept: Sequence[FilePartInput] = ()) -> PromptBody:
         name, arguments = command
         attached = [part for part in parts if isinstance(part, FilePartInput)]
         body = CommandBody(command=name, arguments=arguments, parts=attached, **chosen)
-        return services().sessions.commands.prompt(body)
+        return services().sessions.prompts.commands.prompt(body)
     return PromptBody(parts=parts, **chosen)
 
 
 def _command(text: str) -> tuple[str, str] | None:
     """Return the command that a text begins with, and what follows it; None where it is an ordinary one."""
     name, _, arguments = text.removeprefix("/").partition(" ")
-    known = {each.name for each in services().sessions.commands.list()}
+    known = {each.name for each in services().sessions.prompts.commands.list()}
     return (name, arguments.strip()) if text.startswith("/") and name in known else None
 
 

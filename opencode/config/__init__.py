@@ -1,0 +1,29 @@
+"""Settings, read and checked once at start: the environment, and an opencode.json in its own format."""
+
+from .entries import (
+    AgentConfig,
+    CommandConfig,
+    Config,
+    CostConfig,
+    ModelConfig,
+    PermissionConfig,
+    ProviderConfig,
+    ProviderOptions,
+)
+from .environment import Network
+from .settings import MEGABYTE, Limits, Settings
+
+__all__ = [
+    "MEGABYTE",
+    "AgentConfig",
+    "CommandConfig",
+    "Config",
+    "CostConfig",
+    "Limits",
+    "ModelConfig",
+    "Network",
+    "PermissionConfig",
+    "ProviderConfig",
+    "ProviderOptions",
+    "Settings",
+]

@@ -1,0 +1,130 @@
+"""What an opencode.json may say, as far as this server acts on it: the file's own format, typed."""
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType, field
+
+from opencode.schema.base import JsonObject, Wire
+from opencode.schema.mcp import McpConfig
+from opencode.schema.session import PermissionAction
+
+PermissionConfig = PermissionAction | dict[str, PermissionAction | dict[str, PermissionAction]]
+
+
+class ConfigStruct(Wire, rename="camel"):
+    """Base of opencode.json's objects: keys that this server has no use for are ignored."""
+
+
+class CostConfig(msgspec.Struct):
+    """USD per million tokens."""
+
+    input: float
+    output: float
+    cache_read: float = 0
+    cache_write: float = 0
+
+
+class LimitConfig(msgspec.Struct):
+    """Tokens."""
+
+    context: int
+    output: int
+    input: int | UnsetType = UNSET
+
+
+class ModalitiesConfig(msgspec.Struct):
+    input: list[str] | UnsetType = UNSET
+    output: list[str] | UnsetType = UNSET
+
+
+class ModelConfig(msgspec.Struct):
+    """A model of a provider entry. `id`: the name to send, where it is not the entry's own key."""
+
+    id: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    family: str | UnsetType = UNSET
+    release_date: str | UnsetType = UNSET
+    attachment: bool | UnsetType = UNSET
+    reasoning: bool | UnsetType = UNSET
+    temperature: bool | UnsetType = UNSET
+    tool_call: bool | UnsetType = UNSET
+    interleaved: bool | str | dict[str, str] | UnsetType = UNSET
+    cost: CostConfig | UnsetType = UNSET
+    limit: LimitConfig | UnsetType = UNSET
+    modalities: ModalitiesConfig | UnsetType = UNSET
+    status: Literal["alpha", "beta", "deprecated", "active"] | UnsetType = UNSET
+    options: JsonObject = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    variants: dict[str, JsonObject] = field(default_factory=dict)
+
+
+class ProviderOptions(ConfigStruct):
+    """`timeout`, `header_timeout`, `chunk_timeout`: ms, or false for none."""
+
+    api_key: str | UnsetType = UNSET
+    base_url: str | UnsetType = field(default=UNSET, name="baseURL")
+    headers: dict[str, str] = field(default_factory=dict)
+    timeout: int | Literal[False] | UnsetType = UNSET
+    header_timeout: int | Literal[False] | UnsetType = UNSET
+    chunk_timeout: int | Literal[False] | UnsetType = UNSET
+
+
+class ProviderConfig(ConfigStruct):
+    """`npm` names opencode's driver; it tells which wire the provider speaks."""
+
+    name: str | UnsetType = UNSET
+    npm: str | UnsetType = UNSET
+    api: str | UnsetType = UNSET
+    env: list[str] = field(default_factory=list)
+    options: ProviderOptions = field(default_factory=ProviderOptions)
+    models: dict[str, ModelConfig] = field(default_factory=dict)
+    whitelist: list[str] | UnsetType = UNSET
+    blacklist: list[str] = field(default_factory=list)
+
+
+class AgentConfig(ConfigStruct):
+    """`steps`: how many requests to the model one turn may make."""
+
+    model: str | UnsetType = UNSET
+    variant: str | UnsetType = UNSET
+    temperature: float | UnsetType = UNSET
+    top_p: float | UnsetType = field(default=UNSET, name="top_p")
+    prompt: str | UnsetType = UNSET
+    tools: dict[str, bool] = field(default_factory=dict)
+    disable: bool = False
+    description: str | UnsetType = UNSET
+    mode: Literal["subagent", "primary", "all"] | UnsetType = UNSET
+    hidden: bool | UnsetType = UNSET
+    color: str | UnsetType = UNSET
+    steps: int | UnsetType = UNSET
+    max_steps: int | UnsetType = UNSET
+    options: JsonObject = field(default_factory=dict)
+    permission: PermissionConfig | UnsetType = UNSET
+
+
+class CommandConfig(ConfigStruct):
+    template: str
+    description: str | UnsetType = UNSET
+    agent: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    subtask: bool | UnsetType = UNSET
+
+
+class Config(ConfigStruct):
+    """What an opencode.json may say, as far as this server acts on it."""
+
+    model: str | UnsetType = UNSET
+    small_model: str | UnsetType = field(default=UNSET, name="small_model")
+    default_agent: str | UnsetType = field(default=UNSET, name="default_agent")
+    username: str | UnsetType = UNSET
+    provider: dict[str, ProviderConfig] = field(default_factory=dict)
+    disabled_providers: list[str] = field(default_factory=list, name="disabled_providers")
+    enabled_providers: list[str] | UnsetType = field(default=UNSET, name="enabled_providers")
+    agent: dict[str, AgentConfig] = field(default_factory=dict)
+    command: dict[str, CommandConfig] = field(default_factory=dict)
+    permission: PermissionConfig = field(default_factory=dict)
+    tools: dict[str, bool] = field(default_factory=dict)
+    instructions: list[str] = field(default_factory=list)
+    mcp: dict[str, McpConfig] = field(default_factory=dict)
+    share: Literal["manual", "auto", "disabled"] = "manual"

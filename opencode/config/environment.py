@@ -1,0 +1,51 @@
+"""Values of environment variables; a wrong one is refused with a line that names it."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+
+from opencode.errors import SettingsError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name)
+    if not text:
+        return default
+    try:
+        value = int(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise SettingsError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
+    return value
+
+
+def choice(env: Mapping[str, str], name: str, default: str, known: tuple[str, ...]) -> str:
+    value = (env.get(name) or default).upper()
+    if value not in known:
+        raise SettingsError(f"{name} must be one of {', '.join(known)}, not {value!r}.")
+    return value
+
+
+def networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    try:
+        return tuple(
+            ipaddress.ip_network(text.strip()) for text in env.get(name, "").split(",") if text.strip()
+        )
+    except ValueError as error:
+        raise SettingsError(f"{name} must be a comma-separated list of networks: {error}.") from None
+
+
+_ORIGIN = re.compile(r"https?://[^/@?#\s*]+")
+
+
+def origins(env: Mapping[str, str], name: str) -> frozenset[str]:
+    origins = [text.strip().rstrip("/").lower() for text in env.get(name, "").split(",") if text.strip()]
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"{name} must be comma-separated origins, such as https://app.example, not {origin!r}."
+            )
+    return frozenset(origins)
