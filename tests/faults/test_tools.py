@@ -6,8 +6,7 @@ What the tools and their registry make of each is told in tests/tool; here a who
 import asyncio
 import gzip
 import time
-from collections.abc import AsyncIterator
-from functools import partial
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ import msgspec
 import psutil
 import pytest
 
-from opencode.tool.base import Tool, ToolContext, ToolResult
+from opencode.config import Settings
+from opencode.tool.base import AnyTool, Tool, ToolContext, ToolResult, ToolSource
 from opencode.tool.registry import Tools
 from tests.harness import Server, running_server, text_of
 from tests.llm.server import LLM, Answer
@@ -63,6 +63,13 @@ class Stubborn(Tool[NoInput]):
         return ToolResult("late")
 
 
+class MoreTools(Tools):
+    def __init__(
+        self, settings: Settings, extra: Sequence[AnyTool] = (), sources: Sequence[ToolSource] = ()
+    ) -> None:
+        super().__init__(settings, [*extra, Failing(), Flooding(), Stubborn()], sources)
+
+
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     async with serving() as site:
@@ -72,8 +79,7 @@ async def site() -> AsyncIterator[Site]:
 @pytest.fixture
 async def server(tmp_path: Path, llm: LLM, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     Stubborn.released = asyncio.Event()
-    extra = (Failing(), Flooding(), Stubborn())
-    monkeypatch.setattr("opencode.session.services.Tools", partial(Tools, extra=extra))
+    monkeypatch.setattr("opencode.session.services.Tools", MoreTools)
     env = {"OPENCODE_FETCH_ALLOW": "127.0.0.1/32"}
     async with running_server(tmp_path, provider_config(llm), env) as server:
         yield server
