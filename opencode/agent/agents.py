@@ -81,9 +81,9 @@ class Agents:
         self.default = given(config.default_agent, "build")
         chosen = self._agents.get(self.default)
         if chosen is None or chosen.mode == "subagent":
+            known = [agent.name for agent in self.list() if agent.mode != "subagent" and not agent.hidden]
             raise SettingsError(
-                f"default_agent names {self.default!r}, which is no primary agent. "
-                f"Known: {', '.join(agent.name for agent in self.list() if agent.mode != 'subagent')}."
+                f"default_agent names {self.default!r}, which is no primary agent. Known: {', '.join(known)}."
             )
 
     def list(self) -> list[Agent]:

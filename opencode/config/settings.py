@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec import field
 
+from opencode.errors import SettingsError
 from opencode.schema.base import JsonObject
 
 from .entries import Config
@@ -79,6 +80,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Read the environment and the configuration file; raises SettingsError with one line."""
         env = dict(os.environ if environ is None else environ)
         path, as_written = written(env)
+        if ":" in env.get("OPENCODE_SERVER_USERNAME", ""):
+            raise SettingsError(
+                "OPENCODE_SERVER_USERNAME must have no colon: Basic auth ends the name with one."
+            )
         raw: JsonObject = substituted(as_written, path or Path("opencode.json"), env)
         return cls(
             data_dir=Path(env.get("OPENCODE_DATA_DIR") or _default_data_dir()).expanduser().absolute(),

@@ -18,6 +18,8 @@ CHATTY = (
     "aiosqlite",
     "alembic",
     "urllib3",
+    "ddgs",
+    "primp",
 )
 """Libraries that tell at INFO what is of no use here."""
 

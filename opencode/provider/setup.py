@@ -63,6 +63,11 @@ def connect(provider_id: str, settings: Settings, keys: Keys) -> Connection | No
     set_url = configured_url or settings.environ.get(_URL_VARIABLES.get(provider_id, ""), "")
     stored = keys.get(provider_id)
     key = given(config.options.api_key, "") or stored or _key_in_environment(env, settings.environ)
+    if set_url and not set_url.startswith(("http://", "https://")):
+        named = "its baseURL" if configured_url else _URL_VARIABLES[provider_id]
+        raise SettingsError(
+            f"Provider {provider_id}: {named} must begin with http:// or https://, not {set_url!r}."
+        )
     url = set_url or (public.api if public else "")
     elsewhere = not (public and _is_at(set_url, _host(public.api)))
     npm = given(config.npm, public.npm if public else COMPATIBLE)
