@@ -14,6 +14,7 @@ from quart import Quart, request
 
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
+from opencode.server import connection
 from opencode.server.app import create_app
 
 QUICK = RetryPolicy(attempts=3, first=0.01, longest=0.02)
@@ -133,6 +134,7 @@ async def running_server(
 @asynccontextmanager
 async def serving(app: Quart) -> AsyncIterator[tuple[str, asyncio.Event]]:
     """Serve an app until the block ends; yields its address, and what stops it before that."""
+    connection.install()
     hypercorn = Config()
     hypercorn.bind = ["127.0.0.1:0"]
     hypercorn.graceful_timeout = 2
