@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from quart import Quart, current_app, request
@@ -32,7 +33,7 @@ def register(app: Quart, settings: Settings) -> None:
     async def admit() -> None:
         if "\0" in request.path:
             raise NotFound("The address holds a NUL character, which no name here has.")
-        if "\0" in "".join(request.args.values()):
+        if request.query_string and "\0" in "".join(request.args.values()):
             raise BadRequest("The query holds a NUL character; leave it out.", "Query")
         if settings.password is None:
             _check_name(proxies)
@@ -90,6 +91,7 @@ def _check_name(proxies: Sequence[Network]) -> None:
         )
 
 
+@lru_cache(maxsize=1024)
 def _address(text: str) -> Address | None:
     """Return an address that may have a port; one of IPv4 in IPv6's form is taken as what it is."""
     text = text.strip()
