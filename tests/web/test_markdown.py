@@ -123,6 +123,12 @@ def test_links_open_elsewhere_and_images_wait_for_a_click() -> None:
     assert "<img" not in html and 'data-src="https://b.example/c.png"' in html
 
 
+def test_boxes_of_a_task_list_have_a_name() -> None:
+    html = "".join(blocks("- [ ] one\n- [x] two"))
+    assert html.count("<input") == 2
+    assert 'aria-label="To do"' in html and 'aria-label="Done"' in html
+
+
 def test_code_is_coloured_where_its_language_is_known_and_kept_as_it_is() -> None:
     html = "".join(blocks("```python\nif x < 1:\n\n    pass\n```"))
     assert '<span class="k">if</span>' in html and "&lt;" in html

@@ -33,7 +33,7 @@ _ATTRIBUTES = {
     "code": {"class"},
     "div": {"class"},
     "figure": {"class"},
-    "input": {"type", "class", "checked", "disabled"},
+    "input": {"type", "class", "checked", "disabled", "aria-label"},
     "li": {"class"},
     "ol": {"start"},
     "span": {"class"},
@@ -110,6 +110,7 @@ def _parser() -> "MarkdownIt":
     rules["image"] = _image
     rules["link_open"] = _link
     rules["th_open"] = rules["td_open"] = _cell
+    rules["html_inline"] = _checkbox
     rules["table_open"] = lambda *_: '<div class="table"><table>'
     rules["table_close"] = lambda *_: "</table></div>"
     return parser
@@ -136,6 +137,13 @@ def _render(parser: "MarkdownIt", tokens: "Sequence[Token]", env: dict[str, Any]
         url_schemes=_SCHEMES,
         link_rel=None,
     )
+
+
+def _checkbox(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
+    """Render a task list's box, the only HTML that the parser makes, with a name to be read out."""
+    box = tokens[at].content
+    name = "Done" if "checked=" in box else "To do"
+    return box.replace("<input", f'<input aria-label="{name}"', 1)
 
 
 def _fence(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
