@@ -18,14 +18,14 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 fuzz: $(VENV)/.dev  ## the long form of the hostile requests: EXAMPLES for every route
-	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/python -m pytest tests/security/test_fuzz.py
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/python -m pytest -o faulthandler_timeout=0 tests/security/test_fuzz.py
 
 bench: $(VENV)/.dev  ## measure this server, beside the real opencode where that is installed; ARGS="--quick"
 	$(BIN)/python -m bench $(ARGS)
 
 soak: $(VENV)/.dev  ## the long tests: 50 kills, and a crowd for 20 minutes (SECONDS=1200)
-	OPENCODE_KILLS=50 $(BIN)/python -m pytest -s tests/faults/test_kill.py
-	OPENCODE_SOAK_SECONDS=$(or $(SECONDS),1200) $(BIN)/python -m pytest -s tests/faults/test_soak.py
+	OPENCODE_KILLS=50 $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_kill.py
+	OPENCODE_SOAK_SECONDS=$(or $(SECONDS),1200) $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_soak.py
 
 requirements: $(VENV)/.dev  ## compile the pins again from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header pyproject.toml -o requirements.txt

@@ -77,6 +77,14 @@ class Work(msgspec.Struct):
         changes = [self.dirty, *(unit.changes for unit in self.units)]
         return sum(len(rows) for each in changes for rows in each.values()) + len(self.removed)
 
+    def before(self, later: "Work") -> "Work":
+        """Return both as one; what has changed since stays newer."""
+        waiters = {
+            key: [*self.waiters.get(key, []), *later.waiters.get(key, [])]
+            for key in self.waiters | later.waiters
+        }
+        return Work(merged(self.dirty, later.dirty), [*self.units, *later.units], waiters)
+
     def pieces(self) -> Iterator["Work"]:
         """Yield it in pieces that can be written one by one: each session's changes, each unit."""
         for session_id, changes in self.dirty.items():
@@ -101,6 +109,7 @@ class Writer:
         self._wanted = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
         self.failure: str | None = None
         """Why nothing can be written, known from the last transaction; it is tried again until one works."""
 
@@ -108,16 +117,17 @@ class Writer:
         self._task = asyncio.create_task(self._run(), name="store-writer")
 
     async def close(self) -> None:
-        """Write what waits, then stop."""
+        """Write what waits, then stop; whoever commits after that is refused."""
         if self._task is None:
             return
-        try:
-            await self.commit()
-        except Unavailable:
+        self._closing = True
+        self._wanted.set()
+        await asyncio.wait({self._task})
+        if self._task.cancelled():  # by whoever ended everything at once
+            work, self._next = self._now.before(self._next), Work({}, [], {})
+            await self._flush(work)
+        if self._next.dirty:
             log.error("the last changes of %d sessions could not be written", len(self._next.dirty))
-        finally:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     def put(self, session_id: str, table: Table, key: str, render: Render) -> None:
         """Note a change. `render` is asked for the row when it is written: many changes are one write."""
@@ -150,6 +160,8 @@ class Writer:
         await self._written(unit)
 
     async def _written(self, unit: Unit | None) -> None:
+        if self._closing:
+            raise Unavailable("The database is closed: the server is stopping.")
         waiter = asyncio.get_running_loop().create_future()
         self._next.waiters.setdefault(unit, []).append(waiter)
         self._wanted.set()
@@ -170,6 +182,8 @@ class Writer:
             self._next = Work({}, [], {})
             await self._flush(work)
             self._now = Work({}, [], {})
+            if self._closing:
+                return
             if self._next.dirty or self.failure is not None:
                 self._flush_soon()
 

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from opencode import ids
-from opencode.errors import SettingsError
+from opencode.errors import SettingsError, Unavailable
 from opencode.schema.message import AssistantMessage, MessagePath, MessageTime, ModelChoice, UserMessage
 from opencode.schema.part import CreatedTime, TextPart, Tokens
 from opencode.schema.session import Session, SessionTime, Todo
@@ -151,6 +151,25 @@ async def test_commits_that_come_together_share_a_transaction(
     await asyncio.gather(*map(put, sessions))
     assert flushes <= 2
     assert len(await store.sessions(SessionQuery())) == 20
+
+
+async def test_what_waits_is_written_though_every_task_was_cancelled(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    session = make_session()
+    store.put_session(session)
+    ours = asyncio.current_task()
+    commit = asyncio.create_task(store.commit())
+    await asyncio.sleep(0)
+    (writer,) = (task for task in asyncio.all_tasks() if task not in (ours, commit))
+    writer.cancel()
+    await asyncio.wait({writer})
+    await asyncio.wait_for(store.close(), 5)
+    await asyncio.wait_for(commit, 1)
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(store.commit(), 1)
+    store = await Store.open(tmp_path)
+    assert await store.session(session.id) == session
+    await store.close()
 
 
 async def test_sessions_are_paged_by_cursor_newest_change_first(store: Store) -> None:
