@@ -58,11 +58,7 @@ class Exchange:
 
     async def __aenter__(self) -> "Exchange":
         self._watch.__enter__()
-        try:
-            await self.transcript.open()
-        except BaseException as error:
-            await self.__aexit__(type(error), error, error.__traceback__)
-            raise
+        self.transcript.open()
         return self
 
     async def __aexit__(

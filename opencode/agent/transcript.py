@@ -3,7 +3,9 @@
 Text goes out at once and to the store behind; whatever is finished is on disk before anyone hears of it.
 """
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from msgspec import UNSET
@@ -82,23 +84,35 @@ class Transcript:
         self._bus = bus
         self._block: Block | None = None
         self._ended: list[Part] = []
+        self._opening: asyncio.Task[None] | None = None
         self.message = message
         self.closed = False
         self.parts: list[Part] = []
         self.calls: dict[str, tuple[ToolPart, str]] = {}
 
-    async def open(self) -> None:
-        """Begin the message and its step."""
+    def open(self) -> None:
+        """Begin the message and its step: stored, and then told, while the model is asked already."""
         step = StepStartPart(**self._identity())
         self.parts.append(step)
         self._store.put_message(self.message)
         self._store.put_part(step)
+        self._opening = asyncio.create_task(self._commit_opening(step))
+
+    async def opened(self) -> None:
+        """Wait until the beginning has been told; raises Unavailable where it can't be stored."""
+        if self._opening is not None:
+            await asyncio.shield(self._opening)
+            self._opening = None
+
+    async def _commit_opening(self, step: StepStartPart) -> None:
         await self._store.commit()
         self._tell_message()
         self._tell(step)
 
     async def write(self, event: StreamEvent) -> None:
-        """Write what the model said next."""
+        """Write what the model said next; raises Unavailable."""
+        if self._opening is not None:
+            await self.opened()
         if isinstance(event, TextDelta):
             if self._block is None or not isinstance(self._block.part, TextPart):
                 await self._open_block(TextPart(**self._identity(), text="", time=TimeSpan(start=now_ms())))
@@ -166,6 +180,7 @@ class Transcript:
 
     async def discard(self) -> None:
         """Take back everything since the step began: the model will be asked again."""
+        await self.opened()
         self._block = None
         self._ended.clear()
         self.calls.clear()
@@ -193,6 +208,7 @@ class Transcript:
         self, reason: str, tokens: Tokens, cost: float, error: ModelError | None = None
     ) -> None:
         """End the step and the message: why the model stopped, its tokens, USD, and what is wrong with it."""
+        await self.opened()
         self._end_block({})
         step = StepFinishPart(**self._identity(), reason=reason, tokens=tokens, cost=cost)
         self.parts.append(step)
@@ -208,6 +224,11 @@ class Transcript:
 
         One that cannot be stored now is told nevertheless, and Unavailable raised.
         """
+        await uncut(self._fail(error))
+
+    async def _fail(self, error: ModelError) -> None:
+        with suppress(Unavailable):  # where its beginning could not be stored, its end is tried
+            await self.opened()
         self._end_block({})
         for part, _ in self.calls.values():
             if isinstance(part.state, ToolStatePending | ToolStateRunning):

@@ -144,7 +144,9 @@ class Runner:
                 await running.wait()
                 running = None
             if running is None:
-                history = await self.workshop.store.history(session.id, prompt.info.id)
+                store = self.workshop.store
+                first = store.has_only(session.id, prompt.info.id)
+                history = [] if first else await store.history(session.id, prompt.info.id)
                 await self.book.get(session.id)  # it may have been deleted meanwhile
                 running = self._running[session.id] = RunningTurn(self, session, history)
             running.add(prompt)

@@ -129,6 +129,7 @@ class Sessions:
         unit = self._store.unit()
         unit.put_session(session)
         await unit.commit()
+        self._store.begin_history(session.id)
         self._book.add(session)
         self._bus.publish(SessionCreated(session_id=session.id, info=session))
         return session

@@ -57,25 +57,27 @@ class Puts(ABC):
 class Batch(msgspec.Struct):
     """What one transaction does, by table name. Rows are written after what is lost is removed.
 
-    `touched`: for each session the first message that is not as it was; "" where one or a part is removed.
+    `touched`: for each session the first and the last message that are not as they were; "" where one or a
+    part is removed.
     """
 
     lost: dict[str, list[str]]
     rows: dict[str, list[Row]]
     sessions: list[str]
-    touched: dict[str, str]
+    touched: dict[str, tuple[str, str]]
 
 
 def render(changes: Changes, removed: Iterable[str] = ()) -> Batch:
     """Return changes as rows; those of sessions that are `removed` are left out."""
-    batch = Batch({}, {}, list(removed), dict.fromkeys(removed, ""))
+    batch = Batch({}, {}, list(removed), dict.fromkeys(removed, ("", "")))
     for session_id, wanted in changes.items():
         if session_id in batch.sessions:
             continue
         for (name, key), row_of in wanted.items():
             row = row_of()
             if (message_id := _message_of(name, row)) is not None:
-                batch.touched[session_id] = min(message_id, batch.touched.get(session_id, message_id))
+                first, last = batch.touched.get(session_id, (message_id, message_id))
+                batch.touched[session_id] = min(message_id, first), max(message_id, last)
             if isinstance(row, dict):
                 batch.rows.setdefault(name, []).append(row)
             else:

@@ -13,6 +13,10 @@ KEPT_BYTES = 16 * 1024 * 1024
 """How much JSON is kept decoded; that takes two to three times as much memory."""
 
 
+NEW_KEPT = 2_000
+"""How many sessions are known to be new."""
+
+
 class History(msgspec.Struct):
     """A conversation's beginning, in order. `size`: of its JSON, in bytes."""
 
@@ -33,6 +37,7 @@ class Histories:
         self._limit = limit
         self._known: OrderedDict[str, History] = OrderedDict()
         self._size = 0
+        self._new: dict[str, str] = {}
 
     def begin(self, session_id: str) -> History:
         """Return what is known of a conversation; what comes after it is about to be read."""
@@ -52,8 +57,23 @@ class Histories:
         while self._size > self._limit:
             self._forget(next(iter(self._known)))
 
-    def changed(self, session_id: str, message_id: str) -> None:
-        """Note that this message is about to be written, or one after it; "" for any."""
+    def begin_new(self, session_id: str) -> None:
+        """Note that a session is new: it has no messages."""
+        self._new[session_id] = ""
+        if len(self._new) > NEW_KEPT:
+            del self._new[next(iter(self._new))]
+
+    def has_only(self, session_id: str, message_id: str) -> bool:
+        """Return whether a session is known to have no other message than this one."""
+        return self._new.get(session_id) == message_id
+
+    def changed(self, session_id: str, message_id: str, last: str) -> None:
+        """Note that this message is about to be written, or others from it to `last`; "" for any."""
+        if session_id in self._new:
+            if message_id == last and self._new[session_id] in ("", message_id):
+                self._new[session_id] = message_id
+            else:
+                del self._new[session_id]
         known = self._known.get(session_id)
         if known is not None and (known.being_read or message_id <= known.newest):
             self._forget(session_id)

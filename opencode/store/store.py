@@ -129,6 +129,14 @@ class Store(Puts):
         self._histories.end(session_id, known, History([*known.messages, *old], size))
         return [*known.messages, *(message for message, _ in later)]
 
+    def begin_history(self, session_id: str) -> None:
+        """Note that a session was stored just now, and has no messages yet."""
+        self._histories.begin_new(session_id)
+
+    def has_only(self, session_id: str, message_id: str) -> bool:
+        """Return whether it is known, without a look, that a session has no other message than this one."""
+        return self._histories.has_only(session_id, message_id) and not self._writer.pending(session_id)
+
     async def message(self, session_id: str, message_id: str) -> MessageWithParts | None:
         return await self._read(lambda c: queries.find_message(c, session_id, message_id), session_id)
 

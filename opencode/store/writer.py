@@ -222,8 +222,8 @@ class Writer:
         if work.dirty or work.units or self.failure is not None:
             batch = work.batch()
             trial = self.failure is not None
-            for session_id, message_id in batch.touched.items():
-                self._histories.changed(session_id, message_id)
+            for session_id, (first, last) in batch.touched.items():
+                self._histories.changed(session_id, first, last)
             with observe.watch(observe.Commit()):
                 await self._database.write(lambda connection: _write(connection, batch, trial))
 

@@ -180,3 +180,32 @@ def test_little_is_kept_and_what_was_read_last_longest() -> None:
     assert len(histories.begin("c").messages) == 1
     histories.end("d", histories.begin("d"), History([message("d")], 101))
     assert histories.begin("d").messages == []
+
+
+async def test_a_new_sessions_only_message_is_known_without_a_look(store: Store) -> None:
+    session = make_session()
+    unit = store.unit()
+    unit.put_session(session)
+    await unit.commit()
+    store.begin_history(session.id)
+    first = await say(store, session.id)
+    assert store.has_only(session.id, first.info.id)
+    store.put_part(text(first, "more"))
+    assert not store.has_only(session.id, first.info.id), "not everything is on disk"
+    await store.commit()
+    assert store.has_only(session.id, first.info.id)
+    second = await say(store, session.id)
+    assert not store.has_only(session.id, first.info.id)
+    assert not store.has_only(session.id, second.info.id)
+    assert await store.history(session.id, second.info.id) == await store.messages(session.id)
+
+
+async def test_a_new_sessions_message_that_was_removed_is_not_its_only_one(store: Store) -> None:
+    session = make_session()
+    store.put_session(session)
+    await store.commit()
+    store.begin_history(session.id)
+    first = await say(store, session.id)
+    store.remove_message(session.id, first.info.id)
+    await store.commit()
+    assert not store.has_only(session.id, first.info.id)
