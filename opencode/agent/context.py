@@ -129,12 +129,11 @@ def _tool_outputs(calls: Iterable[ToolPart], model: Model) -> Iterator[ToolOutpu
         if outcome(part) is not None:
             continue
         state = part.state
-        if isinstance(state, ToolStateCompleted):
+        if isinstance(state, ToolStateCompleted) and state.time.compacted:
+            yield ToolOutput(part.call_id, part.tool, CLEARED)
+        elif isinstance(state, ToolStateCompleted):
             files = [_readable(file_content(file), model) for file in given(state.attachments, [])]
             attachments = tuple(file for file in files if isinstance(file, Attachment))
-            if state.time.compacted:
-                yield ToolOutput(part.call_id, part.tool, CLEARED)
-                continue
             output = "\n".join([state.output, *(file.text for file in files if isinstance(file, Text))])
             yield ToolOutput(part.call_id, part.tool, output, attachments=attachments)
         else:

@@ -35,22 +35,8 @@ class Exchange:
     ) -> None:
         self._workshop = workshop
         self._listener = listener
-        directory = workshop.directory
-        message = AssistantMessage(
-            id=ids.ascending("msg"),
-            session_id=prompt.session_id,
-            time=MessageTime(created=now_ms()),
-            parent_id=prompt.id,
-            model_id=prompt.model.model_id,
-            provider_id=prompt.model.provider_id,
-            mode=summary_by or prompt.agent,
-            agent=summary_by or prompt.agent,
-            path=MessagePath(cwd=directory, root=directory),
-            cost=0,
-            tokens=Tokens(),
-            variant=prompt.model.variant,
-            summary=optional(True if summary_by else None),
-        )
+        message = new_answer(prompt, summary_by or prompt.agent, workshop.directory)
+        message.summary = optional(True if summary_by else None)
         self.transcript = Transcript(workshop.store, workshop.bus, message)
         self._purpose: observe.Purpose = "summary" if summary_by else "answer"
         self._work = observe.Step(provider=message.provider_id, model=message.model_id)
@@ -125,6 +111,24 @@ class Exchange:
                         call.answers()
                         self._listener.answering()
             raise ModelAPIError("The provider's answer ended before it was whole.", retryable=True)
+
+
+def new_answer(prompt: UserMessage, agent: str, directory: str) -> AssistantMessage:
+    """Return the message that answers a prompt, with nothing in it yet."""
+    return AssistantMessage(
+        id=ids.ascending("msg"),
+        session_id=prompt.session_id,
+        time=MessageTime(created=now_ms()),
+        parent_id=prompt.id,
+        model_id=prompt.model.model_id,
+        provider_id=prompt.model.provider_id,
+        mode=agent,
+        agent=agent,
+        path=MessagePath(cwd=directory, root=directory),
+        cost=0,
+        tokens=Tokens(),
+        variant=prompt.model.variant,
+    )
 
 
 def is_last_step(answer: AssistantMessage) -> bool:

@@ -1,20 +1,18 @@
 """Closing what a stopped server left open, so that its session can go on."""
 
-from opencode import ids
 from opencode.clock import now_ms
 from opencode.errors import TurnAborted
-from opencode.schema.message import AssistantMessage, MessagePath, MessageTime, MessageWithParts, UserMessage
+from opencode.schema.message import AssistantMessage, MessageWithParts, UserMessage
 from opencode.schema.part import (
     ReasoningPart,
     TextPart,
-    Tokens,
     ToolPart,
     ToolStatePending,
     ToolStateRunning,
 )
 from opencode.store import Store, Unit
 
-from .exchange import is_last_step
+from .exchange import is_last_step, new_answer
 from .transcript import interrupted
 
 CUT = TurnAborted(
@@ -60,22 +58,8 @@ def close_unanswered(
         answer.error = CUT.wire()
         store.put_message(answer)
         return True
-    now = now_ms()
-    store.put_message(
-        AssistantMessage(
-            id=ids.ascending("msg"),
-            session_id=prompt.session_id,
-            time=MessageTime(created=now, completed=now),
-            parent_id=prompt.id,
-            model_id=prompt.model.model_id,
-            provider_id=prompt.model.provider_id,
-            mode=prompt.agent,
-            agent=prompt.agent,
-            path=MessagePath(cwd=directory, root=directory),
-            cost=0,
-            tokens=Tokens(),
-            error=UNANSWERED.wire(),
-            variant=prompt.model.variant,
-        )
-    )
+    answer = new_answer(prompt, prompt.agent, directory)
+    answer.time.completed = answer.time.created
+    answer.error = UNANSWERED.wire()
+    store.put_message(answer)
     return True

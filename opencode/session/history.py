@@ -9,7 +9,7 @@ from msgspec import UNSET, structs
 from opencode import ids
 from opencode.bus import Bus
 from opencode.clock import now_ms
-from opencode.errors import BadRequest, Conflict, NotFound
+from opencode.errors import BadRequest, NotFound
 from opencode.schema.event import EventProperties, MessageRemoved, PartRemoved, PartUpdated, SessionCreated
 from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.part import CompactionPart, FilePart, Part, TextPart, Tokens, ToolPart
@@ -142,8 +142,7 @@ class History:
 
     async def _at_rest(self, session_id: str) -> Session:
         session = await self._book.get(session_id)
-        if self._runner.get(session_id) is not None:
-            raise Conflict("The agent is at work in this session; abort it first, or wait.")
+        self._runner.check_at_rest(session_id)
         return session
 
     async def _message(self, session_id: str, message_id: str) -> MessageWithParts:

@@ -100,8 +100,7 @@ class Prompts:
     @whole
     async def _ask_for_summary(self, session_id: str, body: SummarizeBody) -> Prompted:
         session = await self._book.get(session_id)
-        if self._runner.get(session_id) is not None:
-            raise Conflict("The agent is at work in this session; abort it first, or wait.")
+        self._runner.check_at_rest(session_id)
         choice = ModelChoice(provider_id=body.provider_id, model_id=body.model_id)
         await self._workshop.providers.resolve(choice.provider_id, choice.model_id)
         if not await self._store.messages(session_id, limit=1):

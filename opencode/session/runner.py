@@ -9,7 +9,7 @@ from opencode import observe
 from opencode.agent.title import make_title
 from opencode.agent.turn import Turn
 from opencode.agent.workshop import Workshop
-from opencode.errors import AgentServerError
+from opencode.errors import AgentServerError, Conflict
 from opencode.schema.base import given
 from opencode.schema.event import SessionIdle, SessionStatusChanged
 from opencode.schema.message import MessageWithParts, ModelChoice, UserMessage
@@ -154,6 +154,11 @@ class Runner:
 
     def get(self, session_id: str) -> RunningTurn | None:
         return self._running.get(session_id)
+
+    def check_at_rest(self, session_id: str) -> None:
+        """Raise Conflict where a turn runs."""
+        if session_id in self._running:
+            raise Conflict("The agent is at work in this session; abort it first, or wait.")
 
     def all(self) -> dict[str, RunningTurn]:
         return dict(self._running)
