@@ -12,7 +12,6 @@ from opencode.bus import Bus
 from opencode.errors import BadRequest, NotFound, ToolRefused
 from opencode.schema.asks import PermissionReply as Reply
 from opencode.schema.event import (
-    EventProperties,
     PermissionAsked,
     PermissionReplied,
     Question,
@@ -81,7 +80,7 @@ class Asks:
         self.permissions: Waiting[PermissionAsked, Reply] = Waiting("Permission")
         self.questions: Waiting[QuestionAsked, list[list[str]]] = Waiting("Question")
 
-    def of(self, session_id: str | None) -> Iterator[EventProperties]:
+    def of(self, session_id: str | None) -> Iterator[PermissionAsked | QuestionAsked]:
         """Yield what waits in a session, or in all of them."""
         for asked in (*self.permissions, *self.questions):
             if session_id in (None, asked.session_id):

@@ -218,6 +218,34 @@ async def test_a_permission_is_asked_for_on_the_page_and_given(
     await expect(page.locator(".ask")).to_have_count(0)
 
 
+async def test_what_a_task_asks_for_is_asked_on_the_page_of_who_gave_it(
+    open_page: OpenPage, site: Site, llm: LLM
+) -> None:
+    rule = {"permission": "webfetch", "pattern": "*", "action": "ask"}
+    session_id = await site.server.new_session(title="Careful", permission=[rule])
+    task = {"description": "Look", "prompt": "Look there.", "subagent_type": "general"}
+    fetch = ("webfetch", {"url": "http://127.0.0.1:9/x"})
+    llm.script(
+        Answer(tools=(("task", task),)),
+        Answer(tools=(fetch,)),
+        Answer(tools=(fetch,)),
+        Answer(text="Looked."),
+        Answer(text="All done."),
+    )
+    page = await open_page(f"/chat/{session_id}")
+    await say(page, "go")
+    first = page.locator(".ask")
+    await expect(first).to_contain_text("http://127.0.0.1:9/x")
+    request_id = await first.get_attribute("id")
+    await page.click("text=Allow once")
+    await expect(page.locator(f"#{request_id}")).to_have_count(0)
+    await expect(page.locator(".ask")).to_have_count(1)
+    await page.reload()
+    await page.click("text=Allow once")
+    await expect(page.locator(".assistant").last).to_contain_text("All done.")
+    await expect(page.locator(".ask")).to_have_count(0)
+
+
 async def test_a_question_is_put_on_the_page_and_answered(page: Page, llm: LLM) -> None:
     options = [{"label": "Red", "description": "warm"}, {"label": "Blue", "description": "cool"}]
     question = {"question": "Which colour?", "header": "Colour", "options": options}

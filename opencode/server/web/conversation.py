@@ -1,12 +1,20 @@
 """A session as its page shows it: the newest messages, with what is being written right now."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from opencode.clock import now_ms
-from opencode.schema.event import MessageUpdated, PartUpdated, SessionStatusChanged
+from opencode.errors import NotFound
+from opencode.schema.event import (
+    MessageUpdated,
+    PartUpdated,
+    PermissionAsked,
+    QuestionAsked,
+    SessionStatusChanged,
+)
 from opencode.schema.message import MessageWithParts
 from opencode.schema.session import Session, SessionStatus, StatusIdle
 from opencode.session.services import Services
@@ -51,6 +59,25 @@ async def messages(
         if all(each.info.id != live.info.id for each in found):
             found.append(live)
     return found, more
+
+
+async def asks(services: Services, session_id: str) -> list[PermissionAsked | QuestionAsked]:
+    """Return what waits for the reader's answer, in the session and in those that carry out its tasks."""
+    return [
+        asked
+        for asked in services.asks.of(None)
+        if session_id == asked.session_id or session_id in await above(services, asked.session_id)
+    ]
+
+
+async def above(services: Services, session_id: str) -> list[str]:
+    """Return the ids of the sessions that a session carries out a task for, the nearest first."""
+    found: list[str] = []
+    with suppress(NotFound):
+        while (parent := (await services.sessions.get(session_id)).parent_id) and parent not in found:
+            found.append(parent)
+            session_id = parent
+    return found
 
 
 class Listing(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """What open pages are sent. Each thing that happens is rendered once, however many pages show it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -13,7 +13,7 @@ from opencode.session.services import Services
 
 from . import conversation
 from .render import piece
-from .screen import Screen, put, states
+from .screen import Screen, ask, put, states
 
 SIDE_BAR_SECONDS = 0.5
 """The shortest time between two renderings of the list of sessions."""
@@ -124,11 +124,12 @@ class SessionFeed(Feed):
 
 
 class SideBarFeed(Feed):
-    """The list of sessions."""
+    """The list of sessions. `pass_on` tells a page what is asked in the sessions that carry out its tasks."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, pass_on: Callable[[str, Frame], None]) -> None:
         super().__init__(services.bus, None)
         self._services = services
+        self._pass_on = pass_on
 
     async def show(self, events: Subscription[Event]) -> None:
         loop = asyncio.get_running_loop()
@@ -137,6 +138,9 @@ class SideBarFeed(Feed):
             for event in await events.next(None if due is None else max(0.0, due - loop.time())):
                 if due is None and _changes_list(event):
                     due = loop.time() + SIDE_BAR_SECONDS
+                if html := ask(event.properties):
+                    for session_id in await conversation.above(self._services, str(event.session_id)):
+                        self._pass_on(session_id, frame(html))
             if due is not None and loop.time() >= due:
                 due = None
                 self.tell(frame(await side_bar(self._services)))
@@ -161,7 +165,7 @@ class Feeds:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._sessions: dict[str, SessionFeed] = {}
-        self._side_bar = SideBarFeed(services)
+        self._side_bar = SideBarFeed(services, self._tell)
 
     @asynccontextmanager
     async def side_bar(self) -> AsyncIterator[Subscription[Frame]]:
@@ -177,3 +181,7 @@ class Feeds:
         finally:
             if feed.is_idle:
                 self._sessions.pop(session_id, None)
+
+    def _tell(self, session_id: str, new: Frame) -> None:
+        if feed := self._sessions.get(session_id):
+            feed.tell(new)

@@ -151,7 +151,7 @@ async def _page(found: Services, session: Session | None, notice: tuple[str, str
         listing=await conversation.listing(found, after=request.args.get("after", "")),
         busy=conversation.busy(found),
         todos=todos,
-        asks=list(found.asks.of(session.id)) if session else [],
+        asks=await conversation.asks(found, session.id) if session else [],
         model=model,
         variant=variant,
         agents=[each for each in found.agents.list() if each.mode != "subagent" and not each.hidden],

@@ -56,6 +56,20 @@ def whole_message(message: MessageWithParts) -> str:
     return put("messages", "place", piece("message", message))
 
 
+def ask(event: EventProperties) -> str:
+    """Return what an event changes in what waits for the reader's answer, "" where that is nothing."""
+    match event:
+        case PermissionAsked() | QuestionAsked():
+            return put("asks", "place", piece("ask", event, template="asks.html"))
+        case (
+            PermissionReplied(request_id=request_id)
+            | QuestionReplied(request_id=request_id)
+            | QuestionRejected(request_id=request_id)
+        ):
+            return removed(request_id)
+    return ""
+
+
 class Screen:
     """What is known of one session's messages since the first page looked at it."""
 
@@ -95,17 +109,11 @@ class Screen:
                 self._pieces.append(head(session))
             case TodoUpdated(todos=todos):
                 self._pieces.append(put("todos", "outerMorph", piece("todo_panel", todos)))
-            case PermissionAsked() | QuestionAsked():
-                self._pieces.append(put("asks", "place", piece("ask", event, template="asks.html")))
-            case (
-                PermissionReplied(request_id=request_id)
-                | QuestionReplied(request_id=request_id)
-                | QuestionRejected(request_id=request_id)
-            ):
-                self._pieces.append(removed(request_id))
             case SessionDeleted():
                 text = "This chat was deleted."
                 self._pieces.append(put("notice", "innerHTML", piece("notice", text)))
+            case _ if html := ask(event):
+                self._pieces.append(html)
 
     def pause(self) -> float | None:
         """Return for how many seconds nothing is due, None for as long as no event comes."""

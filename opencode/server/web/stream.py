@@ -106,8 +106,10 @@ async def catch_up(found: Services, session_id: str, since: str) -> str:
     pieces = [head(session), put("activity", "outerMorph", piece("activity", now.status))]
     todos = await found.sessions.todos(session_id)
     pieces.append(put("todos", "outerMorph", piece("todo_panel", todos)))
-    waiting = "".join(piece("ask", asked, template="asks.html") for asked in found.asks.of(session_id))
-    pieces.append(put("asks", "innerMorph", waiting))
+    waiting = [
+        piece("ask", asked, template="asks.html") for asked in await conversation.asks(found, session_id)
+    ]
+    pieces.append(put("asks", "innerMorph", "".join(waiting)))
     if not replay.complete:
         newest, more = await conversation.messages(found, session_id)
         older = piece("older_link", session_id, newest[0].info.id) if more else ""
