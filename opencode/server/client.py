@@ -59,6 +59,16 @@ def client() -> str:
     return str(found or "unknown")
 
 
+def is_secure() -> bool:
+    """Return whether the client came by https, to this server or to a proxy before it."""
+    return request.is_secure or request.headers.get("X-Forwarded-Proto", "").startswith("https")
+
+
+def own_address() -> str:
+    """Return this server's address as the client knows it, such as `https://name.hf.space`."""
+    return f"{'https' if is_secure() else 'http'}://{request.host}"
+
+
 def _check_pace(pace: Pace, limit: int) -> None:
     who = client()
     if seconds := pace.wait(who):

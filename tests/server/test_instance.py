@@ -113,6 +113,8 @@ async def test_messages_are_paged_back_from_the_newest(server: Server) -> None:
             break
         parameters["before"] = page.headers["x-next-cursor"]
     assert seen == everything
+    wrong = await server.client.get(f"/session/{session_id}/message", params={"before": "yesterday"})
+    assert (wrong.status_code, "before" in wrong.text) == (400, True)
     one = await server.client.get(f"/session/{session_id}/message/{everything[0]['info']['id']}")
     assert one.json() == everything[0]
 

@@ -35,7 +35,11 @@ class MessageListQuery(msgspec.Struct):
         | None
     ) = None
     before: (
-        Annotated[str, msgspec.Meta(description="Only messages before this id or X-Next-Cursor.")] | None
+        Annotated[
+            str,
+            msgspec.Meta(pattern="^msg", description="Only messages before this id or X-Next-Cursor."),
+        ]
+        | None
     ) = None
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from opencode.errors import BadRequest
 from opencode.schema.base import encode
@@ -12,6 +12,7 @@ from opencode.schema.prompt import CreateSessionBody, UpdateSessionBody
 from opencode.schema.session import Session, SessionStatus, Todo
 from opencode.store import SessionQuery
 
+from ..client import own_address
 from ..endpoint import JSON, endpoint
 from ..examples import SESSION, SESSION_ID, SHARED_SESSION, TODOS
 from ..state import services
@@ -172,7 +173,7 @@ async def share_session(session_id: str) -> Session:
 
     The address is in `share.url`. It needs no password.
     """
-    return await services().sessions.share(session_id, request.host_url.rstrip("/"))
+    return await services().sessions.share(session_id, own_address())
 
 
 @blueprint.delete("/<session_id>/share")

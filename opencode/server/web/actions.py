@@ -16,6 +16,7 @@ from opencode.schema.prompt import (
 )
 from opencode.schema.transfer import SessionImport
 
+from ..client import own_address
 from ..endpoint import decode_body
 from ..errors import TOO_LARGE, wait
 from ..state import services
@@ -158,7 +159,7 @@ async def bring_in() -> Answer:
 
 @blueprint.post("/chat/<session_id>/share")
 async def share(session_id: str) -> Answer:
-    session = await services().sessions.share(session_id, request.host_url.rstrip("/"))
+    session = await services().sessions.share(session_id, own_address())
     link = session.share.url if session.share else ""
     return _done(session_id, piece("notice", "Everyone with this link can read the chat:", "", link))
 

@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as Redirection
 from opencode.errors import TooManyRequests
 
 from ..auth import COOKIE, COOKIE_SECONDS, password_of
+from ..client import is_secure
 from ..errors import wait
 from .pages import HTML
 from .render import page
@@ -37,7 +38,7 @@ async def login() -> Response | Redirection:
     if not fits:
         return _page(target, "That is not the right user name and password.", 401)
     response = redirect(target, 303)
-    secure = _is_secure()
+    secure = is_secure()
     response.set_cookie(
         COOKIE,
         password.cookie(),
@@ -53,7 +54,7 @@ async def login() -> Response | Redirection:
 @blueprint.post("/logout")
 async def logout() -> Redirection:
     response = redirect("/login", 303)
-    secure = _is_secure()
+    secure = is_secure()
     response.delete_cookie(
         COOKIE, secure=secure, samesite="None" if secure else "Lax", partitioned=secure, httponly=True
     )
@@ -69,7 +70,3 @@ def _page(target: str, problem: str, status: int) -> Response:
 def _inside(target: str) -> str:
     """Return an address of this server, whatever was asked for."""
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"
-
-
-def _is_secure() -> bool:
-    return request.is_secure or request.headers.get("X-Forwarded-Proto", "").startswith("https")
