@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from opencode.config import Network
 from opencode.errors import ToolError
 
+from .once import closed_after, tls
+
 if TYPE_CHECKING:
     import httpx
 
@@ -68,7 +70,6 @@ class Egress:
     def __init__(self, allow: Sequence[Network] = (), resolver: Resolver = system_resolver) -> None:
         self._allow = tuple(allow)
         self._resolver = resolver
-        self._transport: httpx.AsyncHTTPTransport | None = None
 
     @asynccontextmanager
     async def get(
@@ -83,39 +84,27 @@ class Egress:
         target = parse_url(url)
         addresses = await self._addresses(target)
         limits = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)).as_dict()
-        response = None
-        for index, address in enumerate(addresses):
-            request = httpx.Request(
-                "GET",
-                target.copy_with(host=str(address), fragment=None),
-                headers={"Host": target.netloc.decode("ascii"), **headers},
-                extensions={"timeout": limits, "sni_hostname": target.raw_host.decode("ascii").rstrip(".")},
-            )
+        async with closed_after(httpx.AsyncHTTPTransport(verify=tls(), trust_env=False)) as transport:
+            for index, address in enumerate(addresses):
+                request = httpx.Request(
+                    "GET",
+                    target.copy_with(host=str(address), fragment=None),
+                    headers={"Host": target.netloc.decode("ascii"), **headers},
+                    extensions={
+                        "timeout": limits,
+                        "sni_hostname": target.raw_host.decode("ascii").rstrip("."),
+                    },
+                )
+                try:
+                    response = await transport.handle_async_request(request)
+                    break
+                except (httpx.ConnectError, httpx.ConnectTimeout):
+                    if index == len(addresses) - 1:
+                        raise
             try:
-                response = await self._open().handle_async_request(request)
-                break
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                if index == len(addresses) - 1:
-                    raise
-        assert response is not None
-        try:
-            yield response
-        finally:
-            await response.aclose()
-
-    async def close(self) -> None:
-        if self._transport is not None:
-            await self._transport.aclose()
-            self._transport = None
-
-    def _open(self) -> "httpx.AsyncHTTPTransport":
-        """A connection serves one request: the pool knows it by address, which may serve many names."""
-        import httpx  # noqa: PLC0415
-
-        if self._transport is None:
-            limits = httpx.Limits(max_connections=32, max_keepalive_connections=0)
-            self._transport = httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
-        return self._transport
+                yield response
+            finally:
+                await response.aclose()
 
     async def _addresses(self, url: "httpx.URL") -> list[Address]:
         """Return the addresses of a URL's host, each one checked; raises ToolError."""

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
 from opencode.errors import ToolError
 
-if TYPE_CHECKING:
-    import httpx
+from .once import closed_after, tls
 
 MAX_BODY = 2 * 1024 * 1024
 """Bytes of a provider's answer that are read at most; twenty results take far less."""
@@ -55,7 +54,6 @@ class KeyedBackend(SearchBackend):
     def __init__(self, key: str, base_url: str | None = None) -> None:
         self._key = key
         self._base_url = (base_url or self.default_url).rstrip("/")
-        self._client: httpx.AsyncClient | None = None
 
     async def search(self, query: str, count: int) -> list[SearchResult]:
         body = await self._answer(**self._request(self._key, query, count))
@@ -68,8 +66,7 @@ class KeyedBackend(SearchBackend):
             ) from None
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
+        """Nothing is held: each search has a connection of its own."""
 
     @abstractmethod
     def _request(self, key: str, query: str, count: int) -> dict[str, Any]:
@@ -82,11 +79,13 @@ class KeyedBackend(SearchBackend):
     async def _answer(self, url: str, **request: Any) -> bytes:
         import httpx  # noqa: PLC0415 - 0.1 s and 8 MB, only for who searches
 
-        if self._client is None:
-            self._client = httpx.AsyncClient(timeout=httpx.Timeout(20, connect=10))
         body = bytearray()
+        opened = httpx.AsyncClient(timeout=httpx.Timeout(20, connect=10), verify=tls())
         try:
-            async with self._client.stream(url=self._base_url + url, **request) as response:
+            async with (
+                closed_after(opened) as client,
+                client.stream(url=self._base_url + url, **request) as response,
+            ):
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > MAX_BODY:

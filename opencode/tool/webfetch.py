@@ -104,9 +104,6 @@ class WebFetch(Tool[WebFetchInput]):
         download = await self._download(args, context)
         return await self._result(download, args.format)
 
-    async def close(self) -> None:
-        await self._egress.close()
-
     async def _download(self, args: WebFetchInput, context: ToolContext) -> Download:
         import httpx  # noqa: PLC0415 - the server starts without it
 

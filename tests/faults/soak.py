@@ -70,9 +70,11 @@ class Findings:
 
     def __str__(self) -> str:
         warm = self.memory[int(len(self.memory) * WARM_UP)]
+        course = [round(size / 1e6) for size in self.memory[:: max(1, len(self.memory) // 10)]]
         return (
             f"{self.turns} turns, {self.reconnects} reconnects; "
-            f"memory {warm / 1e6:.1f} MB after the warm-up, drift {self.drift / 1e6:+.1f} MB; "
+            f"memory {warm / 1e6:.1f} MB after the warm-up, drift {self.drift / 1e6:+.1f} MB, "
+            f"in its course {course}; "
             f"files {self.files}, sockets {self.sockets}, tasks {self.tasks} before and after; "
             f"{len(self.broken)} broken promises, {len(self.log)} lines of log"
         )

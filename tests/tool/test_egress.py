@@ -1,7 +1,10 @@
+import asyncio
 import ipaddress
+import random
 import socket
 from collections.abc import AsyncIterator, Sequence
 
+import psutil
 import pytest
 
 from opencode.errors import ToolError
@@ -19,11 +22,8 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def body_of(egress: Egress, url: str) -> bytes:
-    try:
-        async with egress.get(url, {}, timeout=5) as response:
-            return b"".join([chunk async for chunk in response.aiter_raw()])
-    finally:
-        await egress.close()
+    async with egress.get(url, {}, timeout=5) as response:
+        return b"".join([chunk async for chunk in response.aiter_raw()])
 
 
 class ScriptedResolver:
@@ -255,3 +255,25 @@ async def test_an_unknown_host_is_said_to_have_no_address() -> None:
 
     with pytest.raises(ToolError, match="has no address"):
         await body_of(Egress((), unknown), "http://nowhere.example/")
+
+
+async def test_fetches_that_are_cancelled_leave_no_connection(site: Site) -> None:
+    egress = Egress(LOOPBACK)
+    chance = random.Random(7)
+    here = psutil.Process()
+    before = len(here.net_connections())
+
+    async def cut_short() -> None:
+        fetch = asyncio.create_task(body_of(egress, site.url("/")))
+        await asyncio.sleep(chance.random() * 0.02)
+        fetch.cancel()
+        await asyncio.sleep(0)
+        fetch.cancel()
+        await asyncio.wait({fetch})
+
+    for _ in range(10):
+        await asyncio.gather(*(cut_short() for _ in range(30)))
+    assert await body_of(egress, site.url("/")) == b"secret"
+    async with asyncio.timeout(5):
+        while len(here.net_connections()) > before:  # noqa: ASYNC110 - the system has no event for it
+            await asyncio.sleep(0.02)
