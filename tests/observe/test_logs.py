@@ -51,7 +51,7 @@ async def test_a_request_is_one_line_with_its_ids_and_without_its_query(
 ) -> None:
     session_id = await server.new_session(title="Named")
     await server.client.get(
-        f"/session/{session_id}/message?before=planted-secret", headers={"X-Request-Id": "mine.1"}
+        f"/session/{session_id}/message?before=msg_planted-secret", headers={"X-Request-Id": "mine.1"}
     )
     (line,) = written.lines(request="mine.1")
     assert (line["method"], line["route"]) == ("GET", "/session/<session_id>/message")
