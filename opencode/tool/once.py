@@ -25,7 +25,7 @@ _closing: set[asyncio.Task[Any]] = set()
 
 @cache
 def tls() -> "ssl.SSLContext":
-    """Return what secures all connections: to make it takes 10 ms, and they are many."""
+    """Return what secures all connections: to make it takes some 50 ms, and they are many."""
     import httpx  # noqa: PLC0415 - 0.1 s and 8 MB, only for who needs it
 
     return httpx.create_ssl_context()

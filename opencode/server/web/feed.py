@@ -139,8 +139,9 @@ class SideBarFeed(Feed):
                 if due is None and _changes_list(event):
                     due = loop.time() + SIDE_BAR_SECONDS
                 if html := ask(event.properties):
+                    asked = frame(html)
                     for session_id in await conversation.above(self._services, str(event.session_id)):
-                        self._pass_on(session_id, frame(html))
+                        self._pass_on(session_id, asked)
             if due is not None and loop.time() >= due:
                 due = None
                 self.tell(frame(await side_bar(self._services)))
