@@ -9,13 +9,12 @@ from typing import Any
 
 import httpx
 from hypercorn.asyncio import serve
-from hypercorn.config import Config
 from quart import Quart, request
 
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
-from opencode.server import connection
 from opencode.server.app import create_app
+from opencode.server.run import hypercorn_config
 
 QUICK = RetryPolicy(attempts=3, first=0.01, longest=0.02)
 
@@ -134,11 +133,7 @@ async def running_server(
 @asynccontextmanager
 async def serving(app: Quart) -> AsyncIterator[tuple[str, asyncio.Event]]:
     """Serve an app until the block ends; yields its address, and what stops it before that."""
-    connection.install()
-    hypercorn = Config()
-    hypercorn.bind = ["127.0.0.1:0"]
-    hypercorn.graceful_timeout = 2
-    hypercorn.loglevel = "ERROR"
+    hypercorn = hypercorn_config("127.0.0.1:0")
     sockets = hypercorn.create_sockets()
     port = sockets.insecure_sockets[0].getsockname()[1]
     hypercorn.bind = [f"fd://{sockets.insecure_sockets[0].detach()}"]

@@ -5,6 +5,7 @@ import gc
 import logging
 import signal
 import socket
+from typing import TYPE_CHECKING
 
 from quart import Quart
 
@@ -14,6 +15,9 @@ from opencode.errors import SettingsError
 
 from .state import opened
 
+if TYPE_CHECKING:
+    from hypercorn.config import Config
+
 LOST_SECONDS = 60
 """How long a client may acknowledge nothing, or take nothing, before its connection is closed."""
 
@@ -22,6 +26,10 @@ YOUNG_OBJECTS = 10_000
 
 GRACE_SECONDS = 2.0
 """How long open requests may take to end once the server is told to stop."""
+
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open: longer than clients and proxies keep one, which then never ask on
+a connection that is just being closed."""
 
 log = logging.getLogger(__name__)
 
@@ -38,18 +46,8 @@ def serve(app: Quart, settings: Settings) -> None:
 
 async def _serve(app: Quart, settings: Settings) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve  # noqa: PLC0415 - other servers do without it
-    from hypercorn.config import Config  # noqa: PLC0415
 
-    from . import connection  # noqa: PLC0415
-
-    connection.install()
-    config = Config()
-    config.bind = [f"{settings.host}:{settings.port}"]
-    config.graceful_timeout = GRACE_SECONDS
-    config.keep_alive_timeout = 75
-    config.backlog = 1024
-    config.include_server_header = False
-    config.errorlog = log
+    config = hypercorn_config(f"{settings.host}:{settings.port}")
     try:
         listening = config.create_sockets().insecure_sockets
     except OSError as error:
@@ -71,6 +69,23 @@ async def _serve(app: Quart, settings: Settings) -> None:
         gc.freeze()  # what was imported is here to stay: collections need not look at it
         gc.set_threshold(YOUNG_OBJECTS, 10, 10)
         await hypercorn_serve(app, config, shutdown_trigger=stop.wait)
+
+
+def hypercorn_config(bind: str) -> "Config":
+    """How hypercorn serves the app at an address, `host:port`."""
+    from hypercorn.config import Config  # noqa: PLC0415
+
+    from . import connection  # noqa: PLC0415
+
+    connection.install()
+    config = Config()
+    config.bind = [bind]
+    config.graceful_timeout = GRACE_SECONDS
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.backlog = 1024
+    config.include_server_header = False
+    config.errorlog = log
+    return config
 
 
 def _notice_lost_clients(listening: socket.socket) -> None:
