@@ -66,4 +66,4 @@ async def program(
     finally:
         if process.returncode is None:
             process.kill()
-        await process.communicate()
+        await process.wait()  # its log may be someone else's to read

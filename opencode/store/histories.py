@@ -9,7 +9,7 @@ import msgspec
 
 from opencode.schema.message import MessageWithParts
 
-KEPT_BYTES = 16 * 1024 * 1024
+KEPT_BYTES = 8 * 1024 * 1024
 """How much JSON is kept decoded; that takes two to three times as much memory."""
 
 

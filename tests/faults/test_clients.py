@@ -82,6 +82,7 @@ async def test_what_was_asked_for_is_done_whole_or_not_at_all_by_whoever_leaves(
     async with server.client.stream("GET", "/event") as response:
         stream = events(response)
         mirror.take(*await anext(stream))
+        await settled(server)  # opens the connection that is asked on from here
         quiet = tasks_of_the_server()
         moments = [chance.choice((0, 0.001, 0.003, 0.01)) for _ in sessions]
         prompts = [
