@@ -74,6 +74,7 @@ async def speak(writer: asyncio.StreamWriter, wire: Wire, script: Script) -> Non
         writer.write(chunk(wire.token(b"%d " % time.monotonic_ns())))
         if script.rate:
             await asyncio.sleep(max(0, start + number / script.rate - time.monotonic()))
+            await writer.drain()  # ends where the client has left
         elif number % BURST == 0:
             await writer.drain()
 

@@ -1,21 +1,26 @@
 """The loads, and what is read off under each. Nothing here knows which server it drives."""
 
 import asyncio
+import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import aiohttp
 import orjson
 
-from bench.client import Client, Subscriber, Turn
+from bench.client import Client, Subscriber, Talk, Turn, talking
 from bench.measure import ProcessTree, median, percentile
 from bench.server import Server
 
 WARM_UP = "tok-5-0"
 SETTLES = 1.0  # seconds after the load: what a server does behind the answer (titles, writes) counts too
 EDGE = 10  # turns at either end of a long conversation that are compared
+CHATTER = ("tok-5-20", "tok-20-20", "tok-40-20", "tool-5-20", "tool-20-20")
+CROWD = 50
+STUCK_AFTER = 60.0  # seconds
 AT_ONCE = 20  # connections that a churn opens and drops together
 FORGETS_WITHIN = 20.0  # seconds until a server must have noticed that its listeners left
 
@@ -184,7 +189,7 @@ async def churn(launch: Launch, load: Load) -> list[Figure]:
         for _ in range(load.count // AT_ONCE):
             async with asyncio.TaskGroup() as group:
                 for _ in range(AT_ONCE):
-                    group.create_task(_come_and_go(server.port))
+                    group.create_task(come_and_go(server.port))
         after = await client.turn(await client.session(), load.model)
         deadline = time.monotonic() + FORGETS_WITHIN
         while (left := server.tree.open_sockets(server.port) - before_sockets) > 0:
@@ -198,11 +203,67 @@ async def churn(launch: Launch, load: Load) -> list[Figure]:
         ]
 
 
-async def _come_and_go(port: int) -> None:
+async def come_and_go(port: int, stay: float = 0) -> None:
+    """Listen for so many seconds, and be gone without a goodbye."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /event HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n")
     await reader.readuntil(b"server.connected")
+    with suppress(TimeoutError):
+        async with asyncio.timeout(stay):
+            while await reader.read(1 << 16):
+                pass
     writer.transport.abort()
+
+
+async def crowd(server: Server, seconds: float) -> tuple[Counter[str], list[float]]:
+    """Let CROWD people prompt, abort and delete at random, while as many listeners lose their streams.
+
+    Returns what became of it, counted, and the server's memory in MB, second by second.
+    """
+    seen: Counter[str] = Counter()
+    memory: list[float] = []
+    async with talking(server) as talk:
+        chances = [random.Random(each) for each in range(CROWD)]
+        tasks = [asyncio.create_task(_person(talk, chance, seen)) for chance in chances]
+        tasks += [asyncio.create_task(_listener(server.port, chance)) for chance in chances]
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            memory.append(server.tree.resident_mb())
+            await asyncio.sleep(1)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await talk.quiet(FORGETS_WITHIN)
+    return seen, memory
+
+
+async def _person(talk: Talk, chance: random.Random, seen: Counter[str]) -> None:
+    while True:
+        try:
+            await _conversation(talk, chance, seen)
+        except aiohttp.ClientError as error:
+            seen[f"× {error!r:.90}"] += 1
+            await asyncio.sleep(SETTLES)
+
+
+async def _conversation(talk: Talk, chance: random.Random, seen: Counter[str]) -> None:
+    session_id = await talk.session()
+    for _ in range(chance.randrange(1, 4)):
+        await talk.prompt(session_id, chance.choice(CHATTER))
+        if chance.random() < 0.15:
+            await asyncio.sleep(chance.random() / 2)
+            await talk.call("POST", f"/session/{session_id}/abort")
+            seen["of them aborted"] += 1
+        seen["turns" if await talk.ends(session_id, STUCK_AFTER) else "turns without an end"] += 1
+    for error in talk.told.errors[session_id]:
+        seen["errors other than the aborts"] += not error.startswith("MessageAborted")
+    if chance.random() < 0.3:
+        await talk.call("DELETE", f"/session/{session_id}")
+
+
+async def _listener(port: int, chance: random.Random) -> None:
+    while True:
+        await come_and_go(port, chance.uniform(0, 4))
 
 
 SCENARIOS: dict[str, Scenario] = {

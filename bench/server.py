@@ -107,8 +107,16 @@ def configuration(llm_port: int, wire: str, models: list[str]) -> dict[str, obje
 @asynccontextmanager
 async def running(contestant: Contestant, config: dict[str, object]) -> AsyncIterator[Server]:
     """Start the contestant in a home of its own; yield it once it is healthy; leave nothing behind."""
+    with home_with(config) as home:
+        async with started(contestant, home) as server:
+            yield server
+
+
+@asynccontextmanager
+async def started(contestant: Contestant, home: Path) -> AsyncIterator[Server]:
+    """Start the contestant in a home; yield it once it is healthy; stop it. The home stays as it was left."""
     port = _free_port()
-    with _home(config) as home, tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() as log:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
@@ -154,7 +162,7 @@ async def scripted_llm() -> AsyncIterator[int]:
 
 
 @contextmanager
-def _home(config: dict[str, object]) -> Iterator[Path]:
+def home_with(config: dict[str, object]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as name:
         home = Path(name)
         (home / CONFIG_NAME).write_bytes(orjson.dumps(config))

@@ -53,7 +53,7 @@ class ChatCompletions:
     """OpenAI-compatible servers."""
 
     def opening(self, model: str) -> bytes:
-        return self._chunk(model, {"role": "assistant", "content": ""})
+        return self.chunk(model, {"role": "assistant", "content": ""})
 
     def token(self, text: bytes) -> bytes:
         return (
@@ -71,7 +71,7 @@ class ChatCompletions:
             "type": "function",
             "function": {"name": TOOL, "arguments": TOOL_INPUT},
         }
-        return self._chunk(model, {"role": "assistant", "tool_calls": [call]}) + self._end("tool_calls", 10)
+        return self.chunk(model, {"role": "assistant", "tool_calls": [call]}) + self._end("tool_calls", 10)
 
     def reply(self, model: str, text: str) -> Json:
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
@@ -83,12 +83,12 @@ class ChatCompletions:
     def _head(self, kind: str, model: str) -> Json:
         return {"id": "chatcmpl-1", "object": kind, "created": 1, "model": model}
 
-    def _chunk(self, model: str, delta: Json, finish: str | None = None, **extra: Any) -> bytes:
+    def chunk(self, model: str, delta: Json, finish: str | None = None, **extra: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         return _event(self._head("chat.completion.chunk", model) | {"choices": [choice]} | extra)
 
     def _end(self, finish: str, tokens: int) -> bytes:
-        return self._chunk("bench", {}, finish, usage=self._usage(tokens)) + b"data: [DONE]\n\n"
+        return self.chunk("bench", {}, finish, usage=self._usage(tokens)) + b"data: [DONE]\n\n"
 
     def _usage(self, tokens: int) -> Json:
         return {
