@@ -33,6 +33,11 @@ LAST_STEP = (
     "done so far, what is left, and how to go on."
 )
 
+OUT_OF_STEPS = (
+    "The model called tools in the last of the {steps} steps that a turn may take. Prompt again to have it "
+    "go on, or raise the agent's steps."
+)
+
 TOO_LONG = "Begin a new session, send less, or choose a model with a larger context."
 
 
@@ -88,7 +93,7 @@ class Step:
         prompt = self._prompt
         model = resolved.model
         system = system_prompt(agent, prompt, self._workshop.instructions)
-        last = self._number >= given(agent.steps, DEFAULT_STEPS)
+        last = self._number >= _limit(agent)
         tools = [] if not model.capabilities.toolcall else self._tool_definitions(agent)
         answer_as_data = isinstance(prompt.format, JsonSchemaFormat)
         if isinstance(prompt.format, JsonSchemaFormat):
@@ -131,6 +136,8 @@ class Step:
             rules = effective_rules(agent, self._rules, self._prompt)
             if not await self._execution.run(transcript, agent, rules, answer):
                 reason = "stop"
+            elif self._number >= _limit(agent):  # a model may call tools though it is told not to
+                reason, error = "stop", ModelError(OUT_OF_STEPS.format(steps=_limit(agent)))
         if answer is not None:
             reason, error = self._take_data(answer, reason)
         elif reason == "content-filter":
@@ -152,6 +159,11 @@ class Step:
             return reason, None
         message = "The model gave no answer that fits the schema; simplify the schema or try another model."
         return "stop", StructuredOutputFailed(message, retries=self.failed_answers)
+
+
+def _limit(agent: Agent) -> int:
+    """Return how many steps a turn may take."""
+    return given(agent.steps, DEFAULT_STEPS)
 
 
 def effective_rules(agent: Agent, session: list[PermissionRule], prompt: UserMessage) -> list[PermissionRule]:

@@ -314,6 +314,20 @@ async def test_an_agents_step_limit_ends_in_words(tmp_path: Path, llm: LLM) -> N
         assert llm.requests[1].body["tool_choice"] == "none"
 
 
+async def test_a_model_that_calls_tools_beyond_its_step_limit_is_asked_no_more(
+    tmp_path: Path, llm: LLM
+) -> None:
+    config = provider_config(llm) | {"agent": {"build": {"steps": 2}}}
+    async with running_server(tmp_path, config) as server:
+        llm.script(*[Answer(tools=(("todoread", {}),))] * 2)
+        session_id = await server.new_session(title="Named")
+        answer = await server.ask(session_id, "go")
+        assert "last of the 2 steps" in answer["info"]["error"]["data"]["message"]
+        llm.script(Answer(text="On it goes."))
+        assert text_of(await server.ask(session_id, "and now?")) == "On it goes."
+    assert len(llm.requests) == 3
+
+
 async def test_an_agent_of_the_configuration_has_its_own_prompt_model_and_tools(
     tmp_path: Path, llm: LLM
 ) -> None:
