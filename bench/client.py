@@ -277,3 +277,8 @@ def described(error: dict[str, Any]) -> str:
     """Return an error of the wire as its name and the first words of its message."""
     message = str(error.get("data", {}).get("message", ""))[:90]
     return f"{error['name']}: {' '.join(message.split())}"
+
+
+def is_open(message: Any) -> bool:
+    """Tell whether a message has a tool call that has not ended."""
+    return any(part.get("state", {}).get("status") in ("pending", "running") for part in message["parts"])

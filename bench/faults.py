@@ -12,21 +12,22 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any
 
 import aiohttp
 import psutil
 
 from bench.__main__ import contestants
-from bench.client import ENDS_WITHIN, Talk, described, talking, text_of
-from bench.faulty import BIG, CASES, HEAVY, LONG, TEXT, Case, FaultyProvider, config_for
+from bench.client import ENDS_WITHIN, Talk, described, is_open, talking, text_of
+from bench.faulty import BIG, HEAVY, LONG, STAGES, TEXT, Case, FaultyProvider, config_for
 from bench.report import OPENCODE, OURS
 from bench.scenario import AT_ONCE, FORGETS_WITHIN, SETTLES, WARM_UP, come_and_go, crowd
 from bench.server import Contestant, NotHealthy, home_with, running, started
 
 Findings = AsyncIterator[tuple[str, str]]
-"""A fault, and what the server did."""
+"""Each fault with what the server did."""
+Group = Callable[[Contestant, FaultyProvider], Findings]
 KILLS = 10
+WATCHED_HEAVY = 60.0  # seconds
 SOAK = 480.0  # seconds
 LEAVES = 1_000
 TRICKLES = 75.0  # seconds that a slow client is watched after the answer
@@ -38,8 +39,7 @@ async def kill(contestant: Contestant, llm: FaultyProvider) -> Findings:
     """kill -9 while a tool's input or a text streams, at a random moment of the first six seconds."""
     chance = random.Random(1)
     seen: Counter[str] = Counter()
-    lost_ms = [0.0]
-    session_id, told = "", ""
+    session_id, told, lost_ms = "", "", [0.0]
     with home_with(config_for(llm)) as home:
         for number in range(KILLS + 1):
             async with started(contestant, home) as server, talking(server) as talk:
@@ -66,11 +66,6 @@ async def kill(contestant: Contestant, llm: FaultyProvider) -> Findings:
     yield f"{KILLS} kills -9", f"{figures}; at most {max(lost_ms):.0f} ms of text lost"
 
 
-def is_open(message: Any) -> bool:
-    """Tell whether a message has a tool call that has not ended."""
-    return any(part.get("state", {}).get("status") in ("pending", "running") for part in message["parts"])
-
-
 def stamp(text: str, index: int = -1) -> float:
     """Return the ms at which the LLM wrote a token of the text; 0 where there is none."""
     words = [word for word in text.split(" ")[:-1] if word.isdigit()]
@@ -78,14 +73,16 @@ def stamp(text: str, index: int = -1) -> float:
 
 
 async def provider(contestant: Contestant, llm: FaultyProvider) -> Findings:
-    """One turn per fault, all at once; then those that are heavy, one after another."""
+    """One turn per fault, a stage at once; then those that are heavy, one after another."""
     async with running(contestant, config_for(llm)) as server, talking(server) as talk:
-        turns = [one_turn(talk, llm, case) for case in CASES.values()]
-        for fault, line in zip(CASES, await asyncio.gather(*turns), strict=True):
-            yield fault, line
+        await goes_on(talk, await talk.session())
+        for cases in STAGES:
+            turns = [one_turn(talk, llm, case) for case in cases.values()]
+            for fault, line in zip(cases, await asyncio.gather(*turns), strict=True):
+                yield fault, line
     for fault in HEAVY:
         async with running(contestant, config_for(llm)) as server, talking(server) as talk:
-            yield fault, await heavy_turn(talk, llm, Case(f"{fault}.once"))
+            yield fault, await heavy_turn(talk, llm, Case(f"{fault}.once", watched=WATCHED_HEAVY))
 
 
 async def heavy_turn(talk: Talk, llm: FaultyProvider, case: Case) -> str:
@@ -99,9 +96,8 @@ async def heavy_turn(talk: Talk, llm: FaultyProvider, case: Case) -> str:
             tree.kill()
             turn.cancel()
             await asyncio.wait([turn])
-            return (
-                f"memory {before:.0f} → {most:,.0f} MB after {time.monotonic() - began:.0f} s: killed by us"
-            )
+            took = time.monotonic() - began
+            return f"memory {before:.0f} → {most:,.0f} MB after {took:.0f} s: killed by us"
         await asyncio.wait([turn], timeout=0.1)
     return f"{await turn}; memory {before:.0f} MB, at most {most:,.0f} MB, {tree.resident_mb():.0f} MB then"
 
@@ -126,7 +122,8 @@ async def one_turn(talk: Talk, llm: FaultyProvider, case: Case) -> str:
     )  # fmt: skip
     return "; ".join(
         [
-            f"asked {asked} times" if asked else f"{talk.told.retries[session_id]} retries told",
+            f"asked {asked} times",
+            f"{talk.told.retries[session_id]} retries told",
             f"ended after {took:.1f} s" if ended else f"still running after {case.watched:.0f} s",
             text,
             f"error “{errors[-1]}”" if errors else "no error in the message",
@@ -180,16 +177,14 @@ async def leave_early(talk: Talk, share: float, after: float) -> str:
 
 async def leave_streams(talk: Talk) -> str:
     tree, port = talk.server.tree, talk.server.port
-    before = (tree.resident_mb(), tree.files(), tree.open_sockets(port))
+    mb, files, sockets = tree.resident_mb(), tree.files(), tree.open_sockets(port)
     for _ in range(LEAVES // AT_ONCE):
         await asyncio.gather(*(come_and_go(port) for _ in range(AT_ONCE)))
     at_once = tree.open_sockets(port)
     await asyncio.sleep(FORGETS_WITHIN)
-    after = (tree.resident_mb(), tree.files(), tree.open_sockets(port))
-    (mb, files, sockets), (mb_now, files_now, sockets_now) = before, after
     return (
-        f"memory {mb:.0f} → {mb_now:.0f} MB; files {files} → {files_now}; "
-        f"sockets {sockets} → {at_once} at once → {sockets_now} after {FORGETS_WITHIN:.0f} s"
+        f"memory {mb:.0f} → {tree.resident_mb():.0f} MB; files {files} → {tree.files()}; "
+        f"sockets {sockets} → {at_once} at once → {tree.open_sockets(port)} after {FORGETS_WITHIN:.0f} s"
     )
 
 
@@ -264,12 +259,7 @@ async def soak(contestant: Contestant, llm: FaultyProvider) -> Findings:
     )
 
 
-GROUPS: dict[str, Callable[[Contestant, FaultyProvider], Findings]] = {
-    "kill": kill,
-    "provider": provider,
-    "clients": clients,
-    "soak": soak,
-}
+GROUPS: dict[str, Group] = {group.__name__: group for group in (kill, provider, clients, soak)}
 
 
 async def findings(group: str, contestant: Contestant) -> dict[str, str]:

@@ -99,17 +99,26 @@ class Case(NamedTuple):
     watched: float = WATCHED
 
 
-CASES: dict[str, Case] = {
-    **{f"{fault}, once": Case(f"{fault}.once") for fault in FAULTS},
-    **{f"{fault}, lasting": Case(f"{fault}.always", watched=WATCHED_LASTING) for fault in FAULTS},
-    **{
-        f"{fault}, once, with time-outs": Case(f"{fault}.timed", IMPATIENT)
-        for fault in FAULTS
-        if "silence" in fault
+RUNAWAY = ("413", "broken tool input")
+"""Faults that a server may answer with requests without end, as fast as it can: each has it to itself."""
+_LASTING = {fault: Case(f"{fault}.always", watched=WATCHED_LASTING) for fault in FAULTS}
+STAGES: tuple[dict[str, Case], ...] = (
+    {
+        **{f"{fault}, once": Case(f"{fault}.once") for fault in FAULTS},
+        **{
+            f"{fault}, with time-outs": Case(f"{fault}.timed", IMPATIENT)
+            for fault in FAULTS
+            if "silence" in fault
+        },
     },
-    "connection refused": Case(WARM_UP, CLOSED, WATCHED_LASTING),
-    "no such host": Case(WARM_UP, NAMELESS, WATCHED_LASTING),
-}
+    {
+        **{f"{fault}, lasting": case for fault, case in _LASTING.items() if fault not in RUNAWAY},
+        "connection refused": Case("tok-5-20", CLOSED, WATCHED_LASTING),
+        "no such host": Case("tok-20-20", NAMELESS, WATCHED_LASTING),
+    },
+    *({f"{fault}, lasting": _LASTING[fault]._replace(watched=WATCHED)} for fault in RUNAWAY),
+)
+"""Turns by name: those of a stage run at once, one stage after another."""
 
 
 class FaultyProvider:
