@@ -241,15 +241,16 @@ class Talk:
         return [message for message in messages if message["info"]["role"] == "assistant"]
 
     async def goes_on(self, session_id: str, model: str) -> bool:
-        """End what still runs, and tell whether the session answers another prompt."""
+        """End what still runs, and tell whether another prompt is answered without an error.
+
+        Raises TimeoutError after ENDS_WITHIN, and ClientResponseError where it is refused.
+        """
         if session_id in await self.call("GET", "/session/status"):
             await self.call("POST", f"/session/{session_id}/abort")
             await self.ends(session_id, ENDS_WITHIN)
-        before = len(await self.answers(session_id))
-        await self.prompt(session_id, model)
-        ended = await self.ends(session_id, ENDS_WITHIN)
-        answers = (await self.answers(session_id))[before:]
-        return bool(ended and answers and not answers[-1]["info"].get("error") and text_of(answers))
+        async with asyncio.timeout(ENDS_WITHIN):
+            answer = await self.call("POST", f"/session/{session_id}/message", prompt_body(model))
+        return bool(text_of([answer]) and not answer["info"].get("error"))
 
 
 @asynccontextmanager

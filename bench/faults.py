@@ -113,35 +113,33 @@ async def one_turn(talk: Talk, llm: FaultyProvider, case: Case) -> str:
     stored = text_of([each for each in answers if not each["info"].get("summary")])
     held, asked = llm.held[case.model], llm.asked[case.model] - asked
     errors = [described(each["info"]["error"]) for each in answers if each["info"].get("error")]
-    beginnings = stored.count(TEXT.split(" ")[0])
-    text = (
-        "no text" if not stored
-        else f"text {beginnings} times over" if beginnings > 1
-        else "one text" if stored == TEXT
-        else f"a part of the text, {len(stored):,} characters"
-    )  # fmt: skip
-    return "; ".join(
-        [
-            f"asked {asked} times",
-            f"{talk.told.retries[session_id]} retries told",
-            f"ended after {took:.1f} s" if ended else f"still running after {case.watched:.0f} s",
-            text,
-            f"error “{errors[-1]}”" if errors else "no error in the message",
-            f"{held} connections held open" if held else "none held open",
-            "told as stored"
-            if talk.told.text(session_id) == text_of(answers)
-            else "TOLD OTHERWISE THAN STORED",
-            await goes_on(talk, session_id),
-        ]
+    only_told = "; ".join(talk.told.errors[session_id]) if not errors else ""
+    lines = (
+        f"asked {asked} times, {talk.told.retries[session_id]} retries told",
+        f"ended after {took:.1f} s" if ended else f"still running after {case.watched:.0f} s",
+        f"told {said(talk.told.text(session_id))}, stored {said(stored)}",
+        *(f"error “{error}”" for error in errors[-1:]),
+        f"error told, not stored: “{only_told}”" if only_told else "",
+        f"{held} connections held open" if held else "",
+        await goes_on(talk, session_id),
     )
+    return "; ".join(filter(None, lines))
+
+
+def said(text: str) -> str:
+    """Tell how much of TEXT a text is, and whether it begins anew."""
+    beginnings = text.count(TEXT.split(" ")[0])
+    if beginnings > 1:
+        return f"its beginning {beginnings} times"
+    return "all once" if text == TEXT else f"{len(text):,} characters" if text else "nothing"
 
 
 async def goes_on(talk: Talk, session_id: str) -> str:
     try:
         fine = await talk.goes_on(session_id, WARM_UP)
     except (aiohttp.ClientError, TimeoutError) as error:
-        return f"NEXT PROMPT REFUSED: {error}"
-    return "next prompt answered" if fine else "NEXT PROMPT NOT ANSWERED"
+        return f"NEXT PROMPT NOT ANSWERED: {error!r}"
+    return "next prompt answered" if fine else "NEXT PROMPT ENDED IN AN ERROR"
 
 
 async def clients(contestant: Contestant, llm: FaultyProvider) -> Findings:
