@@ -76,6 +76,11 @@ class Subscriber:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
+    @property
+    def lost(self) -> bool:
+        """Whether the stream has ended, so that nothing more is seen."""
+        return self._task.done()
+
     async def _read(self) -> None:
         endless = aiohttp.ClientTimeout(total=None)
         headers = {"Accept": "text/event-stream"} | (

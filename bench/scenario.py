@@ -234,6 +234,8 @@ async def crowd(server: Server, seconds: float) -> tuple[Counter[str], list[floa
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await talk.quiet(FORGETS_WITHIN)
+        if talk.told.lost:
+            seen["stream of events lost, so that not all ends were seen"] += 1
     return seen, memory
 
 
@@ -254,7 +256,7 @@ async def _conversation(talk: Talk, chance: random.Random, seen: Counter[str]) -
             await asyncio.sleep(chance.random() / 2)
             await talk.call("POST", f"/session/{session_id}/abort")
             seen["of them aborted"] += 1
-        seen["turns" if await talk.ends(session_id, STUCK_AFTER) else "turns without an end"] += 1
+        seen["turns" if await talk.ends(session_id, STUCK_AFTER) else "turns not ended within a minute"] += 1
     for error in talk.told.errors[session_id]:
         seen["errors other than the aborts"] += not error.startswith("MessageAborted")
     if chance.random() < 0.3:
