@@ -22,14 +22,15 @@ class Tokens(Wire):
     cache: CacheTokens = field(default_factory=CacheTokens)
     total: int | UnsetType = UNSET
 
-    def plus(self, other: "Tokens") -> "Tokens":
-        """Return the sum of both, without `total`."""
+    def plus(self, other: "Tokens", times: int = 1) -> "Tokens":
+        """Return the sum of both, the other `times` over, without `total`."""
         return Tokens(
-            input=self.input + other.input,
-            output=self.output + other.output,
-            reasoning=self.reasoning + other.reasoning,
+            input=self.input + times * other.input,
+            output=self.output + times * other.output,
+            reasoning=self.reasoning + times * other.reasoning,
             cache=CacheTokens(
-                read=self.cache.read + other.cache.read, write=self.cache.write + other.cache.write
+                read=self.cache.read + times * other.cache.read,
+                write=self.cache.write + times * other.cache.write,
             ),
         )
 

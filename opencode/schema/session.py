@@ -61,7 +61,7 @@ class SessionRevert(Wire):
 
 
 class Session(Wire):
-    """`cost` in USD and `tokens` are sums over the session's steps."""
+    """`cost` in USD and `tokens` are sums over the steps that the session holds."""
 
     id: str
     slug: str

@@ -1,7 +1,11 @@
-"""Going back in a conversation: fork it, take its end back or forth again, remove a message or a part."""
+"""Going back in a conversation: fork it, take its end back or forth again, remove a message or a part.
+
+A session's cost and tokens are those of the steps that it holds: they come and go with their messages.
+"""
 
 import asyncio
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET, structs
@@ -9,10 +13,10 @@ from msgspec import UNSET, structs
 from opencode import ids
 from opencode.bus import Bus
 from opencode.clock import now_ms
-from opencode.errors import BadRequest, NotFound
+from opencode.errors import BadRequest, NotFound, Unavailable
 from opencode.schema.event import EventProperties, MessageRemoved, PartRemoved, PartUpdated, SessionCreated
 from opencode.schema.message import AssistantMessage, MessageWithParts
-from opencode.schema.part import CompactionPart, FilePart, Part, TextPart, Tokens, ToolPart
+from opencode.schema.part import CompactionPart, FilePart, Part, StepFinishPart, TextPart, Tokens, ToolPart
 from opencode.schema.session import Session, SessionRevert, SessionTime
 from opencode.store import Store, Unit
 
@@ -55,6 +59,7 @@ class History:
             share=UNSET,
             revert=UNSET,
         )
+        _count(fork, [part for message in kept for part in message.parts])
         unit = self._store.unit()
         unit.put_session(fork)
         new_ids: dict[str, str] = {}
@@ -101,29 +106,30 @@ class History:
                 message.info.id == revert.message_id and not revert.part_id
             ):
                 events.append(_remove(unit, message))
+                _count(session, message.parts, -1)
             elif message.info.id == revert.message_id:
-                events += [
-                    _remove_part(unit, part) for part in message.parts if part.id >= (revert.part_id or "")
-                ]
+                gone = [part for part in message.parts if part.id >= (revert.part_id or "")]
+                events += [_remove_part(unit, part) for part in gone]
+                _count(session, gone, -1)
         return events
 
     @whole
     async def remove_message(self, session_id: str, message_id: str) -> None:
         """Remove a message; raises NotFound."""
-        await self._at_rest(session_id)
+        session = await self._at_rest(session_id)
+        message = await self._message(session_id, message_id)
         unit = self._store.unit()
-        event = _remove(unit, await self._message(session_id, message_id))
-        await unit.commit()
-        self._bus.publish(event)
+        event = _remove(unit, message)
+        await self._take_out(session, message.parts, unit, event)
 
     @whole
     async def remove_part(self, session_id: str, message_id: str, part_id: str) -> None:
         """Remove a part of a message; raises NotFound."""
-        await self._at_rest(session_id)
+        session = await self._at_rest(session_id)
+        part = _part(await self._message(session_id, message_id), part_id)
         unit = self._store.unit()
-        event = _remove_part(unit, _part(await self._message(session_id, message_id), part_id))
-        await unit.commit()
-        self._bus.publish(event)
+        event = _remove_part(unit, part)
+        await self._take_out(session, [part], unit, event)
 
     @whole
     async def update_part(self, session_id: str, message_id: str, part: Part) -> Part:
@@ -139,6 +145,22 @@ class History:
         await unit.commit()
         self._bus.publish(PartUpdated(session_id=session_id, part=part, time=now_ms()))
         return part
+
+    async def _take_out(
+        self, session: Session, parts: Sequence[Part], unit: Unit, event: EventProperties
+    ) -> None:
+        """Write a unit that removes `parts`, and tell it; raises Unavailable, nothing changed."""
+        before = session.cost, session.tokens
+        _count(session, parts, -1)
+        self._book.write(session)
+        try:
+            await unit.commit()
+        except Unavailable:
+            session.cost, session.tokens = before
+            self._book.write(session)
+            raise
+        self._bus.publish(event)
+        self._book.tell(session)
 
     async def _at_rest(self, session_id: str) -> Session:
         session = await self._book.get(session_id)
@@ -156,6 +178,14 @@ class History:
         await self._store.commit()
         self._book.tell(session)
         return session
+
+
+def _count(session: Session, parts: Sequence[Part], times: int = 1) -> None:
+    """Add what the steps that ended with `parts` cost to a session's sums, or take it off again (-1)."""
+    for part in parts:
+        if isinstance(part, StepFinishPart):
+            session.cost = max(0.0, session.cost + times * part.cost)
+            session.tokens = session.tokens.plus(part.tokens, times)
 
 
 def _copy(unit: Unit, message: MessageWithParts, session_id: str, new_ids: dict[str, str]) -> None:

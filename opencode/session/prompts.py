@@ -132,7 +132,7 @@ class Prompts:
         """
         if self._runner.closing:
             raise Unavailable("The server is about to stop; send this again in a moment.")
-        revert = session.revert
+        before = session.revert, session.cost, session.tokens
         unit = self._store.unit()
         events = await self._history.settle(session, unit)
         self._book.write(session)
@@ -142,7 +142,7 @@ class Prompts:
         try:
             await unit.commit()
         except Unavailable:
-            session.revert = revert
+            session.revert, session.cost, session.tokens = before
             self._book.write(session)
             raise
         await self._book.get(session.id)  # raises NotFound where it was deleted meanwhile

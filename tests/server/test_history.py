@@ -1,7 +1,12 @@
 """Going back in a conversation."""
 
-from tests.harness import Server, text_of
-from tests.llm.server import LLM, Answer
+from pathlib import Path
+from typing import Any
+
+from tests.harness import Server, running_server, text_of
+from tests.llm.server import LLM, Answer, Usage
+
+from .conftest import provider_config
 
 
 async def conversation(server: Server, llm: LLM, *answers: str) -> str:
@@ -61,6 +66,42 @@ async def test_what_was_reverted_is_gone_with_the_next_prompt(server: Server, ll
     assert "question 0" in str(asked["messages"])
     assert "question 1" not in str(asked["messages"])
     assert "revert" not in (await server.client.get(f"/session/{session_id}")).json()
+
+
+async def test_a_session_costs_what_its_steps_cost(tmp_path: Path, llm: LLM) -> None:
+    config = provider_config(llm)
+    config["provider"]["compatible"]["models"]["one"]["cost"] = {"input": 1000, "output": 0}
+
+    async def sums(session_id: str) -> tuple[float, int]:
+        session: dict[str, Any] = (await server.client.get(f"/session/{session_id}")).json()
+        return round(session["cost"], 9), session["tokens"]["input"]
+
+    async with running_server(tmp_path, config) as server:
+        llm.script(*(Answer(text="yes", usage=Usage(input=number)) for number in (100, 20, 3)))
+        session_id = await server.new_session(title="A trip")
+        await server.ask(session_id, "first")
+        await server.ask(session_id, "second")
+        assert await sums(session_id) == (0.12, 120)
+        path = f"/session/{session_id}"
+        second = (await server.messages(session_id))[2]["info"]["id"]
+        fork = (await server.client.post(f"{path}/fork", json={"messageID": second})).json()
+        assert await sums(fork["id"]) == (0.1, 100)
+        await server.client.post(f"{path}/revert", json={"messageID": second})
+        await server.ask(session_id, "third")
+        assert await sums(session_id) == (0.103, 103)
+        async with server.listen() as stream:
+            await server.client.delete(
+                f"{path}/message/{(await server.messages(session_id))[1]['info']['id']}"
+            )
+            async for _, event in stream:
+                if event["type"] == "session.updated":
+                    break
+        assert event["properties"]["info"]["tokens"]["input"] == 3
+        (finish,) = [
+            part for part in (await server.messages(session_id))[-1]["parts"] if part["type"] == "step-finish"
+        ]
+        await server.client.delete(f"{path}/message/{finish['messageID']}/part/{finish['id']}")
+        assert await sums(session_id) == (0, 0)
 
 
 async def test_unrevert_brings_everything_forth_again(server: Server, llm: LLM) -> None:
