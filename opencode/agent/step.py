@@ -45,7 +45,8 @@ class Step:
     """One step. `number` counts the steps that answer `prompt`, from 1; `failed_answers`: those in vain.
 
     `may_overflow`: where the conversation is too long for the model, the message is taken back and `run`
-    tells so; else that is the message's error.
+    tells so; else that is the message's error. `refused`: the user turned a call down, and nothing more is
+    to be said to the prompt.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Step:
         self._rules = rules
         self._may_overflow = may_overflow
         self.failed_answers = failed_answers
+        self.refused = False
         self.exchange = Exchange(workshop, listener, prompt)
 
     async def run(self, history: Iterable[MessageWithParts]) -> bool:
@@ -134,9 +136,9 @@ class Step:
         if transcript.calls:
             reason = "tool-calls"
             rules = effective_rules(agent, self._rules, self._prompt)
-            if not await self._execution.run(transcript, agent, rules, answer):
-                reason = "stop"
-            elif self._number >= _limit(agent):  # a model may call tools though it is told not to
+            self.refused = not await self._execution.run(transcript, agent, rules, answer)
+            if not self.refused and self._number >= _limit(agent):
+                # A model may call tools though it is told not to.
                 reason, error = "stop", ModelError(OUT_OF_STEPS.format(steps=_limit(agent)))
         if answer is not None:
             reason, error = self._take_data(answer, reason)
@@ -155,7 +157,7 @@ class Step:
             self.exchange.transcript.message.structured = answer.value
             return "stop", None
         self.failed_answers += answer.failures
-        if reason == "tool-calls" and self.failed_answers <= answer.retries:
+        if reason == "tool-calls" and not self.refused and self.failed_answers <= answer.retries:
             return reason, None
         message = "The model gave no answer that fits the schema; simplify the schema or try another model."
         return "stop", StructuredOutputFailed(message, retries=self.failed_answers)

@@ -85,8 +85,8 @@ class ToolExecution:
             for pattern, action in actions.items():
                 if action == "deny":
                     raise ToolError(
-                        f"The user's rules do not allow {permission} of {pattern}. Do without it, or say "
-                        "what you would need it for."
+                        f"The user has specified a rule against {permission} of {pattern}. Do without it, "
+                        "or say what you would need it for."
                     )
             if "ask" in actions.values():
                 with waits.waiting():
@@ -131,7 +131,7 @@ class ToolExecution:
             if answer is not None and part.tool == structured.TOOL:
                 result = answer.take(raw)
             elif hidden(rules, part.tool):
-                raise ToolError(f"The user's rules do not allow {part.tool}. Do without it.")
+                raise ToolError(f"The user has specified a rule against {part.tool}. Do without it.")
             else:
                 result = await self._workshop.tools.execute(part.tool, raw, context)
         except ToolError as error:

@@ -45,6 +45,7 @@ class Turn:
         self._steps: dict[str, int] = {}
         self._origin: dict[str, str] = {}
         self._failed_answers = 0
+        self._refused = False
         self._condensed = False
 
     def add(self, message: MessageWithParts) -> None:
@@ -108,7 +109,7 @@ class Turn:
         answer = self.answer_to(prompt.info.id)
         if answer is None or not isinstance(answer.info, AssistantMessage):
             return prompt
-        return None if is_last_step(answer.info) else prompt
+        return None if self._refused or is_last_step(answer.info) else prompt
 
     async def _step(self, prompt: MessageWithParts) -> None:
         """Take the next step of a prompt's answer; where it does not fit, make room for it."""
@@ -132,6 +133,7 @@ class Turn:
         finally:
             self._end(keep=fits)
         self._failed_answers = step.failed_answers
+        self._refused = step.refused
         if fits:
             self._condensed = False
         else:

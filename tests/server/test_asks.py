@@ -109,6 +109,41 @@ async def test_a_refusal_with_a_word_goes_to_the_model_and_one_without_ends_the_
     assert len(turns) == 3
 
 
+async def test_a_refused_call_ends_the_turn_but_not_that_of_a_prompt_that_waits(
+    careful: Server, llm: LLM
+) -> None:
+    llm.script(Answer(tools=(FETCH,)), Answer(text="Something else."))
+    session_id = await careful.new_session(title="Asks")
+    async with careful.listen() as stream:
+        request = await asked(careful, session_id, stream, "permission")
+        waiting = await careful.client.post(
+            f"/session/{session_id}/prompt_async", json={"content": "something else"}
+        )
+        assert waiting.status_code == 204
+        await careful.client.post(f"/permission/{request['id']}/reply", json={"reply": "reject"})
+        await until(stream, "session.idle")
+    messages = await careful.messages(session_id)
+    (refused,) = [each for each in messages if any(part["type"] == "tool" for part in each["parts"])]
+    assert refused["info"]["finish"] == "tool-calls"
+    assert text_of(messages[-1]) == "Something else."
+
+
+async def test_a_refused_call_ends_an_answer_as_data_too(careful: Server, llm: LLM) -> None:
+    llm.script(Answer(tools=(FETCH,)))
+    session_id = await careful.new_session(title="Asks")
+    form = {"type": "json_schema", "schema": {"type": "object"}}
+    async with careful.listen() as stream:
+        await careful.client.post(
+            f"/session/{session_id}/prompt_async", json={"content": "go", "format": form}
+        )
+        request = (await until(stream, "permission.asked"))[-1]["properties"]
+        await careful.client.post(f"/permission/{request['id']}/reply", json={"reply": "reject"})
+        await until(stream, "session.idle")
+    answer = (await careful.messages(session_id))[-1]["info"]
+    assert answer["error"]["name"] == "StructuredOutputError"
+    assert len([request for request in llm.requests if request.has_tools]) == 1
+
+
 async def test_an_abort_takes_the_request_back(careful: Server, llm: LLM) -> None:
     llm.script(Answer(tools=(FETCH,)))
     session_id = await careful.new_session(title="Asks")
@@ -139,7 +174,7 @@ async def test_what_the_rules_deny_is_not_even_asked_for(tmp_path: Path, llm: LL
         llm.script(Answer(tools=(FETCH,)), Answer(text="Then not."))
         session_id = await server.new_session(title="Asks")
         assert text_of(await server.ask(session_id, "go")) == "Then not."
-        assert "do not allow" in (await the_call(server, session_id))["error"]
+        assert "has specified a rule against webfetch" in (await the_call(server, session_id))["error"]
 
 
 async def test_a_question_is_answered_and_the_model_goes_on(server: Server, llm: LLM) -> None:
@@ -170,4 +205,6 @@ async def test_a_dismissed_question_ends_the_turn(server: Server, llm: LLM) -> N
         assert (await server.client.post(f"/question/{request['id']}/reject")).json() is True
         await until(stream, "session.idle")
     assert (await the_call(server, session_id))["error"] == "The user dismissed this question."
+    assert (await server.messages(session_id))[-1]["info"]["finish"] == "tool-calls"
+    assert len([request for request in llm.requests if request.has_tools]) == 1
     assert (await server.client.get("/question")).json() == []
