@@ -13,7 +13,7 @@ from opencode.errors import AgentServerError, Conflict
 from opencode.schema.base import given
 from opencode.schema.event import SessionIdle, SessionStatusChanged
 from opencode.schema.message import MessageWithParts, ModelChoice, UserMessage
-from opencode.schema.part import TextPart, Tokens
+from opencode.schema.part import SubtaskPart, TextPart, Tokens
 from opencode.schema.session import PermissionRule, Session, SessionStatus, StatusIdle
 from opencode.tool.base import Started, Task, TaskAnswer
 
@@ -207,9 +207,7 @@ class Runner:
         task.add_done_callback(lambda _: self._titles.pop(session.id, None))
 
     async def _make_title(self, session: Session, prompt: MessageWithParts, running: RunningTurn) -> None:
-        text = "\n".join(
-            part.text for part in prompt.parts if isinstance(part, TextPart) and part.synthetic is not True
-        )
+        text = "\n".join(_said(prompt))
         if not text.strip() or not isinstance(prompt.info, UserMessage):
             return
         before = session.title
@@ -226,3 +224,12 @@ class Runner:
             self.book.write(session)
             await self.workshop.store.commit()
             self.book.tell(session)
+
+
+def _said(prompt: MessageWithParts) -> list[str]:
+    """Return what the user said in a prompt, and the tasks that it gives to other agents."""
+    return [
+        part.prompt if isinstance(part, SubtaskPart) else part.text
+        for part in prompt.parts
+        if isinstance(part, SubtaskPart) or (isinstance(part, TextPart) and part.synthetic is not True)
+    ]

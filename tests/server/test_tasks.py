@@ -171,11 +171,16 @@ async def test_commands_fill_their_places_and_are_answered(tmp_path: Path, llm: 
 async def test_a_command_of_a_subagent_is_a_task(tmp_path: Path, llm: LLM) -> None:
     async with running_server(tmp_path, {**provider_config(llm), "command": COMMANDS}) as server:
         llm.script(Answer(text="Rye is a grass."), Answer(text="A grass."))
-        session_id = await server.new_session(title="Named")
-        response = await server.client.post(
-            f"/session/{session_id}/command", json={"command": "look", "arguments": "rye"}
-        )
-        assert text_of(response.json()) == "A grass."
+        session_id = await server.new_session()
+        async with server.listen() as events:
+            response = await server.client.post(
+                f"/session/{session_id}/command", json={"command": "look", "arguments": "rye"}
+            )
+            assert text_of(response.json()) == "A grass."
+            async for _, event in events:
+                if event["properties"].get("info", {}).get("title") == "A title":
+                    break
+        assert "Look at rye." in str(next(each.body for each in llm.requests if not each.has_tools))
         (child,) = await children(server, session_id)
         assert text_of((await server.messages(child["id"]))[0]) == "Look at rye."
 
