@@ -37,7 +37,7 @@ class Agent(Wire):
 
 
 class Command(Wire):
-    """A prompt with a name, from opencode.json."""
+    """A prompt with a name, from opencode.json or an MCP server."""
 
     name: str
     template: str

@@ -2,15 +2,18 @@
 
 import re
 import shlex
+from collections.abc import Sequence
+from typing import Protocol
 
 from msgspec import UNSET
 
 from opencode.agent.agents import Agents
 from opencode.config import CommandConfig
-from opencode.errors import BadRequest, nearest
+from opencode.errors import BadRequest, ToolError, nearest
 from opencode.schema.agent import Command
 from opencode.schema.base import given
 from opencode.schema.prompt import CommandBody, PartInput, PromptBody, SubtaskPartInput, TextPartInput
+from opencode.tool.mcp import McpPrompt
 
 ALL = "$ARGUMENTS"
 
@@ -18,16 +21,23 @@ _NUMBERED = re.compile(r"\$(\d+)")
 _PLACE = re.compile(r"\$(\d+|ARGUMENTS)")
 
 
-class Commands:
-    """The commands of opencode.json."""
+class PromptSource(Protocol):
+    """What MCP servers offer."""
 
-    def __init__(self, entries: dict[str, CommandConfig], agents: Agents) -> None:
+    async def prompts(self) -> Sequence[McpPrompt]: ...
+
+
+class Commands:
+    """The commands of opencode.json, and the prompts of MCP servers whose names these leave free."""
+
+    def __init__(self, entries: dict[str, CommandConfig], agents: Agents, source: PromptSource) -> None:
         self._entries = entries
         self._agents = agents
+        self._source = source
 
-    def list(self) -> list[Command]:
-        """Return all commands, by name."""
-        return [
+    async def list(self) -> list[Command]:
+        """Return all commands, by name, and then the prompts of MCP servers."""
+        own = [
             Command(
                 name=name,
                 template=entry.template,
@@ -40,13 +50,13 @@ class Commands:
             )
             for name, entry in sorted(self._entries.items())
         ]
+        return own + [_offered(prompt) for prompt in await self._prompts()]
 
-    def prompt(self, body: CommandBody) -> PromptBody:
+    async def prompt(self, body: CommandBody) -> PromptBody:
         """Return the prompt that a command stands for; raises BadRequest with the names that are near."""
         entry = self._entries.get(body.command)
         if entry is None:
-            hint = nearest(body.command, self._entries) or "opencode.json has none."
-            raise BadRequest(f"There is no command {body.command!r}. {hint}")
+            return await self._prompt_of_server(body)
         agent = entry.agent or body.agent
         text = fill_in(entry.template, body.arguments)
         said: PartInput = TextPartInput(text=text)
@@ -66,6 +76,27 @@ class Commands:
             message_id=body.message_id,
         )
 
+    async def _prompts(self) -> Sequence[McpPrompt]:
+        return [prompt for prompt in await self._source.prompts() if prompt.name not in self._entries]
+
+    async def _prompt_of_server(self, body: CommandBody) -> PromptBody:
+        prompts = {prompt.name: prompt for prompt in await self._prompts()}
+        prompt = prompts.get(body.command)
+        if prompt is None:
+            hint = nearest(body.command, [*self._entries, *prompts]) or "opencode.json has none."
+            raise BadRequest(f"There is no command {body.command!r}. {hint}")
+        try:
+            text = await prompt.text(_by_place(body.arguments, len(prompt.arguments)))
+        except ToolError as error:
+            raise BadRequest(error.message) from None
+        return PromptBody(
+            parts=[TextPartInput(text=text), *given(body.parts, [])],
+            agent=body.agent,
+            model=body.model,
+            variant=body.variant,
+            message_id=body.message_id,
+        )
+
     def _is_subtask(self, entry: CommandConfig, agent: str) -> bool:
         """Tell whether another agent works on a command in a session of its own."""
         if entry.subtask is not UNSET:
@@ -79,21 +110,37 @@ def fill_in(template: str, arguments: str) -> str:
     The last numbered place takes all words that are left. Words may be quoted. Without any place, what was
     typed goes below the template.
     """
-    words = _words(arguments)
-    last = max(map(int, _NUMBERED.findall(template)), default=0)
+    values = _by_place(arguments, max(map(int, _NUMBERED.findall(template)), default=0))
 
     def fill(match: re.Match[str]) -> str:
         if match[0] == ALL:
             return arguments
         number = int(match[1])
-        if number == last:
-            return " ".join(words[number - 1 :])
-        return words[number - 1] if 0 < number <= len(words) else ""
+        return values[number - 1] if 0 < number <= len(values) else ""
 
     filled = _PLACE.sub(fill, template)
     if arguments.strip() and not _PLACE.search(template):
         filled = f"{filled}\n\n{arguments}"
     return filled.strip()
+
+
+def _offered(prompt: McpPrompt) -> Command:
+    hints = [f"${number}" for number in range(1, len(prompt.arguments) + 1)]
+    return Command(
+        name=prompt.name,
+        template=" ".join(hints),
+        hints=hints,
+        description=prompt.description,
+        source="mcp",
+    )
+
+
+def _by_place(arguments: str, places: int) -> list[str]:
+    """Return what was typed by numbered places, as far as it goes: the last one takes all that is left."""
+    words = _words(arguments)
+    if places == 0 or len(words) <= places:
+        return words[:places]
+    return [*words[: places - 1], " ".join(words[places - 1 :])]
 
 
 def _words(arguments: str) -> list[str]:

@@ -86,7 +86,7 @@ class Prompts:
 
     async def run_command(self, session_id: str, body: CommandBody) -> MessageWithParts:
         """Carry out a command and return the answer; raises as `send` does."""
-        prompted = await self.send(session_id, self.commands.prompt(body))
+        prompted = await self.send(session_id, await self.commands.prompt(body))
         answer = await prompted.answer()
         executed = CommandExecuted(
             session_id=session_id,

@@ -78,7 +78,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         directory=os.getcwd(),
         retry=retry or RetryPolicy(),
     )
-    commands = Commands(settings.config.command, agents)
+    commands = Commands(settings.config.command, agents, mcp)
     may_share = settings.config.share != "disabled"
     sessions = Sessions(workshop, commands, may_share, settings.limits)
     services = Services(

@@ -3,7 +3,8 @@
 silent: never answers. ends: ends at once. garbage: answers with what is no message. flood: fills its standard
 error first. endless: writes a line that does not end. strays: writes lines without end.
 listing: answers the listing of its tools wrongly. odd: has tools that no provider takes. deaf: stops reading
-after the first call. stubborn: does not end when it is told to, and has a child. modest: behaves.
+after the first call. stubborn: does not end when it is told to, and has a child. mute: has prompts, and does
+not say which. modest: behaves.
 """
 
 import json
@@ -43,9 +44,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         case "initialize":
             version = request["params"]["protocolVersion"]
             about = {"name": "liar", "version": "1"}
-            return {
-                "result": {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": about}
-            }
+            can: dict[str, Any] = {"tools": {}, **({"prompts": {}} if MODE == "mute" else {})}
+            return {"result": {"protocolVersion": version, "capabilities": can, "serverInfo": about}}
         case "tools/list":
             tools: Any = {"listing": "none", "odd": TOOLS[:1] + ODD_TOOLS}.get(MODE, TOOLS)
             return {"result": {"tools": tools}}
@@ -82,7 +82,8 @@ def main() -> None:
         TOOLS[0]["description"] = str(child.pid)
     for line in sys.stdin:
         request = json.loads(line)
-        if MODE == "silent" or "id" not in request:
+        mute = MODE == "mute" and request["method"] == "prompts/list"
+        if MODE == "silent" or mute or "id" not in request:
             continue
         if MODE == "garbage":
             sys.stdout.write("what?\n")

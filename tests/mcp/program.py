@@ -109,6 +109,11 @@ def server() -> MCPServer:
         await context.notify_tools_changed()
         return "done"
 
+    @mcp.prompt()
+    def review(code: str, tone: str = "kindly") -> str:
+        """Have code reviewed."""
+        return f"Review {tone}: {code}"
+
     return mcp
 
 

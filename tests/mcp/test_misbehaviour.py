@@ -61,7 +61,7 @@ async def test_a_flooded_standard_error_does_no_harm(bench: Build) -> None:
 async def test_wrong_answers_are_errors_of_the_call_alone(bench: Build) -> None:
     own = bench(liar("modest"))
     await own.connect()
-    assert "something that is no tool result" in await own.failure("probe_wrong")
+    assert "something that is no result of this kind" in await own.failure("probe_wrong")
     assert await own.failure("probe_refuse") == "The MCP server probe refused the call: not with …"
     assert "{}" in (await own.call("probe_echo")).output
 
@@ -79,6 +79,17 @@ async def test_tools_that_providers_would_refuse_are_left_out(
         assert fault in caplog.text
     with pytest.raises(Exception, match="any\\?: any, list\\?: \\[any"):
         await own.tools.execute("probe_free", "[]", Call().context)
+
+
+async def test_prompts_that_a_server_does_not_tell_are_waited_for_briefly(
+    bench: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "LIST_SECONDS", 0.1)
+    own = bench(program(), mute=liar("mute"))
+    await own.connect()
+    await own.connect("mute")
+    assert [prompt.name for prompt in await own.servers.prompts()] == ["probe:review"]
+    assert (await own.call("mute_echo", a=1)).output.endswith('{"a": 1}')
 
 
 async def test_a_server_that_died_is_connected_again_by_the_next_call(bench: Build) -> None:

@@ -19,6 +19,7 @@ from tests.server.test_asks import asked, the_call, until
 from tests.server.test_process import program
 
 SECRET = "planted-secret-value"
+PROGRAM = str(Path(__file__).parents[1] / "mcp" / "program.py")
 LIAR = str(Path(__file__).parents[1] / "mcp" / "liar.py")
 
 
@@ -98,6 +99,43 @@ async def test_servers_are_shown_connected_and_disconnected(tmp_path: Path, llm:
         changed = [(await anext(stream))[1] for _ in range(2)]
     assert [event["type"] for event in changed] == ["mcp.tools.changed"] * 2
     assert [event["properties"]["server"] for event in changed] == ["good", "good"]
+
+
+async def test_prompts_of_a_server_are_commands(tmp_path: Path, llm: LLM) -> None:
+    servers = config(llm, helper={"type": "local", "command": [sys.executable, PROGRAM]})
+    async with running_server(tmp_path, servers) as server:
+        await connect(server, "helper")
+        (listed,) = (await server.client.get("/command")).json()
+        assert listed == {
+            "name": "helper:review",
+            "template": "$1 $2",
+            "hints": ["$1", "$2"],
+            "description": "Have code reviewed.",
+            "source": "mcp",
+        }
+        session_id = await server.new_session(title="MCP")
+        url = f"/session/{session_id}/command"
+        llm.script(Answer(text="Fine."), Answer(text="Hm."))
+        for arguments in ("x=1", "x=1 very strictly"):
+            await server.client.post(url, json={"command": "helper:review", "arguments": arguments})
+        said = [text_of(each) for each in await server.messages(session_id)]
+        assert said == ["Review kindly: x=1", "Fine.", "Review very strictly: x=1", "Hm."]
+        refused = await server.client.post(url, json={"command": "helper:review", "arguments": ""})
+        assert (refused.status_code, "needs code" in refused.json()["data"]["message"]) == (400, True)
+        unknown = await server.client.post(url, json={"command": "helper:revue", "arguments": ""})
+        assert "Did you mean helper:review?" in unknown.json()["data"]["message"]
+        await server.client.post("/mcp/helper/disconnect")
+        assert (await server.client.get("/command")).json() == []
+
+
+async def test_a_command_of_the_configuration_goes_before_a_prompt_of_its_name(
+    tmp_path: Path, llm: LLM
+) -> None:
+    servers = config(llm, helper={"type": "local", "command": [sys.executable, PROGRAM]})
+    own = {"command": {"helper:review": {"template": "Look closely."}}}
+    async with running_server(tmp_path, servers | own) as server:
+        await connect(server, "helper")
+        assert [each["source"] for each in (await server.client.get("/command")).json()] == ["command"]
 
 
 async def test_servers_are_added_only_where_a_password_is_set(tmp_path: Path, llm: LLM) -> None:

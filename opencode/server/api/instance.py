@@ -80,8 +80,8 @@ async def list_agents() -> list[Agent]:
 @blueprint.get("/command")
 @endpoint(list[Command])
 async def list_commands() -> list[Command]:
-    """List the commands of opencode.json."""
-    return services().sessions.prompts.commands.list()
+    """List the commands of opencode.json, and the prompts of MCP servers (`source` is `mcp`)."""
+    return await services().sessions.prompts.commands.list()
 
 
 @blueprint.get("/path")

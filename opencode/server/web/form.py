@@ -34,19 +34,21 @@ async def prompt_of(kept: Sequence[FilePartInput] = ()) -> PromptBody:
     if not parts:
         raise BadRequest("The message is empty: write something, or attach a file.")
     chosen = {name: form.get(name) or UNSET for name in ("model", "agent", "variant")}
-    if command := _command(text):
+    if command := await _command(text):
         name, arguments = command
         attached = [part for part in parts if isinstance(part, FilePartInput)]
         body = CommandBody(command=name, arguments=arguments, parts=attached, **chosen)
-        return services().sessions.prompts.commands.prompt(body)
+        return await services().sessions.prompts.commands.prompt(body)
     return PromptBody(parts=parts, **chosen)
 
 
-def _command(text: str) -> tuple[str, str] | None:
+async def _command(text: str) -> tuple[str, str] | None:
     """Return the command that a text begins with, and what follows it; None where it is an ordinary one."""
+    if not text.startswith("/"):
+        return None
     name, _, arguments = text.removeprefix("/").partition(" ")
-    known = {each.name for each in services().sessions.prompts.commands.list()}
-    return (name, arguments.strip()) if text.startswith("/") and name in known else None
+    known = {each.name for each in await services().sessions.prompts.commands.list()}
+    return (name, arguments.strip()) if name in known else None
 
 
 def _file(file: FileStorage) -> FilePartInput:

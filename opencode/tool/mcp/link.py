@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
 
 import anyio
 import httpx2
@@ -16,6 +17,8 @@ from mcp_types import (
     CallToolRequestParams,
     CallToolResult,
     Implementation,
+    Prompt,
+    PromptMessage,
     Tool,
     ToolListChangedNotification,
 )
@@ -29,7 +32,9 @@ from .address import UNAUTHORIZED, Address
 from .failure import CallRefused, Hush, LinkFailed, connect_seconds
 from .program import Program
 
-MAX_TOOLS = 500
+MAX_LISTED = 500
+"""Tools or prompts of one server."""
+
 MAX_PAGES = 100
 
 _FORGOTTEN = (401, 404)
@@ -41,6 +46,10 @@ for _name, _level in (("mcp", logging.CRITICAL), ("client", logging.CRITICAL), (
 
 _CLOSED = "Connection closed"
 """What the SDK says of a session that has ended; servers use the same code for errors of their own."""
+
+
+Answer = TypeVar("Answer")
+Listed = TypeVar("Listed")
 
 
 class Link:
@@ -73,17 +82,15 @@ class Link:
         self._address.refusal = None
 
     async def tools(self) -> list[Tool]:
-        """Return what the server offers, in its order."""
-        assert self._client is not None
-        found: list[Tool] = []
-        cursor: str | None = None
-        for _ in range(MAX_PAGES if self._client.server_capabilities.tools else 0):
-            page = await self._client.list_tools(cursor=cursor)
-            found += page.tools
-            cursor = page.next_cursor
-            if not cursor or len(found) >= MAX_TOOLS:
-                break
-        return found[:MAX_TOOLS]
+        """Return the tools that the server offers, in its order."""
+        client = self._client
+        assert client is not None
+
+        async def page(cursor: str | None) -> tuple[list[Tool], str | None]:
+            listed = await client.list_tools(cursor=cursor)
+            return listed.tools, listed.next_cursor
+
+        return await _all(page) if client.server_capabilities.tools else []
 
     async def tools_again(self) -> list[Tool]:
         """Return what the server offers by now; raises LinkFailed."""
@@ -92,6 +99,23 @@ class Link:
                 return await self.tools()
         except (MCPError, ValidationError, TimeoutError) as error:
             raise self.lose(error) from None
+
+    async def prompts(self) -> list[Prompt]:
+        """Return the prompts that the server offers, in its order; raises CallRefused and LinkFailed."""
+        client = self._client
+        assert client is not None
+
+        async def page(cursor: str | None) -> tuple[list[Prompt], str | None]:
+            listed = await client.list_prompts(cursor=cursor)
+            return listed.prompts, listed.next_cursor
+
+        return await self._answered(_all(page)) if client.server_capabilities.prompts else []
+
+    async def prompt(self, name: str, arguments: dict[str, str]) -> list[PromptMessage]:
+        """Return a prompt, filled in by the server; raises CallRefused, LinkFailed and TimeoutError."""
+        assert self._client is not None
+        async with asyncio.timeout(self._seconds):
+            return (await self._answered(self._client.get_prompt(name, arguments))).messages
 
     async def follow(self) -> None:
         """Hear of changed tools, where the server tells of them only to those who ask."""
@@ -112,24 +136,28 @@ class Link:
         schema could keep the whole server busy.
         """
         assert self._client is not None
-        if self._address is not None:
-            self._address.refusal = None
         request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=arguments))
 
         async def progressed(progress: float, total: float | None, message: str | None) -> None:
             on_progress()
 
+        return await self._answered(
+            self._client.session.send_request(request, CallToolResult, progress_callback=progressed)
+        )
+
+    async def _answered(self, request: Awaitable[Answer]) -> Answer:
+        """Wait for the answer to a request; raises CallRefused, and LinkFailed where the session is lost."""
+        if self._address is not None:
+            self._address.refusal = None
         try:
-            return await self._client.session.send_request(
-                request, CallToolResult, progress_callback=progressed
-            )
+            return await request
         except MCPError as error:
             forgotten = self._address is not None and self._address.refusal in _FORGOTTEN
             if not self.alive() or _is_closed(error) or forgotten:
                 raise self.lose(error) from None
             raise CallRefused(self._hush.reason(error.message)) from None
         except ValidationError:
-            raise CallRefused("It answered with something that is no tool result.") from None
+            raise CallRefused("It answered with something that is no result of this kind.") from None
 
     def alive(self) -> bool:
         """Return whether the session can be used, as far as is known."""
@@ -183,6 +211,18 @@ class Link:
     def _ended(self) -> None:
         if self._program is not None and self._program.ending:
             self.lose(LinkFailed(self._program.ending))
+
+
+async def _all(page: Callable[[str | None], Awaitable[tuple[list[Listed], str | None]]]) -> list[Listed]:
+    """Return what a list holds, page by page: each is asked for by the cursor that the one before gave."""
+    found: list[Listed] = []
+    cursor: str | None = None
+    for _ in range(MAX_PAGES):
+        listed, cursor = await page(cursor)
+        found += listed
+        if not cursor or len(found) >= MAX_LISTED:
+            break
+    return found[:MAX_LISTED]
 
 
 def _is_closed(error: MCPError) -> bool:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from mcp_types import (
@@ -25,9 +25,9 @@ MAX_FILE = 5 * 1024 * 1024
 MAX_FILES = 10
 
 
-def words(result: CallToolResult) -> str:
-    """Return what a result says, without its files."""
-    return "\n\n".join(text for each in result.content for text in _texts(each) if text.strip())
+def words(blocks: Iterable[ContentBlock]) -> str:
+    """Return what a server says, without its files."""
+    return "\n\n".join(text for each in blocks for text in _texts(each) if text.strip())
 
 
 def tool_result(result: CallToolResult) -> ToolResult:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from opencode.schema.mcp import McpConfig, McpConnected, McpDisabled, McpFailed,
 
 from ..base import ToolResult
 from .failure import CallRefused, Hush, LinkFailed, call_seconds
+from .prompt import McpPrompt, prompts_of
 from .tool import McpTool, tools_of
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ CLOSE_SECONDS = 2.0
 
 CHANGE_SECONDS = 1.0
 """How often a server may have its tools listed anew."""
+
+LIST_SECONDS = 3.0
+"""How long a server may take to list its prompts."""
 
 MAX_ERROR = 10_000
 """Characters of what a failed call says."""
@@ -132,14 +137,44 @@ class McpServer:
             call.cancel()
             link.check()
             raise
+        with self._as_tool_error():
+            try:
+                return call.result()
+            except asyncio.CancelledError:
+                raise ToolError(f"The MCP server {self.name} is being disconnected.") from None
+
+    async def prompts(self) -> list[McpPrompt]:
+        """Return the prompts that it has; none where it is not connected, or does not tell."""
+        if (link := self._live()) is None:
+            return []
         try:
-            return call.result()
+            async with asyncio.timeout(LIST_SECONDS):
+                listed = await link.prompts()
+        except (CallRefused, LinkFailed, TimeoutError) as failure:
+            log.warning("MCP server %s does not list its prompts: %s", self.name, failure or "out of time")
+            return []
+        return prompts_of(self.name, listed, self._prompt)
+
+    async def _prompt(self, prompt: str, arguments: dict[str, str]) -> str:
+        """Have the server fill in a prompt, connected first where that is needed; raises ToolError."""
+        from .result import words  # noqa: PLC0415 - the SDK is here by now
+
+        link = await self._live_link()
+        with self._as_tool_error():
+            messages = await link.prompt(prompt, arguments)
+        return words(message.content for message in messages)
+
+    @contextmanager
+    def _as_tool_error(self) -> Iterator[None]:
+        """Raise what goes wrong with a request as the ToolError that tells of it."""
+        try:
+            yield
         except LinkFailed as failure:
             raise ToolError(f"The MCP server {self.name} was lost. {failure.reason}") from None
         except CallRefused as refused:
             raise ToolError(f"The MCP server {self.name} refused the call: {refused}") from None
-        except asyncio.CancelledError:
-            raise ToolError(f"The MCP server {self.name} is being disconnected.") from None
+        except TimeoutError:
+            raise ToolError(f"The MCP server {self.name} did not answer in time.") from None
 
     async def _answer(
         self, link: "Link", tool: str, arguments: JsonObject, begun: Callable[[], None]
@@ -148,7 +183,7 @@ class McpServer:
 
         result = await link.call(tool, arguments, begun)
         if result.is_error:
-            said = self._hush(words(result))[:MAX_ERROR]
+            said = self._hush(words(result.content))[:MAX_ERROR]
             raise ToolError(said or f"{tool} failed and did not say why.")
         return tool_result(result)
 

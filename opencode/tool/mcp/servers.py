@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 
 from opencode.errors import Forbidden, NotFound, nearest
 from opencode.schema.mcp import McpConfig, McpStatus
 
+from .prompt import McpPrompt
 from .server import McpServer
 from .tool import McpTool
 
@@ -53,6 +55,15 @@ class McpServers:
         for server in self._servers.values():
             for tool in server.tools:
                 found.setdefault(tool.name, tool)
+        return list(found.values())
+
+    async def prompts(self) -> Sequence[McpPrompt]:
+        """Return the prompts of all servers that are connected; of two with one name, the first counts."""
+        await self._settle()
+        listed = await asyncio.gather(*(server.prompts() for server in self._servers.values()))
+        found: dict[str, McpPrompt] = {}
+        for prompt in chain.from_iterable(listed):
+            found.setdefault(prompt.name, prompt)
         return list(found.values())
 
     async def statuses(self) -> dict[str, McpStatus]:
