@@ -49,6 +49,15 @@ class Command(Wire):
     subtask: bool | UnsetType = UNSET
 
 
+class Skill(Wire):
+    """Instructions that an agent can look up. This server has none."""
+
+    name: str
+    location: str
+    content: str
+    description: str | UnsetType = UNSET
+
+
 class Path(Wire):
     """Directories of the server."""
 

@@ -24,6 +24,7 @@ DIFFERENT = {
     "POST /session/{sessionID}/share": "the link leads to this server",
     "GET /permission": "also while one waits",
     "GET /project": "one project, the server's own",
+    "GET /skill": "always empty: there are no skills",
     "GET /event": "events have `id:` lines; `Last-Event-ID` brings what was missed",
     "GET /global/event": "events have `id:` lines; `Last-Event-ID` brings what was missed",
     "POST /mcp": "only where the server has a password, for a server of its own may be started by it",
@@ -47,7 +48,6 @@ ABSENT = {
     "POST /provider/{providerID}/oauth/callback": "providers are connected by key",
     "POST /session/{sessionID}/init": "there is no source code to look at",
     "POST /session/{sessionID}/shell": "there is no shell",
-    "GET /skill": "there are no skills",
 }
 
 HEAD = """\

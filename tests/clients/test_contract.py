@@ -126,6 +126,7 @@ async def tour(server: Server) -> None:
     for path in (
         "/provider/auth",
         "/agent",
+        "/skill",
         "/command",
         "/mcp",
         "/global/health",

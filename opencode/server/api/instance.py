@@ -7,7 +7,7 @@ from quart import Blueprint, Response, request
 
 from opencode import __version__
 from opencode.clock import now_ms
-from opencode.schema.agent import Agent, Command, Health, Path, Project, ProjectTime
+from opencode.schema.agent import Agent, Command, Health, Path, Project, ProjectTime, Skill
 from opencode.schema.base import JsonObject, encode
 
 from ..endpoint import JSON, endpoint
@@ -82,6 +82,13 @@ async def list_agents() -> list[Agent]:
 async def list_commands() -> list[Command]:
     """List the commands of opencode.json, and the prompts of MCP servers (`source` is `mcp`)."""
     return await services().sessions.prompts.commands.list()
+
+
+@blueprint.get("/skill")
+@endpoint(list[Skill])
+async def list_skills() -> list[Skill]:
+    """List the skills. There are none."""
+    return []
 
 
 @blueprint.get("/path")
