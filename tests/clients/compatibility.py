@@ -50,6 +50,52 @@ ABSENT = {
     "POST /session/{sessionID}/shell": "there is no shell",
 }
 
+SCREENS = {
+    "start: home, `--continue`, `--session`, `--fork`, a session that is not there": "same",
+    "`/undo`, `/redo`, a prompt after them": "same, with what the session costs then; no files",
+    "`/models`, `/variants`, `/agents`, Tab": "same",
+    "`/sessions`: open, rename, delete": "same",
+    "`/fork`, whole and before a message": (
+        "same: two forks of one session are both `(fork #1)`. A fork keeps its origin's agent and model, "
+        "which opencode drops"
+    ),
+    "`/compact`": "same",
+    "a command: `$ARGUMENTS`, `$1`, `agent`, `model`, `subtask`, of a subagent": (
+        "same. opencode also has `/init`, `/review` and its skills: here is no source code"
+    ),
+    "`/mcps`: list, on and off; a tool called; prompts as commands": (
+        "same. Why a server failed is said in more words. It fills in a prompt's arguments itself; opencode "
+        "has it fill in `$1`, and puts the words in afterwards"
+    ),
+    "a task: its session, in and back out": (
+        "same. A step's cost is told once the model has answered, not when its tools are done too"
+    ),
+    "a permission or a question turned down, a rule that denies": "same",
+    "a model that answers 401": "same, and the message says where its key is set",
+    "429, 500, 503: the tries, and an answer after them": "same",
+    "an abort between two tries": "marked as interrupted; opencode leaves the message without an end",
+    "a first prompt that overflows": (
+        "an error at once, for there is nothing to condense; opencode shows a compaction that failed"
+    ),
+    "files: image, text": "same. opencode keeps a text's content as two parts more",
+    "a prompt while another is answered": "same",
+    "side bar: title, context, cost, MCP, todos": (
+        "same, but for cached tokens without a price in opencode.json: billed as input here, as nothing there"
+    ),
+    "`/help`, `/status`, `/themes`, `/timeline`, `/thinking`, `/timestamps`, ctrl+p": "same",
+    "`/skills`": "empty",
+    "`/export`": "same",
+    "`/share`, `/unshare`": (
+        "the link leads to this server. Not compared: opencode's leads to a service of its makers"
+    ),
+    "title": "made once a model answers; opencode also names conversations whose model failed",
+    "`run` and its options": "same, and the last text is printed: see below",
+    "`run` with a model, a variant or a command that is not there": (
+        "400 with the nearest names, exit code 1; opencode answers 500, exit code 1, and ignores the variant"
+    ),
+}
+"""What the clients show here, beside opencode's own server."""
+
 HEAD = """\
 # Compatibility with opencode
 
@@ -70,7 +116,22 @@ A request that can't be understood gets a 400 in the same form; its message says
 |---|---|---|
 """
 
+SIDE_BY_SIDE = """
+## Side by side
+What the clients show on opencode {version}'s server and on this one, with one opencode.json and one scripted
+model behind both. *Same*: the same words in the same places.
+
+| screen | here |
+|---|---|
+"""
+
 TAIL = """
+`opencode run --attach` prints what it has heard by the time that its prompt is answered. Of ten answers
+each, on one busy machine, it printed the last text nine times here and once with opencode's server. Its
+options were compared one by one: `--format json`, `-c`, `-s`, `--fork`, `--title`, `--agent`, `-f`,
+`--command`, `--thinking`, `--variant`, `--share`. `opencode session list`, `export`, `models` and `stats`
+have no `--attach`: they read the files of their own machine.
+
 ## Where the clients differ from what one may expect
 - `opencode run --attach` ends with 0 also where the model failed, and tells the error; it ends with 1 where
   the prompt was refused, such as for a model or a session that is not there. So it does on opencode's own
@@ -105,7 +166,17 @@ def page() -> str:
             rows.append(f"| `{route}` | served differently | {DIFFERENT[route]} |")
         else:
             rows.append(f"| `{route}` | served | |")
-    return HEAD.format(version=document()["info"]["version"]) + "\n".join(rows) + "\n" + TAIL
+    version = document()["info"]["version"]
+    screens = [f"| {screen} | {here} |" for screen, here in SCREENS.items()]
+    return "".join(
+        (
+            HEAD.format(version=version),
+            *(f"{row}\n" for row in rows),
+            SIDE_BY_SIDE.format(version=version),
+            *(f"{screen}\n" for screen in screens),
+            TAIL,
+        )
+    )
 
 
 if __name__ == "__main__":
