@@ -31,6 +31,11 @@ def tls() -> "ssl.SSLContext":
     return httpx.create_ssl_context()
 
 
+async def ready() -> None:
+    """Have what requests need imported and made, in a thread: every stream would stop meanwhile."""
+    await asyncio.to_thread(tls)
+
+
 @asynccontextmanager
 async def closed_after(opened: T) -> AsyncIterator[T]:
     """Yield a client or a transport, and close it to the end, though the caller may be cancelled."""

@@ -13,7 +13,7 @@ import msgspec
 
 from opencode.errors import ToolError
 
-from .once import closed_after, tls
+from .once import closed_after, ready, tls
 
 MAX_BODY = 2 * 1024 * 1024
 """Bytes of a provider's answer that are read at most; twenty results take far less."""
@@ -77,6 +77,7 @@ class KeyedBackend(SearchBackend):
         """Return the results in an answer's body; raises msgspec.DecodeError."""
 
     async def _answer(self, url: str, **request: Any) -> bytes:
+        await ready()
         import httpx  # noqa: PLC0415 - 0.1 s and 8 MB, only for who searches
 
         body = bytearray()

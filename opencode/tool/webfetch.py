@@ -19,6 +19,7 @@ from opencode.schema.base import JsonObject
 from opencode.tool import page
 from opencode.tool.base import Tool, ToolAttachment, ToolContext, ToolResult
 from opencode.tool.egress import Egress, canonical
+from opencode.tool.once import ready
 from opencode.tool.page import Format, PageReader
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class WebFetch(Tool[WebFetchInput]):
         self._pages = PageReader()
 
     async def run(self, args: WebFetchInput, context: ToolContext) -> ToolResult:
+        await ready()
         await _ask(args.url, args, context)
         download = await self._download(args, context)
         return await self._result(download, args.format)
