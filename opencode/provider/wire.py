@@ -187,6 +187,8 @@ class WireAdapter(Adapter):
             raise self._place.unusable_key()
 
     def _open(self) -> None:
+        from .bounded import cut  # noqa: PLC0415 - httpx2 is imported here, and not before
+
         httpx2 = importlib.import_module("httpx2")
         aiohttp = importlib.import_module("aiohttp")
         sdk = importlib.import_module(self.sdk_name)
@@ -199,6 +201,7 @@ class WireAdapter(Adapter):
                 keepalive_expiry=KEPT_S,
             ),
             timeout=httpx2.Timeout(None, connect=self._timeouts.connect_s),
+            event_hooks={"response": [cut]},
         )
         self._refusals = (sdk.APIStatusError, httpx2.HTTPStatusError)
         self._connection_errors = (

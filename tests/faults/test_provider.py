@@ -159,6 +159,7 @@ LASTING: dict[str, tuple[Step, str]] = {
     "429 for longer than one waits": (Status(429, "tomorrow", headers={"Retry-After": "80000"}), "tomorrow"),
     "a page": (Status(200, body="<h1>Hi</h1>", content_type="text/html"), "in place of an event stream"),
     "an error of 30 MB": (Status(400, body="x" * 30_000_000), "xxx"),
+    "an error without an end": (Status(400, body="x" * 10_000, endless=True), "xxx"),
     "a line of 50 MB": (Raw((b"data: ", *((b"x" * 1_000_000,) * 50)), end=False), "more than"),
 }
 

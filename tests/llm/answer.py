@@ -52,7 +52,7 @@ class Answer:
 class Status:
     """An HTTP answer that is no stream: an error of the provider, or something that is not a provider at all.
 
-    `body`: None for the wire's own error body with `message` and `code`.
+    `body`: None for the wire's own error body with `message` and `code`. `endless`: it is said over and over.
     """
 
     status: int
@@ -61,6 +61,7 @@ class Status:
     headers: dict[str, str] = field(default_factory=dict)
     body: str | None = None
     content_type: str = "application/json"
+    endless: bool = False
 
 
 @dataclass(frozen=True)

@@ -189,6 +189,11 @@ class LLM:
             await gone(reader)
         if isinstance(step, Status):
             body = json.dumps(wire.error(step.message, step.code)) if step.body is None else step.body
+            if step.endless:
+                writer.write(HEAD.replace(b"200 OK", b"%d Scripted" % step.status))
+            while step.endless:
+                writer.write(chunked(body.encode()))
+                await writer.drain()
             await _respond(writer, step.status, body, step.content_type, step.headers)
             return True
         writer.write(HEAD)
