@@ -53,8 +53,8 @@ def metrics() -> Metrics:
 
 
 def _tell_models(defaults: Mapping[str, str]) -> None:
-    """Log which models answer; `defaults`: each connected provider's default model."""
+    """Log who answers; `defaults`: each connected provider's default model, unless it lists others."""
     if set(defaults) <= {DEMO}:
         log.info("no key is set, so the offline demo model answers; set ANTHROPIC_API_KEY, OPENAI_API_KEY, …")
     else:
-        log.info("models by default: %s", ", ".join(map("/".join, defaults.items())))
+        log.info("providers: %s", ", ".join(defaults))

@@ -9,8 +9,8 @@ from opencode.schema.event import SessionUpdated
 from opencode.schema.session import Session
 from opencode.store import Store
 
-KEPT = 2_000
-"""How many sessions are held in memory after their last use; about 1 KB each."""
+KEPT = 500
+"""How many sessions are held in memory after their last use; a few KB each."""
 
 
 class Book:

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.harness import Server, running_server
+from opencode.server.api import message
+from tests.harness import Server, events, running_server
 from tests.llm.server import LLM, Answer
 
 Events = list[tuple[str, dict[str, Any]]]
@@ -106,6 +107,24 @@ async def test_streams_are_not_buffered_or_cached(server: Server) -> None:
         assert response.headers["content-type"] == "text/event-stream"
         assert "no-cache" in response.headers["cache-control"]
         assert response.headers["x-accel-buffering"] == "no"
+
+
+async def test_an_answers_stream_is_never_silent_for_as_long_as_clients_wait(
+    server: Server, llm: LLM, monkeypatch: Any
+) -> None:
+    assert message.HEARTBEAT_SECONDS < 5  # seconds that httpx waits, unless it is told otherwise
+    monkeypatch.setattr(message, "HEARTBEAT_SECONDS", 0.05)
+    gate = asyncio.Event()
+    llm.script(Answer(text="Late.", gate=gate))
+    session_id = await server.new_session(title="Named")
+    path = f"/session/{session_id}/message"
+    async with server.client.stream("POST", path, json={"content": "go"}) as response:
+        kinds = []
+        async for _, event in events(response, heartbeats=True):
+            kinds.append(event["type"])
+            if kinds.count("server.heartbeat") == 2:
+                gate.set()
+    assert kinds[-1] == "session.idle"
 
 
 async def test_a_heartbeat_repeats_the_id_to_resume_from(server: Server, monkeypatch: Any) -> None:

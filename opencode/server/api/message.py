@@ -17,7 +17,7 @@ from opencode.session.prompts import Prompted
 
 from ..endpoint import JSON, endpoint
 from ..examples import ANSWER, PROMPTS
-from ..sse import HEARTBEAT_SECONDS, Form, at_once, event_stream
+from ..sse import Form, at_once, event_stream
 from ..state import services
 from .session import NEXT_CURSOR
 
@@ -25,6 +25,9 @@ blueprint = Blueprint("message", __name__, url_prefix="/session/<session_id>")
 
 
 MOST = 1_000_000
+
+HEARTBEAT_SECONDS = 4.0
+"""How long an answer's stream is silent: HTTP clients that are told nothing else give up after five."""
 
 
 class MessageListQuery(msgspec.Struct):
