@@ -1,5 +1,6 @@
 """Reading an opencode.json: where it is, its comments, what it refers to, and what of it is no secret."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,13 +44,23 @@ def written(env: Mapping[str, str]) -> tuple[Path | None, JsonObject]:
 
 
 def _decoded(text: str, source: str) -> JsonObject:
+    plain = _plain_json(text)
     try:
-        raw = msgspec.json.decode(_plain_json(text))
+        raw = msgspec.json.decode(plain)
     except msgspec.DecodeError as error:
-        raise SettingsError(f"{source} is not valid JSON: {error}.") from None
+        raise SettingsError(f"{source} is not valid JSON: {_line_of_fault(plain) or error}.") from None
     if not isinstance(raw, dict):
         raise SettingsError(f"{source} must hold a JSON object.")
     return raw
+
+
+def _line_of_fault(plain: str) -> str | None:
+    """Return what is wrong with some JSON, and where; msgspec counts bytes."""
+    try:
+        json.loads(plain)
+    except json.JSONDecodeError as error:
+        return f"{error.msg} at line {error.lineno}, column {error.colno}"
+    return None
 
 
 def parsed(raw: JsonObject, path: Path | None) -> Config:
@@ -61,19 +72,30 @@ def parsed(raw: JsonObject, path: Path | None) -> Config:
     try:
         config = msgspec.convert(raw, Config)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{source}: {error}.") from None
+        raise SettingsError(f"{source}: {_placed(error, raw)}.") from None
     for key, value in (("model", config.model), ("small_model", config.small_model)):
         if value is not UNSET and "/" not in value:
             raise SettingsError(f'{source}: {key} must be "provider/model", not {value!r}.')
     return config
 
 
+def _placed(error: msgspec.ValidationError, raw: JsonObject) -> str:
+    """Return what is wrong with a configuration, and with which of a section's entries."""
+    for section, entries in raw.items():
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
+            try:
+                msgspec.convert({section: {name: entry}}, Config)
+            except msgspec.ValidationError as found:
+                return str(found).replace("[...]", f".{name}", 1)
+    return str(error)
+
+
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|,(?=(?:\s|//[^\n]*|/\*.*?\*/)*[}\]])', re.DOTALL)
 
 
 def _plain_json(text: str) -> str:
-    """Return JSON with comments and trailing commas as plain JSON; strings stay as they are."""
-    return _TOKEN.sub(lambda match: match[0] if match[0].startswith('"') else " ", text)
+    """Return JSON with comments and trailing commas as plain JSON; all else stays where it is."""
+    return _TOKEN.sub(lambda match: match[0] if match[0][0] == '"' else re.sub(r"[^\n]", " ", match[0]), text)
 
 
 _REFERENCE = re.compile(r"\{(env|file):([^}]+)\}")

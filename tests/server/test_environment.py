@@ -1,10 +1,12 @@
 """Providers that only the environment names: the simple program streams from each through its SDK."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from opencode.config import Settings
+from opencode.errors import SettingsError
 from tests.harness import running_server
 from tests.llm.server import LLM, Answer
 
@@ -56,3 +58,17 @@ async def test_the_configuration_may_come_by_environment(tmp_path: Path) -> None
     settings = Settings.load({**environ, "OPENCODE_CONFIG_CONTENT": content})
     assert settings.config.default_agent == "plan"
     assert settings.config.command["hi"].template == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ('{"model": "demo/demo", // ours\n "agent": }', "line 2, column 11"),
+        ('{"model": "demo/demo"', "line 1, column 22"),
+        ('{"mcp": {"a": {"type": "local", "command": ["a"]}, "b": {"type": "local"}}}', "`$.mcp.b`"),
+        ('{"agent": {"one": {}, "two": {"steps": "many"}}}', "`$.agent.two.steps`"),
+    ],
+)
+def test_what_is_wrong_in_the_configuration_is_told_with_its_place(content: str, place: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(place)):
+        Settings.load({"OPENCODE_CONFIG_CONTENT": content})
