@@ -225,10 +225,13 @@ LONGEST_NAME = 100
 """Characters of a name that are compared with others: no name is longer, and comparing takes its time."""
 
 
+FEW_NAMES = 8
+"""So many are told where none is near."""
+
+
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     """Return a sentence with the known names nearest to `name`, or all of them where few are known."""
     names = sorted(known)
-    close = get_close_matches(name[:LONGEST_NAME], names, n=count, cutoff=0.4) or (
-        names if len(names) <= 8 else []
-    )
-    return f"Did you mean {', '.join(close)}?" if close else ""
+    if close := get_close_matches(name[:LONGEST_NAME], names, n=count, cutoff=0.5):
+        return f"Did you mean {', '.join(close)}?"
+    return f"Known: {', '.join(names)}." if 0 < len(names) <= FEW_NAMES else ""

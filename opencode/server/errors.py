@@ -2,9 +2,10 @@
 
 import logging
 
-from quart import Quart, Response, request
+from quart import Quart, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
+from opencode.config import MEGABYTE
 from opencode.errors import BadRequest, RequestError, TooManyRequests, Unavailable
 from opencode.schema.base import encode
 from opencode.schema.error import BadRequestBody, BadRequestData, FailureBody, MessageData
@@ -16,10 +17,15 @@ log = logging.getLogger(__name__)
 MOST = 4_000
 """Characters of an error's message: one that quotes the request is as long as that."""
 
-TOO_LARGE = (
-    "What was sent is too large for this server: send less at once, or ask its operator to raise "
-    "OPENCODE_MAX_BODY_MB."
-)
+
+def too_large() -> str:
+    """Return what is to be said of a body over the limit."""
+    most = current_app.config["MAX_CONTENT_LENGTH"] // MEGABYTE
+    return (
+        f"What was sent is larger than the {most} MB that this server takes: send less at once, or ask its "
+        "operator to raise OPENCODE_MAX_BODY_MB."
+    )
+
 
 _HTTP_NAMES = {
     400: "BadRequest",
@@ -65,7 +71,7 @@ async def _http_error(error: HTTPException) -> Response:
     messages = {
         404: f"There is no route {request.method} {request.path}; /docs lists them all.",
         405: f"{request.method} is not allowed here; /docs lists every route.",
-        413: TOO_LARGE,
+        413: too_large(),
         408: "The body did not arrive in time.",
     }
     message = messages.get(status, error.description or error.name)

@@ -18,7 +18,7 @@ from opencode.schema.transfer import SessionImport
 
 from ..client import own_address
 from ..endpoint import decode_body
-from ..errors import TOO_LARGE, wait
+from ..errors import too_large, wait
 from ..state import services
 from .deletions import deletions
 from .form import files_of, prompt_of, same_as
@@ -186,7 +186,7 @@ async def undelete(session_id: str) -> Answer:
 
 @blueprint.errorhandler(RequestEntityTooLarge)
 async def refuse_body(_: RequestEntityTooLarge) -> Response:
-    return await refuse(BodyTooLarge(TOO_LARGE))
+    return await refuse(BodyTooLarge(too_large()))
 
 
 @blueprint.errorhandler(RequestError)
