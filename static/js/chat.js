@@ -5,6 +5,7 @@ import "./attachments.js";
 import "./scroll.js";
 import "./sidebar.js";
 import "./picker.js";
+import "./commands.js";
 import "./reader.js";
 import "./shortcuts.js";
 import "./connection.js";

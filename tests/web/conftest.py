@@ -105,7 +105,10 @@ async def llm() -> AsyncIterator[LLM]:
 
 
 @asynccontextmanager
-async def serving(tmp_path: Path, llm: LLM, env: dict[str, str] | None = None) -> AsyncIterator[Site]:
+async def serving(
+    tmp_path: Path, llm: LLM, env: dict[str, str] | None = None, **more: object
+) -> AsyncIterator[Site]:
+    """Serve a page that talks to the scripted LLM; `more`: further entries of its opencode.json."""
     config = {
         "model": "local/one",
         "provider": {
@@ -115,6 +118,7 @@ async def serving(tmp_path: Path, llm: LLM, env: dict[str, str] | None = None) -
                 "models": {"one": {"reasoning": True, "attachment": True}, "two": {}},
             }
         },
+        **more,
     }
     async with AsyncExitStack() as stack, Wire().up() as wire:
         running: list[AsyncExitStack] = []

@@ -138,6 +138,16 @@ async def test_commands_of_the_configuration_are_known_in_the_box(page: Page, ll
     await expect(page.locator(".condensed summary")).to_contain_text("keeps in mind")
 
 
+async def test_without_commands_no_list_opens(page: Page) -> None:
+    async with page.expect_response("**/chats/commands") as asked:
+        await page.fill("#box", "/")
+    await (await asked.value).finished()
+    for key in ("x", "Backspace"):
+        await page.press("#box", key)
+    await expect(page.locator("#box")).to_have_value("/")
+    await expect(page.locator("#commands")).to_be_hidden()
+
+
 async def test_the_first_page_is_light_and_compressed(site: Site) -> None:
     client = site.server.client
     html = await client.get("/", headers={"Accept-Encoding": "gzip"})

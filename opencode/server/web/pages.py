@@ -1,4 +1,4 @@
-"""The pages: a new chat, a conversation, its older messages, search, models, exports."""
+"""The pages: a new chat, a conversation, its older messages, search, models, commands, exports."""
 
 from contextlib import suppress
 from typing import Any
@@ -111,6 +111,13 @@ async def effort() -> Response:
     choice = services().providers.parse(request.args.get("model", ""))
     model = (await services().providers.resolve(choice.provider_id, choice.model_id)).model
     return Response(piece("effort", model, "", template="lists.html"), content_type=HTML)
+
+
+@blueprint.get("/chats/commands")
+async def commands() -> Response:
+    """Return the commands that the message box offers."""
+    listed = await services().sessions.prompts.commands.list()
+    return Response(piece("command_options", listed, template="lists.html"), content_type=HTML)
 
 
 @blueprint.get("/chat/<session_id>/export.md")
