@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.llm.server import LLM, Answer
+from tests.mcp.conftest import program
 from tests.web.conftest import OpenPage, Site, serving
 from tests.web.test_conversation import CHAT, at_rest, say
 from tests.web.test_robustness import serious
@@ -18,12 +19,14 @@ COMMANDS = {
     "two words": {"template": "Never."},
     **{f"task-{number}": {"template": f"Do task {number}."} for number in range(10)},
 }
+MCP = {"probe": {"type": "local", "command": program().command}}
 ASKED = "GET /chats/commands"
 
 
 @pytest.fixture
-async def site(tmp_path: Path, llm: LLM) -> AsyncIterator[Site]:
-    async with serving(tmp_path, llm, command=COMMANDS) as site:
+async def site(request: pytest.FixtureRequest, tmp_path: Path, llm: LLM) -> AsyncIterator[Site]:
+    more = getattr(request, "param", {"command": COMMANDS})
+    async with serving(tmp_path, llm, **more) as site:
         yield site
 
 
@@ -110,6 +113,19 @@ async def test_a_click_takes_and_other_texts_are_offered_nothing(page: Page) -> 
         await expect(page.locator("#commands")).to_be_visible()
         await box.fill(text)
         await expect(page.locator("#commands")).to_be_hidden()
+
+
+@pytest.mark.parametrize("site", [{"mcp": MCP}], indirect=True)
+async def test_a_prompt_of_an_mcp_server_is_offered_and_runs(page: Page, llm: LLM) -> None:
+    llm.script(Answer(text="It is fine."))
+    box = page.locator("#box")
+    await box.fill("/rev")
+    await expect(offered(page)).to_have_text("/probe:review Have code reviewed.", use_inner_text=True)
+    await box.press("Enter")
+    await expect(box).to_have_value("/probe:review ")
+    await box.press_sequentially("x=1")
+    await box.press("Enter")
+    await expect(page.locator(".user")).to_contain_text("Review kindly: x=1")
 
 
 async def test_a_word_that_is_no_command_goes_to_the_model(page: Page, llm: LLM) -> None:
