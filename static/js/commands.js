@@ -70,6 +70,7 @@ box.addEventListener("input", async () => {
 // Before the keys have their other meanings: to send, to stop the answer.
 box.addEventListener("keydown", (event) => {
   if (!chosen || event.isComposing || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Enter" && typed() === chosen.dataset.name.toLowerCase()) return close(); // whole: it is sent
   if (event.key in STEPS) {
     const place = [...list.children].indexOf(chosen) + STEPS[event.key];
     choose(list.children[(place + list.children.length) % list.children.length]);

@@ -61,6 +61,16 @@ async def test_a_command_is_offered_and_taken_by_keyboard_and_runs(page: Page, s
     assert site.server.requests.count(ASKED) == 1
 
 
+async def test_a_name_that_is_written_out_is_sent_at_once(page: Page, llm: LLM) -> None:
+    llm.script(Answer(text="Here is a plan."))
+    box = page.locator("#box")
+    await box.fill("/plan")
+    await expect(offered(page)).not_to_have_count(0)
+    await box.press("Enter")
+    await expect(page.locator(".user")).to_contain_text("Plan it.")
+    await expect(page.locator(".assistant")).to_contain_text("Here is a plan.")
+
+
 async def test_the_arrows_choose_and_a_screen_reader_is_told(page: Page) -> None:
     box = page.locator("#box")
     await box.fill("/p")
