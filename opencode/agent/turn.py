@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import takewhile
+from weakref import proxy
 
 from opencode import ids
 from opencode.clock import now_ms
@@ -39,7 +40,9 @@ class Turn:
         self._history = history
         self._rules = rules
         self._listener = listener
-        self._execution = ToolExecution(workshop, listener, self._remember)
+        turn = proxy(self)
+        # A bound method would hold the turn itself, and each keep the other when it is over.
+        self._execution = ToolExecution(workshop, listener, lambda rules: turn._remember(rules))  # noqa: PLW0108
         self._exchange: Exchange | None = None
         self._place = 0
         self._steps: dict[str, int] = {}

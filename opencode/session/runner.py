@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, proxy
 
 from opencode import observe
 from opencode.agent.title import make_title
@@ -42,7 +42,8 @@ class RunningTurn:
         self.state: SessionStatus = StatusIdle()
         self.stopping = False
         self._answering = False
-        self.turn = Turn(runner.workshop, turn_history, given(session.permission, []), self)
+        # By a proxy, so that both go at once when it is over, and wait for no garbage collector.
+        self.turn = Turn(runner.workshop, turn_history, given(session.permission, []), proxy(self))
         self.task = asyncio.create_task(self._run(), name=f"turn-{session.id}")
 
     def add(self, prompt: MessageWithParts) -> None:

@@ -132,7 +132,7 @@ async def test_a_redirect_is_no_way_to_a_denied_address(tmp_path: Path, llm: LLM
         session_id = await server.new_session(title="Denied")
         await server.ask(session_id, "go")
         (call,) = await calls(server, session_id)
-        assert "do not allow" in call["state"]["error"]
+        assert "specified a rule against" in call["state"]["error"]
         assert [head.split(" ")[1] for head in site.requests] == ["/public"]
 
 

@@ -1,12 +1,15 @@
 """A prompt's whole way: from the POST through a provider's wire to events, stored messages and back."""
 
 import asyncio
+import gc
 from itertools import groupby
 from pathlib import Path
 
 import httpx
 import pytest
 
+from opencode.agent.turn import Turn
+from opencode.session.runner import RunningTurn
 from tests.harness import Server, running_server, text_of
 from tests.llm.server import LLM, Answer, Silence, Status, Usage
 from tests.server.conftest import WIRES, provider_config
@@ -417,3 +420,17 @@ async def test_images_and_pdfs_reach_a_model_that_takes_them(tmp_path: Path, llm
     assert "iVBORw0KGgo=" in sent
     assert "JVBERi0=" in sent
     assert "some notes" in sent
+
+
+async def test_a_turn_that_is_over_goes_without_the_garbage_collector(server: Server, llm: LLM) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        session_id = await server.new_session(title="Named")
+        for _ in range(3):
+            llm.script(Answer(tools=(("todoread", {}),)), Answer(text="Done."))
+            await server.ask(session_id, "go")
+        await asyncio.sleep(0)
+        assert [each for each in gc.get_objects() if type(each) in (RunningTurn, Turn)] == []
+    finally:
+        gc.enable()
