@@ -17,6 +17,7 @@ from mcp_types import (
     CallToolRequestParams,
     CallToolResult,
     Implementation,
+    PaginatedResult,
     Prompt,
     PromptMessage,
     Tool,
@@ -50,6 +51,7 @@ _CLOSED = "Connection closed"
 
 Answer = TypeVar("Answer")
 Listed = TypeVar("Listed")
+Page = TypeVar("Page", bound=PaginatedResult)
 
 
 class Link:
@@ -83,14 +85,10 @@ class Link:
 
     async def tools(self) -> list[Tool]:
         """Return the tools that the server offers, in its order."""
-        client = self._client
-        assert client is not None
-
-        async def page(cursor: str | None) -> tuple[list[Tool], str | None]:
-            listed = await client.list_tools(cursor=cursor)
-            return listed.tools, listed.next_cursor
-
-        return await _all(page) if client.server_capabilities.tools else []
+        assert self._client is not None
+        if not self._client.server_capabilities.tools:
+            return []
+        return await _all(self._client.list_tools, lambda page: page.tools)
 
     async def tools_again(self) -> list[Tool]:
         """Return what the server offers by now; raises LinkFailed."""
@@ -102,14 +100,10 @@ class Link:
 
     async def prompts(self) -> list[Prompt]:
         """Return the prompts that the server offers, in its order; raises CallRefused and LinkFailed."""
-        client = self._client
-        assert client is not None
-
-        async def page(cursor: str | None) -> tuple[list[Prompt], str | None]:
-            listed = await client.list_prompts(cursor=cursor)
-            return listed.prompts, listed.next_cursor
-
-        return await self._answered(_all(page)) if client.server_capabilities.prompts else []
+        assert self._client is not None
+        if not self._client.server_capabilities.prompts:
+            return []
+        return await self._answered(_all(self._client.list_prompts, lambda page: page.prompts))
 
     async def prompt(self, name: str, arguments: dict[str, str]) -> list[PromptMessage]:
         """Return a prompt, filled in by the server; raises CallRefused, LinkFailed and TimeoutError."""
@@ -213,13 +207,16 @@ class Link:
             self.lose(LinkFailed(self._program.ending))
 
 
-async def _all(page: Callable[[str | None], Awaitable[tuple[list[Listed], str | None]]]) -> list[Listed]:
-    """Return what a list holds, page by page: each is asked for by the cursor that the one before gave."""
+async def _all(
+    request: Callable[..., Awaitable[Page]], listed: Callable[[Page], list[Listed]]
+) -> list[Listed]:
+    """Return what all pages of a list hold: each is asked for by the cursor that the one before gave."""
     found: list[Listed] = []
     cursor: str | None = None
     for _ in range(MAX_PAGES):
-        listed, cursor = await page(cursor)
-        found += listed
+        page = await request(cursor=cursor)
+        found += listed(page)
+        cursor = page.next_cursor
         if not cursor or len(found) >= MAX_LISTED:
             break
     return found[:MAX_LISTED]
