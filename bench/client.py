@@ -126,14 +126,10 @@ class Client:
         """Prompt, wait for the answer and then for the tokens that are still on their way."""
         turn = Turn(tokens=int(model.split("-")[1]))
         self.events.turns[session_id] = turn
-        body = {
-            "model": {"providerID": PROVIDER, "modelID": model},
-            "parts": [{"type": "text", "text": "Go on."}],
-        }
         try:
             async with self.http.post(
                 f"{self.url}/session/{session_id}/message",
-                json=body,
+                json=prompt_body(model),
                 headers={"Accept": "application/json"},
                 timeout=aiohttp.ClientTimeout(total=TURN_WITHIN),
             ) as response:

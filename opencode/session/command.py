@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Protocol
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from opencode.agent.agents import Agents
 from opencode.config import CommandConfig
@@ -68,13 +68,7 @@ class Commands:
                 command=body.command,
             )
             agent = body.agent
-        return PromptBody(
-            parts=[said, *given(body.parts, [])],
-            agent=agent,
-            model=entry.model or body.model,
-            variant=body.variant,
-            message_id=body.message_id,
-        )
+        return _with(said, body, agent, entry.model or body.model)
 
     async def _prompts(self) -> Sequence[McpPrompt]:
         return [prompt for prompt in await self._source.prompts() if prompt.name not in self._entries]
@@ -89,19 +83,24 @@ class Commands:
             text = await prompt.text(_by_place(body.arguments, len(prompt.arguments)))
         except ToolError as error:
             raise BadRequest(error.message) from None
-        return PromptBody(
-            parts=[TextPartInput(text=text), *given(body.parts, [])],
-            agent=body.agent,
-            model=body.model,
-            variant=body.variant,
-            message_id=body.message_id,
-        )
+        return _with(TextPartInput(text=text), body, body.agent, body.model)
 
     def _is_subtask(self, entry: CommandConfig, agent: str) -> bool:
         """Tell whether another agent works on a command in a session of its own."""
         if entry.subtask is not UNSET:
             return entry.subtask
         return self._agents.get(agent).mode == "subagent"
+
+
+def _with(said: PartInput, body: CommandBody, agent: str | UnsetType, model: str | UnsetType) -> PromptBody:
+    """Return a prompt that says what a command stands for, and all else that came with it."""
+    return PromptBody(
+        parts=[said, *given(body.parts, [])],
+        agent=agent,
+        model=model,
+        variant=body.variant,
+        message_id=body.message_id,
+    )
 
 
 def fill_in(template: str, arguments: str) -> str:
