@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Closable(Protocol):
 T = TypeVar("T", bound=Closable)
 
 _closing: set[asyncio.Task[Any]] = set()
+_making = Lock()
 
 
 @cache
@@ -33,7 +35,12 @@ def tls() -> "ssl.SSLContext":
 
 async def ready() -> None:
     """Have what requests need imported and made, in a thread: every stream would stop meanwhile."""
-    await asyncio.to_thread(tls)
+    await asyncio.to_thread(_make)
+
+
+def _make() -> None:
+    with _making:  # many that begin at once would make as many
+        tls()
 
 
 @asynccontextmanager
