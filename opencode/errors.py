@@ -224,7 +224,6 @@ class ToolRefused(ToolError):
 LONGEST_NAME = 100
 """Characters of a name that are compared with others: no name is longer, and comparing takes its time."""
 
-
 FEW_NAMES = 8
 """So many are told where none is near."""
 

@@ -17,6 +17,13 @@ log = logging.getLogger(__name__)
 MOST = 4_000
 """Characters of an error's message: one that quotes the request is as long as that."""
 
+_HTTP_NAMES = {
+    400: "BadRequest",
+    404: "NotFoundError",
+    405: "MethodNotAllowedError",
+    413: "BodyTooLargeError",
+}
+
 
 def too_large() -> str:
     """Return what is to be said of a body over the limit."""
@@ -25,14 +32,6 @@ def too_large() -> str:
         f"What was sent is larger than the {most} MB that this server takes: send less at once, or ask its "
         "operator to raise OPENCODE_MAX_BODY_MB."
     )
-
-
-_HTTP_NAMES = {
-    400: "BadRequest",
-    404: "NotFoundError",
-    405: "MethodNotAllowedError",
-    413: "BodyTooLargeError",
-}
 
 
 def register(app: Quart) -> None:

@@ -1,7 +1,7 @@
 """The services of an app: opened with it, and reached from its handlers."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from quart import Quart, current_app
@@ -33,7 +33,7 @@ async def opened(app: Quart, settings: Settings, retry: RetryPolicy | None = Non
         app.extensions[_METRICS] = counted
         for warning in found.providers.check_names():
             log.warning("%s", warning)
-        _tell_models(found.providers.defaults())
+        _tell_providers(found.providers.defaults())
         try:
             yield found
         finally:
@@ -52,9 +52,9 @@ def metrics() -> Metrics:
     return found
 
 
-def _tell_models(defaults: Mapping[str, str]) -> None:
-    """Log who answers; `defaults`: each connected provider's default model, unless it lists others."""
-    if set(defaults) <= {DEMO}:
+def _tell_providers(connected: Iterable[str]) -> None:
+    """Log who answers."""
+    if set(connected) <= {DEMO}:
         log.info("no key is set, so the offline demo model answers; set ANTHROPIC_API_KEY, OPENAI_API_KEY, …")
     else:
-        log.info("providers: %s", ", ".join(defaults))
+        log.info("providers: %s", ", ".join(connected))
