@@ -55,7 +55,7 @@ async def test_a_command_is_offered_and_taken_by_keyboard_and_runs(page: Page, s
     await expect(page.locator("#commands")).to_be_hidden()
     await box.press_sequentially("the trip")
     await box.press("Enter")
-    await page.wait_for_url(CHAT, wait_until="commit")
+    await page.wait_for_url(CHAT)
     await expect(page.locator(".user")).to_contain_text("Review the trip.")
     await expect(page.locator(".assistant")).to_contain_text("Nothing is wrong.")
     assert site.server.requests.count(ASKED) == 1

@@ -19,7 +19,7 @@ async def say(page: Page, text: str) -> None:
 
 async def begin(page: Page, text: str = "Hello") -> None:
     await say(page, text)
-    await page.wait_for_url(CHAT, wait_until="commit")
+    await page.wait_for_url(CHAT)
 
 
 async def shown(page: Page) -> str:
@@ -194,7 +194,7 @@ async def test_without_javascript_one_can_read_and_send(open_page: OpenPage, llm
     page = await open_page("/", java_script_enabled=False)
     await page.fill("#box", "Hello")
     await page.click("#send")
-    await page.wait_for_url(CHAT, wait_until="commit")
+    await page.wait_for_url(CHAT)
     await expect(page.locator(".user")).to_contain_text("Hello")
     async with asyncio.timeout(10):
         while await page.locator(".assistant strong").count() == 0:

@@ -184,7 +184,7 @@ async def test_sessions_are_found_pinned_renamed_copied_and_deleted_with_undo(
     await expect(page.locator("#notice")).to_contain_text("deleted")
     await expect(page.locator("#sessions a")).to_have_count(2)
     await page.click("text=Undo")
-    await page.wait_for_url(CHAT, wait_until="commit")
+    await page.wait_for_url(CHAT)
     await expect(page.locator("#title")).to_have_text("Animals (fork #1)")
     assert other in await page.inner_html("#sessions")
 
