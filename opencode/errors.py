@@ -10,6 +10,7 @@ AgentServerError
 │   ├── Conflict           409
 │   ├── BodyTooLarge       413
 │   ├── TooManyRequests    429
+│   ├── TurnFailed         502
 │   └── Unavailable        503
 ├── ModelError             a request to a model failed; becomes `AssistantMessage.error`
 │   ├── ModelAPIError      the provider refused, failed, or could not be reached
@@ -44,6 +45,7 @@ from opencode.schema.error import (
     StructuredOutputError,
     UnknownData,
     UnknownError,
+    failure_text,
 )
 
 
@@ -108,6 +110,16 @@ class Conflict(RequestError):
 class BodyTooLarge(RequestError):
     status = 413
     name = "BodyTooLargeError"
+
+
+class TurnFailed(RequestError):
+    """502. A prompt was stored, but its answer ended with `error`: what is told where only a script waits."""
+
+    status = 502
+
+    def __init__(self, error: MessageError) -> None:
+        super().__init__(failure_text(error))
+        self.name = type(error).__name__  # type: ignore[misc]
 
 
 class Unavailable(RequestError):

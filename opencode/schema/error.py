@@ -114,6 +114,11 @@ MessageError = (
 )
 
 
+def failure_text(error: MessageError) -> str:
+    """Return why an answer failed, as a sentence."""
+    return getattr(error.data, "message", "The answer met its output limit before it began.")
+
+
 class BadRequestData(Wire):
     """`kind`: which part of the request is wrong, `Payload`, `Query` or `Path`."""
 

@@ -57,6 +57,7 @@ _FAULT_TEXTS = {
     409: "It conflicts with what is there.",
     413: "The body, the message in it or a file is over a limit; the error says which.",
     429: "Too much at once: from this client, in this session or on this server; `Retry-After` says when.",
+    502: "The answer ended with this error, and only a script waits for it: see the route's text.",
     503: "The server is stopping, or its database can't be reached. Try again later.",
 }
 

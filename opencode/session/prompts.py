@@ -8,7 +8,7 @@ import msgspec
 from opencode.agent.workshop import Workshop
 from opencode.clock import now_ms
 from opencode.config import Limits
-from opencode.errors import BadRequest, Conflict, Unavailable
+from opencode.errors import BadRequest, Conflict, TurnFailed, Unavailable
 from opencode.schema.base import given
 from opencode.schema.event import CommandExecuted, MessageUpdated, PartUpdated
 from opencode.schema.message import AssistantMessage, MessageWithParts, ModelChoice, UserMessage
@@ -23,12 +23,20 @@ from .prompt import compaction_message, user_message
 from .runner import Runner, RunningTurn
 from .whole import whole
 
+UNWATCHED = frozenset({"question", "plan_enter", "plan_exit"})
+"""What `opencode run` denies in its sessions, for nobody is there to be asked. With `--attach` it ends with 0
+unless its prompt's request fails, so in such a session an answer that failed is a failed request."""
+
 
 class Prompted(msgspec.Struct, frozen=True):
-    """A prompt that was stored. `running` is the turn that answers it; None where no answer was wanted."""
+    """A prompt that was stored. `running` is the turn that answers it; None where no answer was wanted.
+
+    `unwatched`: it is a script's.
+    """
 
     message: MessageWithParts
     running: RunningTurn | None
+    unwatched: bool = False
 
     async def answer(self) -> MessageWithParts:
         """Wait for the end of the turn and return its answer."""
@@ -36,6 +44,12 @@ class Prompted(msgspec.Struct, frozen=True):
             return self.message
         await self.running.wait()
         return self.running.turn.answer_to(self.message.info.id) or self.message
+
+    def checked(self, answer: MessageWithParts) -> MessageWithParts:
+        """Return an answer; raises TurnFailed where it ended with an error and a script waits for it."""
+        if self.unwatched and isinstance(answer.info, AssistantMessage) and answer.info.error:
+            raise TurnFailed(answer.info.error)
+        return answer
 
 
 class Prompts:
@@ -72,7 +86,7 @@ class Prompts:
             return Prompted(await self._keep(session, body), None)
         with self._door.entered(session_id):
             message = await self._keep(session, body)
-            return Prompted(message, await self._runner.submit(session, message))
+            return Prompted(message, await self._runner.submit(session, message), _unwatched(session))
 
     async def summarize(self, session_id: str, body: SummarizeBody) -> None:
         """Have a summary take the place of a conversation, for models; it stays as it is for people.
@@ -85,7 +99,7 @@ class Prompts:
             raise Unavailable("The model made no summary; the session's last message says why.")
 
     async def run_command(self, session_id: str, body: CommandBody) -> MessageWithParts:
-        """Carry out a command and return the answer; raises as `send` does."""
+        """Carry out a command and return the answer; raises as `send` and `Prompted.checked` do."""
         prompted = await self.send(session_id, await self.commands.prompt(body))
         answer = await prompted.answer()
         executed = CommandExecuted(
@@ -95,7 +109,7 @@ class Prompts:
             message_id=prompted.message.info.id,
         )
         self._bus.publish(executed)
-        return answer
+        return prompted.checked(answer)
 
     @whole
     async def _ask_for_summary(self, session_id: str, body: SummarizeBody) -> Prompted:
@@ -166,3 +180,8 @@ class Prompts:
             )
         if taken or len(set(own)) < len(own):
             raise Conflict("A part's id is taken: leave the ids of parts out to get new ones.")
+
+
+def _unwatched(session: Session) -> bool:
+    denied = (rule.permission for rule in given(session.permission, []) if rule.action == "deny")
+    return UNWATCHED.issubset(denied)

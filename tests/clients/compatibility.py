@@ -133,9 +133,10 @@ options were compared one by one: `--format json`, `-c`, `-s`, `--fork`, `--titl
 have no `--attach`: they read the files of their own machine.
 
 ## Where the clients differ from what one may expect
-- `opencode run --attach` ends with 0 also where the model failed, and tells the error; it ends with 1 where
-  the prompt was refused, such as for a model or a session that is not there. So it does on opencode's own
-  server.
+- `opencode run --attach` looks at no error but that of its own request, so on opencode's server it ends with 0
+  where the model failed. Here the request fails too, with status 502, in the sessions that it makes (they
+  are known by what they deny: `question`, `plan_enter`, `plan_exit`), so it ends with 1 and tells the error
+  twice. Going on with somebody else's session (`-s`, `-c`), it ends with 0 here as well.
 - The terminal interface asks for `/api/*`, `/experimental/*`, `/lsp`, `/formatter` and `/vcs` at its start,
   gets 404 and goes on.
 - `opencode-ai` 0.1.0a36 for Python is older than the API: its `session.chat` gives an object with `info`

@@ -145,18 +145,23 @@ async def test_what_asks_is_refused_where_nobody_can_answer(cli: Cli, server: Se
     assert "question" not in [tool["function"]["name"] for tool in llm.requests[0].body["tools"]]
 
 
-async def test_a_failing_model_has_its_error_shown(cli: Cli, server: Server, llm: LLM) -> None:
-    """The exit code is the client's own: 0 for a prompt that was answered, though by an error."""
-    for times in (1, 2):
+async def test_a_failing_model_is_an_error(cli: Cli, server: Server, llm: LLM) -> None:
+    for times in (1, 2, 3):
         gate = Heard(server, times)
         llm.script(
             Answer(text=("One", " two"), gate=gate, fault=("end", "drop")), Status(400, "it is broken")
         )
     finished = await cli("Hi")
-    assert (finished.code, finished.out) == (0, "")
+    assert (finished.code, finished.out) == (1, "")
     assert "it is broken" in finished.err
-    (error,) = [line for line in lines(await cli("--format", "json", "Hi")) if line["type"] == "error"]
-    assert error["error"]["data"]["message"] == "it is broken"
+    finished = await cli("--format", "json", "Hi")
+    assert finished.code == 1
+    assert {line["error"]["data"]["message"] for line in lines(finished) if line["type"] == "error"} == {
+        "it is broken"
+    }
+    finished = await cli("-c", "--command", "greet", "Ada")
+    assert finished.code == 1
+    assert "it is broken" in finished.err
 
 
 async def test_a_model_that_is_not_there_is_an_error(cli: Cli, llm: LLM) -> None:

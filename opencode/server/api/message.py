@@ -50,7 +50,7 @@ class MessageListQuery(msgspec.Struct):
 @endpoint(
     MessageWithParts,
     body=PromptBody,
-    errors=(400, 404, 409, 413),
+    errors=(400, 404, 409, 413, 502),
     stream=AnyEvent,
     examples=PROMPTS,
     answer=ANSWER,
@@ -64,10 +64,15 @@ async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | 
 
     A message that is sent while a turn runs joins it: the next step answers it. A client that goes away ends
     nothing; only `/abort` does.
+
+    An answer that failed has `info.error`. In a session whose rules deny `question`, `plan_enter` and
+    `plan_exit`, as `opencode run` makes them, the JSON form is status 502 with its name and message, so
+    that a script ends as it should.
     """
     found = services()
     if not _wants_events(body):
-        return await (await found.sessions.prompts.send(session_id, body)).answer()
+        prompted = await found.sessions.prompts.send(session_id, body)
+        return prompted.checked(await prompted.answer())
     form = Form()
     subscription = found.bus.subscribe(session_id)
     try:
@@ -89,7 +94,7 @@ async def send_message_async(session_id: str, body: PromptBody) -> None:
 @endpoint(
     MessageWithParts,
     body=CommandBody,
-    errors=(400, 404, 409, 413),
+    errors=(400, 404, 409, 413, 502),
     examples={"A command of opencode.json": {"command": "translate", "arguments": "German"}},
     answer=ANSWER,
 )

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 
+from opencode.schema.error import failure_text
 from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.part import FilePart, Part, ReasoningPart, TextPart, ToolPart, ToolStateError
 from opencode.schema.session import Session
 
-from .render import clock, failure_text
+from .render import clock
 
 
 def as_markdown(session: Session, messages: list[MessageWithParts]) -> str:

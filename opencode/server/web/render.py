@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from opencode import __version__
 from opencode.clock import now_ms
-from opencode.schema.error import MessageError
+from opencode.schema.error import failure_text
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import TextPart
 
@@ -104,8 +104,3 @@ def plain_text(message: MessageWithParts) -> str:
     return "\n\n".join(
         part.text for part in message.parts if isinstance(part, TextPart) and part.synthetic is not True
     )
-
-
-def failure_text(error: MessageError) -> str:
-    """Return why an answer failed, as a sentence."""
-    return getattr(error.data, "message", "The answer met its output limit before it began.")
