@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,15 @@ def substituted(value: Any, path: Path, env: Mapping[str, str]) -> Any:
             raise SettingsError(f"{path} refers to {{file:{name}}}, which can't be read: {error}.") from None
 
     return _REFERENCE.sub(replace, value)
+
+
+def references(value: Any) -> Iterator[str]:
+    """Yield the names of the environment variables that `value` refers to, as it was written."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from references(item)
+    elif isinstance(value, str):
+        yield from (match[2].strip() for match in _REFERENCE.finditer(value) if match[1] == "env")
 
 
 _SECRET = re.compile(r"key|token|secret|password|passphrase|auth|cookie|credential", re.IGNORECASE)

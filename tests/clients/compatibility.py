@@ -133,7 +133,7 @@ options were compared one by one: `--format json`, `-c`, `-s`, `--fork`, `--titl
 have no `--attach`: they read the files of their own machine.
 
 ## Where the clients differ from what one may expect
-- `opencode run --attach` looks at no error but that of its own request, so on opencode's server it ends with 0
+- `opencode run --attach` looks at no error but its own request's, so on opencode's server it ends with 0
   where the model failed. Here the request fails too, with status 502, in the sessions that it makes (they
   are known by what they deny: `question`, `plan_enter`, `plan_exit`), so it ends with 1 and tells the error
   twice. Going on with somebody else's session (`-s`, `-c`), it ends with 0 here as well.

@@ -72,3 +72,45 @@ async def test_the_configuration_may_come_by_environment(tmp_path: Path) -> None
 def test_what_is_wrong_in_the_configuration_is_told_with_its_place(content: str, place: str) -> None:
     with pytest.raises(SettingsError, match=re.escape(place)):
         Settings.load({"OPENCODE_CONFIG_CONTENT": content})
+
+
+@pytest.mark.parametrize(
+    ("content", "remark"),
+    [
+        ('{"provders": {}}', "provders is not known; did you mean provider?"),
+        ('{"mcpServers": {}}', "mcpServers is not known."),
+        (
+            '{"provider": {"local": {"options": {"baseUrl": "http://127.0.0.1/v1"}}}}',
+            "provider.local.options.baseUrl is not known; did you mean baseURL?",
+        ),
+        (
+            '{"agent": {"one": {"permissions": {}}}}',
+            "agent.one.permissions is not known; did you mean permission?",
+        ),
+        (
+            '{"provider": {"local": {"models": {"m": {"limits": {}}}}}}',
+            "provider.local.models.m.limits is not known; did you mean limit?",
+        ),
+    ],
+)
+def test_keys_that_nothing_reads_are_told(content: str, remark: str) -> None:
+    settings = Settings.load({"OPENCODE_CONFIG_CONTENT": content})
+    assert settings.remarks == (f"OPENCODE_CONFIG_CONTENT: {remark}",)
+
+
+def test_variables_that_are_not_set_are_told_once() -> None:
+    content = '{"command": {"a": {"template": "{env:SET} {env:UNSET}"}, "b": {"template": "{env: UNSET }"}}}'
+    settings = Settings.load({"OPENCODE_CONFIG_CONTENT": content, "SET": "x"})
+    assert settings.remarks == ("OPENCODE_CONFIG_CONTENT speaks of {env:UNSET}, but UNSET is not set.",)
+
+
+def test_nothing_is_said_of_what_opencode_knows() -> None:
+    content = """{
+        "$schema": "https://opencode.ai/config.json", "theme": "dark", "lsp": false, "plugin": [],
+        "provider": {"one": {"id": "one", "options": {"setCacheKey": true, "organization": "x"},
+                     "models": {"m": {"experimental": true, "options": {"anything": 1}}}}},
+        "agent": {"a": {"top_p": 0.5, "maxSteps": 2, "thinkingBudget": 3}},
+        "mcp": {"m": {"type": "remote", "url": "http://127.0.0.1/", "oauth": false}},
+        "permission": {"webfetch": {"https://*": "allow"}}
+    }"""
+    assert Settings.load({"OPENCODE_CONFIG_CONTENT": content}).remarks == ()
