@@ -18,17 +18,8 @@ _OPENCODES: dict[type, frozenset[str]] = {
     Config: frozenset(
         {"$schema", "attachment", "autoshare", "autoupdate", "compaction", "enterprise", "experimental"}
         | {"formatter", "keybinds", "layout", "logLevel", "lsp", "mode", "plugin", "reference", "references"}
-        | {
-            "server",
-            "shell",
-            "skills",
-            "snapshot",
-            "subagent_depth",
-            "theme",
-            "tool_output",
-            "tui",
-            "watcher",
-        }
+        | {"server", "shell", "skills", "snapshot", "subagent_depth", "theme", "tool_output", "tui"}
+        | {"watcher"}
     ),
     ProviderConfig: frozenset({"id"}),
     ProviderOptions: frozenset({"enterpriseUrl", "setCacheKey"}),
