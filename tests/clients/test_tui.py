@@ -106,6 +106,7 @@ async def test_a_failing_model_has_its_error_shown_and_the_next_prompt_works(
     async with attach() as tui:
         await say(tui, "Hi")
         await tui.shows("it is broken")
+        await tui.hides(BUSY)
         await ask(tui, llm, "Again", "Mended.")
 
 
