@@ -105,8 +105,7 @@ async def test_a_failing_model_has_its_error_shown_and_the_next_prompt_works(
     llm.script(Status(400, "it is broken"))
     async with attach() as tui:
         await say(tui, "Hi")
-        await tui.shows("it is broken")
-        await tui.hides(BUSY)
+        await tui.shows("it is broken", "▣")  # on the session's own screen, to which it moves a moment later
         await ask(tui, llm, "Again", "Mended.")
 
 
