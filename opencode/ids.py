@@ -39,18 +39,14 @@ def _random_tails() -> Iterator[str]:
 _tails = _random_tails()
 
 
-def _render(kind: Kind, stamp: int) -> str:
-    return f"{kind}_{stamp & _TIME_MASK:012x}{next(_tails)}"
-
-
 def ascending(kind: Kind) -> str:
     """Return a new id that sorts after every earlier one of its kind."""
-    return _render(kind, _next_stamp())
+    return f"{kind}_{_next_stamp() & _TIME_MASK:012x}{next(_tails)}"
 
 
 def descending(kind: Kind) -> str:
     """Return a new id that sorts before every earlier one of its kind (sessions list newest first)."""
-    return _render(kind, ~_next_stamp())
+    return f"{kind}_{~_next_stamp() & _TIME_MASK:012x}{next(_tails)}"
 
 
 def stamp_of(identifier: str) -> int | None:

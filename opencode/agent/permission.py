@@ -62,6 +62,10 @@ def fits(wildcard: str, text: str) -> bool:
     Each `*` is given back at most once per character, so the time is bounded by the product of the lengths;
     a regular expression would try all ways to share the text among several.
     """
+    if wildcard in ("*", text):
+        return True
+    if "*" not in wildcard and "?" not in wildcard:
+        return False
     place = star = 0
     retry = -1
     for_star = 0

@@ -63,8 +63,10 @@ class Block:
         self.part = part
         self._fresh: list[str] = []
 
-    def add(self, text: str) -> None:
+    def add(self, text: str) -> bool:
+        """Let it grow; returns whether this is the first of what came since the last look."""
         self._fresh.append(text)
+        return len(self._fresh) == 1
 
     def current(self) -> TextPart | ReasoningPart:
         if self._fresh:
@@ -96,7 +98,7 @@ class Transcript:
         self.parts.append(step)
         self._store.put_message(self.message)
         self._store.put_part(step)
-        self._opening = asyncio.create_task(self._commit_opening(step))
+        self._opening = asyncio.create_task(self._tell_opening(step, self._store.commit()))
 
     async def opened(self) -> None:
         """Wait until the beginning has been told; raises Unavailable where it can't be stored."""
@@ -104,8 +106,8 @@ class Transcript:
             await asyncio.shield(self._opening)
             self._opening = None
 
-    async def _commit_opening(self, step: StepStartPart) -> None:
-        await self._store.commit()
+    async def _tell_opening(self, step: StepStartPart, committed: asyncio.Future[None]) -> None:
+        await committed
         self._tell_message()
         self._tell(step)
 
@@ -265,9 +267,9 @@ class Transcript:
         block = self._block
         if block is None or not text:
             return
-        block.add(text)
         part = block.part
-        self._store.put_live_part(part.session_id, part.id, block.current)
+        if block.add(text):  # else the store knows, and has not looked yet
+            self._store.put_live_part(part.session_id, part.id, block.current)
         self._bus.publish(
             PartDelta(
                 session_id=part.session_id,

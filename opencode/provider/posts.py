@@ -1,13 +1,13 @@
 """Posting through an SDK: it builds the first request of a kind, and those that follow are made like it.
 
-To build a request takes an SDK longer than to send it, and comes out the same but for the content.
+To build a request takes an SDK longer than to send it, and comes out the same but for the content. This
+module imports the SDKs' HTTP client, so it is imported with them: not before a provider is used.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import httpx2
+import httpx2
 
 Kind = tuple[tuple[str, str], ...]
 
@@ -15,16 +15,9 @@ Kind = tuple[tuple[str, str], ...]
 class Posts:
     """Sends to one path. `client`: the SDK's, made with `http_client`, which does the sending for both."""
 
-    def __init__(
-        self,
-        client: Any,
-        http_client: "httpx2.AsyncClient",
-        response_type: "type[httpx2.Response]",
-        path: str,
-    ) -> None:
+    def __init__(self, client: Any, http_client: httpx2.AsyncClient, path: str) -> None:
         self._client = client
         self._http_client = http_client
-        self._response_type = response_type
         self._path = path
         self._first: dict[Kind, httpx2.Request] = {}
 
@@ -34,7 +27,7 @@ class Posts:
         headers: Mapping[str, str],
         carried: Mapping[str, str],
         always: Mapping[str, Any],
-    ) -> "httpx2.Response":
+    ) -> httpx2.Response:
         """Post `content` and return the answer, whose body is yet to be read.
 
         Beside the SDK's own headers go `headers`, which make a kind, `carried`, this request's alone, and
@@ -52,7 +45,7 @@ class Posts:
             return answer.raise_for_status()
         response: httpx2.Response = await self._client.post(
             self._path,
-            cast_to=self._response_type,
+            cast_to=httpx2.Response,
             content=content,
             options={"headers": {**always, **carried, **headers}},
             stream=True,
@@ -63,10 +56,14 @@ class Posts:
         return response
 
 
-def _like(made: "httpx2.Request", content: bytes, without: Iterable[str] = ()) -> "httpx2.Request":
+def _like(made: httpx2.Request, content: bytes, without: Iterable[str] = ()) -> httpx2.Request:
     """Return a request like one that was made, with other content and `without` some of its headers."""
     headers = made.headers.copy()
-    for name in ("content-length", *without):
+    for name in without:
         headers.pop(name, None)
-    build = type(made)
-    return build("POST", made.url, headers=headers, content=content, extensions=made.extensions)
+    headers["Content-Length"] = str(len(content))
+    stream = httpx2.ByteStream(content)
+    request = httpx2.Request("POST", made.url, headers=headers, stream=stream, extensions=made.extensions)
+    request.headers.encoding = headers.encoding  # known, else found out again for each
+    request.read()
+    return request

@@ -22,23 +22,25 @@ class SilenceLimit:
     """`asyncio.timeout` for the many short waits of one stream: `with limit: await the_next_bytes()`.
 
     One timer per stream that is moved on when it fires, in place of one per wait: a wait then costs a
-    reading of the clock. Raises TimeoutError out of a wait that lasted `seconds`.
+    reading of the clock. Raises TimeoutError out of a wait that lasted `seconds`. All waits are those of the
+    task that made it.
     """
 
     def __init__(self, seconds: float | None) -> None:
         self.seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._waiting: asyncio.Task[object] | None = None
+        self._task = asyncio.current_task()
+        self._waiting = False
         self._cancelling = 0
         self._since = 0.0
         self._expired = False
 
     def __enter__(self) -> None:
-        if self.seconds is None:
+        if self.seconds is None or self._task is None:
             return
-        task = self._waiting = asyncio.current_task()
-        self._cancelling = task.cancelling() if task else 0
+        self._waiting = True
+        self._cancelling = self._task.cancelling()
         self._since = self._loop.time()
         if self._timer is None:
             self._timer = self._loop.call_later(self.seconds, self._check)
@@ -46,10 +48,10 @@ class SilenceLimit:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        task, self._waiting = self._waiting, None
-        if self._expired and task is not None:
+        self._waiting = False
+        if self._expired and self._task is not None:
             self._expired = False
-            if task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
                 raise TimeoutError from error
 
     def shorten(self, seconds: float) -> None:
@@ -66,11 +68,11 @@ class SilenceLimit:
 
     def _check(self) -> None:
         self._timer = None
-        if self._waiting is None or self.seconds is None:
+        if not self._waiting or self.seconds is None or self._task is None:
             return
         left = self._since + self.seconds - self._loop.time()
         if left > 0:
             self._timer = self._loop.call_later(left, self._check)
         else:
             self._expired = True
-            self._waiting.cancel()
+            self._task.cancel()

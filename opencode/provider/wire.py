@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from opencode import observe
 from opencode.errors import ModelError
@@ -23,12 +23,13 @@ from .base import Adapter, Finish, ModelRequest, StreamEvent
 from .batch import EventBatch
 from .failure import Place, without_login
 from .payload import encode_json, repaired
-from .posts import Posts
 from .sse import EventTooLarge, SSEDecoder
 from .timeouts import SilenceLimit, Timeouts
 
 if TYPE_CHECKING:
     import httpx2
+
+    from .posts import Posts
 
 T = TypeVar("T")
 
@@ -117,7 +118,7 @@ class WireAdapter(Adapter):
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
         reader = self._reader(request)
         decoder = SSEDecoder()
-        async with self._answer(request) as response, aclosing(response.aiter_bytes()) as chunks:
+        async with self._answer(request) as response, aclosing(_pieces(response)) as chunks:
             silence = SilenceLimit(self._timeouts.idle_s)
             received = 0
             try:
@@ -188,6 +189,7 @@ class WireAdapter(Adapter):
 
     def _open(self) -> None:
         from .bounded import cut  # noqa: PLC0415 - httpx2 is imported here, and not before
+        from .posts import Posts  # noqa: PLC0415
 
         httpx2 = importlib.import_module("httpx2")
         aiohttp = importlib.import_module("aiohttp")
@@ -213,7 +215,7 @@ class WireAdapter(Adapter):
         )
         self._sdk = sdk
         client = self._open_client(sdk, http_client)
-        self._posts = Posts(client, http_client, httpx2.Response, self.path)
+        self._posts = Posts(client, http_client, self.path)
         self._client = client
         gc.freeze()  # the SDK's classes are here to stay: a full collection among them takes 0.1 s
 
@@ -302,3 +304,10 @@ class WireAdapter(Adapter):
                 await anext(chunks, None)
         except self._connection_errors:
             pass
+
+
+def _pieces(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:
+    """Return a body's bytes as they come: all but a compressed one past the layers that would unpack it."""
+    if "content-encoding" in response.headers:
+        return response.aiter_bytes()
+    return cast("AsyncGenerator[bytes, None]", aiter(cast("httpx2.AsyncByteStream", response.stream)))

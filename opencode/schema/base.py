@@ -20,12 +20,8 @@ class Wire(msgspec.Struct, kw_only=True, rename=wire_name):
     """Base of every type on the wire. Optional fields are `X | UnsetType = UNSET`: left out, never `null`."""
 
 
-_encoder = msgspec.json.Encoder()
-
-
-def encode(value: object) -> bytes:
-    """Return `value` as compact UTF-8 JSON."""
-    return _encoder.encode(value)
+encode = msgspec.json.Encoder().encode
+"""Returns a value as compact UTF-8 JSON."""
 
 
 def given(value: T | UnsetType, default: T) -> T:

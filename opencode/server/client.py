@@ -89,16 +89,22 @@ def _check_name(proxies: Sequence[Network]) -> None:
     peer = _address(request.remote_addr or "")
     if peer is None or not peer.is_loopback or _is_in(peer, proxies):
         return
-    try:
-        name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".")
-    except ValueError:
-        name = "an invalid.name"
+    name = _name(request.host)
     if "." in name and _address(name) is None and not name.endswith(_PRIVATE_NAMES):
         raise Forbidden(
             f"A server without a password is not reached by a public name ({name}) from its own machine. Use "
             "localhost; or set OPENCODE_SERVER_PASSWORD; or name the proxy before it in "
             "OPENCODE_TRUSTED_PROXIES."
         )
+
+
+@lru_cache(maxsize=256)
+def _name(host: str) -> str:
+    """Return the name in a Host header, without its port."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return "an invalid.name"
 
 
 @lru_cache(maxsize=1024)

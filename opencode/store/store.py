@@ -1,5 +1,6 @@
 """The door to what is kept: sessions, messages with their parts, todos."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -74,9 +75,12 @@ class Store(Puts):
         if self._lock is not None:
             self._lock.release()
 
-    async def commit(self) -> None:
-        """Wait until everything put so far is on disk; raises Unavailable where that can't be."""
-        await self._writer.commit()
+    def commit(self) -> asyncio.Future[None]:
+        """Ask for everything put so far to go to disk, and return at once.
+
+        To be awaited: done once it is there; raises Unavailable where that can't be.
+        """
+        return self._writer.commit()
 
     @property
     def failure(self) -> str | None:

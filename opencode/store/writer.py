@@ -3,12 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from functools import cache
 
 import msgspec
 from sqlalchemy import Connection, Table, delete, text
-from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
-from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 
 from opencode import observe
@@ -18,6 +15,7 @@ from . import tables
 from .changes import Batch, Changes, Puts, Render, merged, render
 from .database import Database, reason
 from .histories import Histories
+from .upsert import upsert
 
 FLUSH_SECONDS = 0.2
 """How long a change may wait for others; the promise to users is 0.25 s."""
@@ -150,22 +148,23 @@ class Writer:
         """Return how many changes wait or are being written."""
         return self._next.count() + self._now.count()
 
-    async def commit(self) -> None:
-        """Wait until every change so far is on disk; raises Unavailable where that can't be."""
-        await self._written(None)
+    def commit(self) -> asyncio.Future[None]:
+        """Have every change so far go to disk; done once it is, or failed with Unavailable."""
+        return self._written(None)
 
-    async def write(self, unit: Unit) -> None:
-        """Write a unit, and every change so far, in one transaction; raises Unavailable."""
+    def write(self, unit: Unit) -> asyncio.Future[None]:
+        """Have a unit, and every change so far, go to disk in one transaction; done or failed as above."""
         self._next.units.append(unit)
-        await self._written(unit)
+        return self._written(unit)
 
-    async def _written(self, unit: Unit | None) -> None:
+    def _written(self, unit: Unit | None) -> asyncio.Future[None]:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._closing:
-            raise Unavailable("The database is closed: the server is stopping.")
-        waiter = asyncio.get_running_loop().create_future()
-        self._next.waiters.setdefault(unit, []).append(waiter)
-        self._wanted.set()
-        await waiter
+            waiter.set_exception(Unavailable("The database is closed: the server is stopping."))
+        else:
+            self._next.waiters.setdefault(unit, []).append(waiter)
+            self._wanted.set()
+        return waiter
 
     def _flush_soon(self) -> None:
         if self._timer is None:
@@ -279,22 +278,9 @@ def _write(connection: Connection, batch: Batch, trial: bool) -> None:
         if lost := batch.lost.get(table.name):
             connection.execute(delete(table).where(key.in_(lost)))
         if rows := batch.rows.get(table.name):
-            statement = table.insert() if table is tables.todo else _upsert(connection.dialect.name, table)
-            connection.execute(statement, rows)
+            if table is tables.todo:
+                connection.execute(table.insert(), rows)
+            else:
+                upsert(connection, table, rows)
     for session_id in batch.sessions:
         connection.execute(delete(tables.session).where(tables.session.c.id == session_id))
-
-
-_INSERTS: dict[str, type[SqliteInsert] | type[PostgresInsert]] = {
-    "sqlite": SqliteInsert,
-    "postgresql": PostgresInsert,
-}
-
-
-@cache
-def _upsert(dialect: str, table: Table) -> SqliteInsert | PostgresInsert:
-    """Return the table's insert-or-replace in a database's dialect."""
-    insert = _INSERTS[dialect](table)
-    kept = ("id", "number")
-    changed = {column.name: insert.excluded[column.name] for column in table.c if column.name not in kept}
-    return insert.on_conflict_do_update(index_elements=["id"], set_=changed)

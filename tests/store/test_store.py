@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -153,12 +154,67 @@ async def test_commits_that_come_together_share_a_transaction(
     assert len(await store.sessions(SessionQuery())) == 20
 
 
+async def test_what_is_written_together_is_as_if_it_was_written_alone(tmp_path: Path) -> None:
+    parent = make_session()
+    titles = ["plain", "nul \0 and \U0001f916", '"quoted" \\ \u2028', "8"]
+    sessions = [make_session(title, updated=1 << 42, parent_id=parent.id) for title in titles]
+    sessions[0].metadata = {"pinned": True}
+    columns = "id, parent_id, title, typeof(title), time_updated, pinned, typeof(pinned), data"
+    found = []
+    for name, together in (("alone", False), ("together", True), ("again", True)):
+        store = await Store.open(tmp_path / name)
+        for session in [parent, *sessions] * (2 if name == "again" else 1):
+            store.put_session(session)
+            if not together:
+                await store.commit()
+        await store.commit()
+        await store.close()
+        with sqlite3.connect(tmp_path / name / "opencode.db") as file:
+            found.append(file.execute(f"SELECT {columns} FROM session ORDER BY id").fetchall())
+    assert found[0] == found[1] == found[2]
+    assert {row[2] for row in found[0]} == {"A title", *(title.replace("\0", "\ufffd") for title in titles)}
+    assert sum(row[5] for row in found[0]) == 1
+
+
+async def test_a_loop_that_never_rests_does_not_keep_a_commit_waiting(store: Store) -> None:
+    sessions = [make_session() for _ in range(60)]
+    for session in sessions:
+        store.put_session(session)
+        prompt = make_prompt(session.id)
+        store.put_message(prompt)
+        store.put_part(make_text(prompt, "something to be found"))
+    committed = store.commit()
+    began = time.monotonic()
+    while not committed.done() and time.monotonic() < began + 5:
+        turn = time.monotonic() + 0.0002
+        while time.monotonic() < turn:
+            pass
+        await asyncio.sleep(0)
+    assert committed.done()
+    assert time.monotonic() - began < 1.0
+    assert len(await store.sessions(SessionQuery(limit=100))) == 60
+
+
+async def test_a_commit_is_asked_for_before_it_is_awaited(store: Store) -> None:
+    session = make_session()
+    store.put_session(session)
+    committed = store.commit()
+    for _ in range(100):
+        await asyncio.sleep(0.01)
+        if committed.done():
+            break
+    assert committed.done()
+    await store.close()
+    with pytest.raises(Unavailable):
+        await store.commit()
+
+
 async def test_what_waits_is_written_though_every_task_was_cancelled(tmp_path: Path) -> None:
     store = await Store.open(tmp_path)
     session = make_session()
     store.put_session(session)
     ours = asyncio.current_task()
-    commit = asyncio.create_task(store.commit())
+    commit = asyncio.ensure_future(store.commit())
     await asyncio.sleep(0)
     (writer,) = (task for task in asyncio.all_tasks() if task not in (ours, commit))
     writer.cancel()

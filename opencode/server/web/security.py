@@ -14,6 +14,14 @@ from ..cors import may_call
 FRAMES = "frame-ancestors 'self' https://huggingface.co https://*.hf.space"
 """Who may show a page in a frame: a Space is shown in one."""
 
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "private, no-cache",
+}
+"""What every answer carries that does not say otherwise."""
+
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -34,12 +42,13 @@ def register(app: Quart, settings: Settings) -> None:
 
     @app.after_request
     async def add_headers(response: Response) -> Response:
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "same-origin")
-        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        response.headers.setdefault("Cache-Control", "private, no-cache")
+        headers = response.headers
+        present = {name.lower() for name in headers.keys()}  # noqa: SIM118 - it yields pairs
+        for name, value in _HEADERS.items():
+            if name.lower() not in present:
+                headers.add(name, value)
         if response.mimetype == "text/html":
-            response.headers.setdefault("Content-Security-Policy", policy())
+            headers.setdefault("Content-Security-Policy", policy())
         return response
 
 
@@ -71,5 +80,7 @@ def _is_from_elsewhere(allowed: Container[str]) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site not in ("same-origin", "none")
+    if origin is None:
+        return False
     hosts = {request.host, request.headers.get("X-Forwarded-Host", request.host)}
-    return origin is not None and urlsplit(origin).netloc not in hosts
+    return urlsplit(origin).netloc not in hosts
