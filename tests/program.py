@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 
 from tests.harness import Server
 
@@ -21,6 +22,11 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def open_files(process: psutil.Process) -> int:
+    """Count what a process has open, but for the database, whose connections are opened when needed."""
+    return process.num_fds() - sum("opencode.db" in each.path for each in process.open_files())
 
 
 async def start(data_dir: Path, port: int, command: tuple[str, ...] = ("app.py",), **env: str) -> Process:

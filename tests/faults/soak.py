@@ -20,7 +20,7 @@ import psutil
 
 from tests.harness import Server, events
 from tests.llm.server import LLM
-from tests.program import program
+from tests.program import open_files, program
 from tests.server.conftest import provider_config
 from tests.tool.web import serving
 
@@ -198,7 +198,7 @@ async def _state(watched: psutil.Process, found: Findings) -> tuple[int, int, in
     found.told.clear()
     watched.send_signal(signal.SIGUSR1)
     await found.told.wait()
-    return watched.num_fds(), len(watched.net_connections()), found.tasks_now
+    return open_files(watched), len(watched.net_connections()), found.tasks_now
 
 
 async def _at_rest(watched: psutil.Process, found: Findings) -> tuple[int, int, int]:

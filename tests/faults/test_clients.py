@@ -16,7 +16,7 @@ import pytest
 from opencode.bus import Bus
 from tests.harness import Server, events, running_server, text_of
 from tests.llm.server import LLM, Answer
-from tests.program import program
+from tests.program import open_files, program
 from tests.server.conftest import provider_config
 
 from .mirror import Mirror
@@ -47,12 +47,6 @@ async def leave(server: Server, data: bytes, after: float) -> None:
 def tasks_of_the_server() -> int:
     """Count tasks, but for those of the loopback LLM, whose connections are kept for the next request."""
     return sum(not str(task.get_coro()).startswith("<coroutine object LLM.") for task in asyncio.all_tasks())
-
-
-def open_files() -> int:
-    """Count what this process has open, but for the database, whose connections are opened when needed."""
-    process = psutil.Process()
-    return process.num_fds() - sum("opencode.db" in each.path for each in process.open_files())
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
@@ -128,13 +122,13 @@ async def test_a_thousand_abrupt_leaves_leave_nothing(server: Server, llm: LLM) 
     answer = asyncio.create_task(server.ask(session_id, "go"))
     await until(lambda: len(llm.requests) == 1)
     await leave(server, request("GET", "/event"), 0.05)
-    tasks, files = tasks_of_the_server(), open_files()
+    tasks, files = tasks_of_the_server(), open_files(psutil.Process())
     paths = ("/event", f"/session/{session_id}/event", "/global/event", f"/chat/{session_id}/stream")
     for _ in range(LEAVES // 20):
         await asyncio.gather(
             *(leave(server, request("GET", paths[each % 4]), each / 1000) for each in range(20))
         )
-    await until(lambda: tasks_of_the_server() <= tasks and open_files() <= files)
+    await until(lambda: tasks_of_the_server() <= tasks and open_files(psutil.Process()) <= files)
     await server.client.post(f"/session/{session_id}/abort")
     assert text_of(await answer).startswith("word word")
 

@@ -59,6 +59,33 @@ async def test_texts_are_found_by_any_run_of_characters(
         assert await found(store, words) == [], words
 
 
+@pytest.mark.parametrize("misses", [0, 1, 2, 300])
+async def test_many_words_are_found_as_the_index_finds_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch, misses: int
+) -> None:
+    monkeypatch.setattr(search, "MISSES", misses)
+    wanted = "the quick brown fox, so QUICK"
+    kept = []
+    for text in (
+        f"Once {wanted.upper()} it was",
+        "a quick brown fox, so quick",
+        f"twice: {wanted} and {wanted}",
+        "the quick brown fox, so slow",
+        f"again {wanted}",
+        "the quick brown fox, so quiet",
+    ):
+        part = say(store, text)
+        await store.commit()
+        if wanted.casefold() in text.casefold():
+            kept.append(part.session_id)
+    assert sorted(await found(store, wanted)) == sorted(kept)
+    assert len(kept) == 3
+    assert await found(store, "the quick brown fox, so odd") == []
+    sharp = say(store, "Die große STRASSE und die große Straße")
+    assert await found(store, "und die GROSSE straße") == []
+    assert await found(store, "und die große straße") == [sharp.session_id]
+
+
 async def test_titles_are_found_and_short_words_in_titles_alone(store: Store) -> None:
     titled = say(store, "something", title="Go to Lisbon")
     say(store, "let's go")
