@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opencode import observe
 from opencode.errors import ModelError
@@ -310,4 +310,6 @@ def _pieces(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:
     """Return a body's bytes as they come: all but a compressed one past the layers that would unpack it."""
     if "content-encoding" in response.headers:
         return response.aiter_bytes()
-    return cast("AsyncGenerator[bytes, None]", aiter(cast("httpx2.AsyncByteStream", response.stream)))
+    body: Any = response.stream
+    pieces: AsyncGenerator[bytes, None] = aiter(body)
+    return pieces

@@ -31,7 +31,10 @@ _PRAGMAS = (
 )
 
 USUAL_SECONDS = 0.005
+"""What a thread's work may take before the event loop stands aside for it, and from one time to the next."""
+
 ASIDE_SECONDS = 0.0001
+"""For how long: enough for a thread to wake up."""
 
 T = TypeVar("T")
 W = TypeVar("W")

@@ -57,8 +57,8 @@ _matches = (
     .where(_said.c.said.op("MATCH")(bindparam("phrase")))
     .order_by(_said.c.rowid.desc())
 )
-_before = _matches.where(_said.c.rowid < bindparam("before"))
-_with_text = _matches.add_columns(part.c.number, func.json_extract(part.c.data, "$.text").label("said"))
+_sessions_before = _matches.where(_said.c.rowid < bindparam("before"))
+_texts = _matches.add_columns(part.c.number, func.json_extract(part.c.data, "$.text").label("said"))
 _index = text("SELECT 1 FROM sqlite_master WHERE name = 'said'")
 
 
@@ -89,7 +89,7 @@ def _by_index(connection: Connection, words: str) -> Iterator[str]:
     before = AFTER_ALL_ROWS
     if len(words) > PIECE:
         wanted, misses = words.casefold(), 0
-        with connection.execute(_with_text, {"phrase": _phrase(_middle(words))}) as texts:
+        with connection.execute(_texts, {"phrase": _phrase(_middle(words))}) as texts:
             for row in texts:
                 before = row.number
                 if wanted in row.said.casefold():
@@ -98,7 +98,7 @@ def _by_index(connection: Connection, words: str) -> Iterator[str]:
                     break
             else:
                 return
-    with connection.execute(_before, {"phrase": _phrase(words), "before": before}) as found:
+    with connection.execute(_sessions_before, {"phrase": _phrase(words), "before": before}) as found:
         yield from found.scalars()
 
 

@@ -1,10 +1,12 @@
 """Rows of any number into a table, each in the place of the one with its id."""
 
+import sqlite3
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, Text, bindparam, func, select, true
+from sqlalchemy import Connection, Table, Text, bindparam, func, select, true
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 
@@ -18,13 +20,19 @@ _INSERTS: dict[str, type[SqliteInsert] | type[PostgresInsert]] = {
 }
 
 
+_READS_JSON = sqlite3.sqlite_version_info >= (3, 38)
+"""Before that it was its builder's choice."""
+
+_SQLITE = sqlite.dialect()
+
+
 def upsert(connection: Connection, table: Table, rows: list[Row]) -> None:
     """Insert rows, or replace those that are there."""
-    dialect = connection.dialect
-    if dialect.name == "sqlite" and len(rows) > 1:
-        connection.execute(_all(table), {"rows": _as_json(dialect, table, rows)})
+    dialect = connection.dialect.name
+    if dialect == "sqlite" and _READS_JSON and len(rows) > 1:
+        connection.execute(_all(table), {"rows": _as_json(table, rows)})
     else:
-        connection.execute(_each(dialect.name, table), rows)
+        connection.execute(_each(dialect, table), rows)
 
 
 @cache
@@ -58,16 +66,16 @@ def _names(table: Table) -> list[str]:
     return [column.name for column in table.c if column.name != "number"]
 
 
-def _as_json(dialect: Dialect, table: Table, rows: list[Row]) -> str:
-    bound = _bound(dialect, table)
+def _as_json(table: Table, rows: list[Row]) -> str:
+    bound = _bound(table)
     return encode([[bind(row[name]) for name, bind in bound.items()] for row in rows]).decode()
 
 
 @cache
-def _bound(dialect: Dialect, table: Table) -> dict[str, Callable[[Any], Any]]:
-    """Return what makes of a column's value what the driver is given."""
-    types = {name: table.c[name].type.dialect_impl(dialect) for name in _names(table)}
-    return {name: kind.bind_processor(dialect) or _itself for name, kind in types.items()}
+def _bound(table: Table) -> dict[str, Callable[[Any], Any]]:
+    """Return what makes of a column's value what SQLite's driver is given."""
+    types = {name: table.c[name].type.dialect_impl(_SQLITE) for name in _names(table)}
+    return {name: kind.bind_processor(_SQLITE) or _itself for name, kind in types.items()}
 
 
 def _itself(value: Any) -> Any:

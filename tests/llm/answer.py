@@ -66,11 +66,15 @@ class Status:
 
 @dataclass(frozen=True)
 class Raw:
-    """An event stream byte for byte; `hold` is waited for before its end, which is missing without `end`."""
+    """An event stream byte for byte; `hold` is waited for before its end, which is missing without `end`.
+
+    `encoding`: what the bytes are compressed with.
+    """
 
     chunks: tuple[bytes, ...]
     end: bool = True
     hold: asyncio.Event | None = None
+    encoding: str = ""
 
 
 @dataclass(frozen=True)

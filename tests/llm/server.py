@@ -196,7 +196,10 @@ class LLM:
                 await writer.drain()
             await _respond(writer, step.status, body, step.content_type, step.headers)
             return True
-        writer.write(HEAD)
+        if isinstance(step, Raw) and step.encoding:
+            writer.write(HEAD[:-2] + f"Content-Encoding: {step.encoding}\r\n\r\n".encode())
+        else:
+            writer.write(HEAD)
         if isinstance(step, Raw):
             for chunk in step.chunks:
                 writer.write(chunked(chunk))

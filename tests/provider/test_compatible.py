@@ -1,4 +1,5 @@
 import json
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -150,6 +151,14 @@ async def test_reasoning_is_read_from_either_field(llm: LLM, field: str) -> None
     )
     taken = await answer_of("compatible", llm)
     assert (taken.reasoning, taken.text) == ("Hmm", "Hi")
+
+
+async def test_a_compressed_stream_is_read_as_it_comes(llm: LLM) -> None:
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)  # gzip
+    events = (chunk(content="Hi"), chunk(content=" there"), chunk("stop"), DONE)
+    pieces = tuple(packer.compress(event) + packer.flush(zlib.Z_SYNC_FLUSH) for event in events)
+    llm.script(Raw((*pieces, packer.flush()), encoding="gzip"))
+    assert (await answer_of("compatible", llm)).text == "Hi there"
 
 
 async def test_content_in_parts_is_understood(llm: LLM) -> None:
