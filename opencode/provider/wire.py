@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from opencode import observe
 from opencode.errors import ModelError
 from opencode.schema.base import JsonObject
+from opencode.threads import in_thread
 
 from .base import Adapter, Finish, ModelRequest, StreamEvent
 from .batch import EventBatch
@@ -177,7 +178,7 @@ class WireAdapter(Adapter):
                     self._place.check_url()
                     self._check_key()
                     # In a thread: an SDK's import and the certificates would stop every stream for a second.
-                    await asyncio.to_thread(self._open)
+                    await in_thread(self._open)
         return self._client
 
     def _check_key(self) -> None:

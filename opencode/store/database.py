@@ -5,7 +5,6 @@ that runs straight through in its thread costs two.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from opencode.errors import Unavailable
+from opencode.threads import in_thread
 
 READERS = 2
 
@@ -30,14 +30,7 @@ _PRAGMAS = (
     "busy_timeout=5000",
 )
 
-USUAL_SECONDS = 0.005
-"""What a thread's work may take before the event loop stands aside for it, and from one time to the next."""
-
-ASIDE_SECONDS = 0.0001
-"""For how long: enough for a thread to wake up."""
-
 T = TypeVar("T")
-W = TypeVar("W")
 
 
 class Database:
@@ -63,11 +56,11 @@ class Database:
         self._writes += 1
         if self._writes % CHECKPOINT_WRITES == 0 and self._engine.dialect.name == "sqlite":
             self._readers.submit(self._read, _checkpoint)
-        return await _in_thread(self._writer, self._write, work)
+        return await in_thread(self._write, work, threads=self._writer)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work`, which only reads; raises Unavailable."""
-        return await _in_thread(self._readers, self._read, work)
+        return await in_thread(self._read, work, threads=self._readers)
 
     async def close(self) -> None:
         """Wait for what runs, then close the connections."""
@@ -85,28 +78,6 @@ class Database:
                 return work(connection)
         except (SQLAlchemyError, msgspec.DecodeError) as error:
             raise Unavailable(f"The database can't be read: {reason(error)}. Try again later.") from error
-
-
-async def _in_thread(threads: ThreadPoolExecutor, run: Callable[[W], T], work: W) -> T:
-    """Have a thread run `work`, also beside an event loop that never rests.
-
-    A thread that wants the interpreter waits until nobody has let go of it for a while, and only then asks.
-    A busy loop lets go at each of its turns, too shortly to be caught up with: it can keep a thread out for
-    seconds. So where work takes longer than usual the loop stands aside now and then.
-    """
-    loop = asyncio.get_running_loop()
-    result = loop.run_in_executor(threads, run, work)
-    aside = loop.call_later(USUAL_SECONDS, _stand_aside, loop, result)
-    try:
-        return await result
-    finally:
-        aside.cancel()
-
-
-def _stand_aside(loop: asyncio.AbstractEventLoop, result: asyncio.Future[T]) -> None:
-    if not result.done():
-        time.sleep(ASIDE_SECONDS)
-        loop.call_later(USUAL_SECONDS, _stand_aside, loop, result)
 
 
 def reason(error: BaseException) -> str:

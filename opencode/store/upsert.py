@@ -47,7 +47,7 @@ def _all(table: Table) -> SqliteInsert:
     """Return SQLite's statement for all rows at once, given as one JSON text.
 
     Its driver lets go of the interpreter for every row that it is given, and a thread beside a busy event
-    loop waits long to get it back: see `database`.
+    loop waits long to get it back: see `threads`.
     """
     row = func.json_each(bindparam("rows", type_=Text)).table_valued("value").c.value
     names = _names(table)

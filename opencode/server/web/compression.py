@@ -1,9 +1,11 @@
 """Pages are sent compressed: a long conversation's is a tenth of its size then."""
 
 import gzip
-from asyncio import to_thread
+from functools import partial
 
 from quart import Quart, Response, request
+
+from opencode.threads import in_thread
 
 SMALLEST = 1_000
 """Bytes below which it is not worth it."""
@@ -19,6 +21,6 @@ def register(app: Quart) -> None:
         data = await response.get_data(as_text=False)
         response.headers.add("Vary", "Accept-Encoding")
         if len(data) >= SMALLEST and request.accept_encodings["gzip"]:
-            response.set_data(await to_thread(gzip.compress, data, _LEVEL, mtime=0))
+            response.set_data(await in_thread(partial(gzip.compress, data, _LEVEL, mtime=0)))
             response.headers["Content-Encoding"] = "gzip"
         return response

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from opencode.errors import ToolError
 from opencode.schema.base import JsonObject
 from opencode.schema.mcp import McpConfig, McpConnected, McpDisabled, McpFailed, McpNeedsAuth, McpStatus
+from opencode.threads import in_thread
 
 from ..base import ToolResult
 from .failure import CallRefused, Hush, LinkFailed, call_seconds
@@ -217,7 +218,7 @@ class McpServer:
         """Hold a connection from its begin to its end."""
         try:
             # Half a second of imports: in a thread, so that others are served meanwhile.
-            link_module = await asyncio.to_thread(import_module, "opencode.tool.mcp.link")
+            link_module = await in_thread(import_module, "opencode.tool.mcp.link")
             async with link_module.opened(self._config) as (link, listed):
                 await self._take(listed)
                 self._link = link
@@ -250,7 +251,7 @@ class McpServer:
         if listed == self._listed:
             return
         seconds = call_seconds(self._config)
-        self.tools = await asyncio.to_thread(tools_of, self.name, listed, self.call, seconds)
+        self.tools = await in_thread(tools_of, self.name, listed, self.call, seconds)
         self._listed = list(listed)
         self._changed()
 
