@@ -190,7 +190,7 @@ class Runner:
         self.closing = True
         turns = list(self._running.values())
         if turns and grace:
-            log.info("%d turns are running; they may take %g more seconds", len(turns), grace)
+            log.info("turns still running: %d; they may take %g more seconds", len(turns), grace)
             await asyncio.wait([running.task for running in turns], timeout=grace)
         for title in self._titles.values():
             title.cancel()

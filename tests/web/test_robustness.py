@@ -150,7 +150,7 @@ async def test_a_key_is_set_removed_and_never_shown(page: Page, site: Site) -> N
     await page.goto(f"{site.url}/settings")
     await page.select_option("[name=provider]", "anthropic")
     await page.fill("[name=key]", "sk-very-secret")
-    await page.click("text=Keep key")
+    await page.click("text=Save key")
     await expect(page.locator(".success")).to_contain_text("anthropic")
     assert "sk-very-secret" not in await page.content()
     await page.click("text=Remove key")
