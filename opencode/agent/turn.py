@@ -73,8 +73,7 @@ class Turn:
     @property
     def failed(self) -> bool:
         """Whether the last answer ended with an error."""
-        last = self._history[-1].info
-        return isinstance(last, AssistantMessage) and bool(last.error)
+        return self._history[-1].failure is not None
 
     def current(self) -> MessageWithParts | None:
         """Return the message that is being written, as it stands."""

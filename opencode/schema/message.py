@@ -107,6 +107,11 @@ class MessageWithParts(Wire):
     info: Message
     parts: list[Part] = field(default_factory=list)
 
+    @property
+    def failure(self) -> MessageError | None:
+        """The error that an answer ended with."""
+        return (self.info.error or None) if isinstance(self.info, AssistantMessage) else None
+
 
 class AssistantMessageWithParts(Wire):
     info: AssistantMessage

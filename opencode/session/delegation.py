@@ -10,7 +10,7 @@ from opencode.errors import RequestError, ToolError
 from opencode.schema.agent import Agent
 from opencode.schema.base import given
 from opencode.schema.error import MessageError
-from opencode.schema.message import AssistantMessage, MessageWithParts, ModelChoice
+from opencode.schema.message import MessageWithParts, ModelChoice
 from opencode.schema.part import TextPart
 from opencode.schema.prompt import CreateSessionBody, PromptBody, TextPartInput
 from opencode.schema.session import PermissionRule, Session
@@ -90,9 +90,8 @@ def _restrictions(agent: Agent) -> list[PermissionRule]:
 
 def _text(answer: MessageWithParts, session_id: str) -> str:
     """Return what the agent said last; raises ToolError where it failed."""
-    info = answer.info
-    if isinstance(info, AssistantMessage) and info.error:
-        raise ToolError(f"The agent failed: {_reason(info.error)} [task_id: {session_id}]")
+    if answer.failure:
+        raise ToolError(f"The agent failed: {_reason(answer.failure)} [task_id: {session_id}]")
     said = [part.text for part in answer.parts if isinstance(part, TextPart) and part.text.strip()]
     return said[-1] if said else "The agent is done and said nothing."
 

@@ -11,7 +11,7 @@ from opencode.config import Limits
 from opencode.errors import BadRequest, Conflict, TurnFailed, Unavailable
 from opencode.schema.base import given
 from opencode.schema.event import CommandExecuted, MessageUpdated, PartUpdated
-from opencode.schema.message import AssistantMessage, MessageWithParts, ModelChoice, UserMessage
+from opencode.schema.message import MessageWithParts, ModelChoice, UserMessage
 from opencode.schema.prompt import CommandBody, PromptBody, SummarizeBody
 from opencode.schema.session import Session, SessionModel
 
@@ -47,8 +47,8 @@ class Prompted(msgspec.Struct, frozen=True):
 
     def checked(self, answer: MessageWithParts) -> MessageWithParts:
         """Return an answer; raises TurnFailed where it ended with an error and a script waits for it."""
-        if self.unwatched and isinstance(answer.info, AssistantMessage) and answer.info.error:
-            raise TurnFailed(answer.info.error)
+        if self.unwatched and answer.failure:
+            raise TurnFailed(answer.failure)
         return answer
 
 
@@ -95,7 +95,7 @@ class Prompts:
         summary was made.
         """
         answer = await (await self._ask_for_summary(session_id, body)).answer()
-        if isinstance(answer.info, AssistantMessage) and answer.info.error:
+        if answer.failure:
             raise Unavailable("The model made no summary; the session's last message says why.")
 
     async def run_command(self, session_id: str, body: CommandBody) -> MessageWithParts:

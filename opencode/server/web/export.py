@@ -23,8 +23,8 @@ def as_markdown(session: Session, messages: list[MessageWithParts]) -> str:
         for part in message.parts:
             for text in _lines(part):
                 lines += ["", text]
-        if isinstance(message.info, AssistantMessage) and message.info.error:
-            lines += ["", f"> **{_words(failure_text(message.info.error))}**"]
+        if message.failure:
+            lines += ["", f"> **{_words(failure_text(message.failure))}**"]
     return "\n".join(lines) + "\n"
 
 
