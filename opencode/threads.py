@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import TypeVar, TypeVarTuple
 
 USUAL_SECONDS = 0.005
 """What work may take before the loop stands aside for it, and from one time to the next."""
@@ -22,7 +22,7 @@ Arguments = TypeVarTuple("Arguments")
 
 
 async def in_thread(
-    work: Callable[[Unpack[Arguments]], T], *arguments: *Arguments, threads: Executor | None = None
+    work: Callable[[*Arguments], T], *arguments: *Arguments, threads: Executor | None = None
 ) -> T:
     """Return what `work` returns in a thread, one of asyncio's by default. It should compute, not wait."""
     loop = asyncio.get_running_loop()

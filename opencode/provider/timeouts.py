@@ -30,14 +30,16 @@ class SilenceLimit:
         self.seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._task = asyncio.current_task()
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
         self._waiting = False
         self._cancelling = 0
         self._since = 0.0
         self._expired = False
 
     def __enter__(self) -> None:
-        if self.seconds is None or self._task is None:
+        if self.seconds is None:
             return
         self._waiting = True
         self._cancelling = self._task.cancelling()
@@ -49,7 +51,7 @@ class SilenceLimit:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._waiting = False
-        if self._expired and self._task is not None:
+        if self._expired:
             self._expired = False
             if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
                 raise TimeoutError from error
@@ -68,7 +70,7 @@ class SilenceLimit:
 
     def _check(self) -> None:
         self._timer = None
-        if not self._waiting or self.seconds is None or self._task is None:
+        if not self._waiting or self.seconds is None:
             return
         left = self._since + self.seconds - self._loop.time()
         if left > 0:

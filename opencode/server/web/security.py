@@ -15,10 +15,10 @@ FRAMES = "frame-ancestors 'self' https://huggingface.co https://*.hf.space"
 """Who may show a page in a frame: a Space is shown in one."""
 
 _HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "private, no-cache",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "private, no-cache",
 }
 """What every answer carries that does not say otherwise."""
 
@@ -43,9 +43,9 @@ def register(app: Quart, settings: Settings) -> None:
     @app.after_request
     async def add_headers(response: Response) -> Response:
         headers = response.headers
-        present = {name.lower() for name in headers.keys()}  # noqa: SIM118 - it yields pairs
+        present = {name.lower() for name, _ in headers}
         for name, value in _HEADERS.items():
-            if name.lower() not in present:
+            if name not in present:
                 headers.add(name, value)
         if response.mimetype == "text/html":
             headers.setdefault("Content-Security-Policy", policy())
