@@ -26,13 +26,16 @@ from opencode.schema.part import CreatedTime, Part, StepFinishPart, StepStartPar
 from opencode.schema.session import Session, SessionTime
 from opencode.store import tables
 from opencode.store.database import Database
+from opencode.store.full_text import KEEP_NEW, READ_ALL
 from opencode.store.migrations import migrate
 from opencode.store.rows import message_row, part_row, session_row
-from opencode.store.search import KEEP_NEW, READ_ALL
 
 PROMPT_WORDS, ANSWER_WORDS = 20, 120
 VOCABULARY = 20_000
 SESSIONS_AT_ONCE = 50
+
+SHARED = 20
+"""How many sessions have the same phrase."""
 
 _ONSETS, _VOWELS, _CODAS = (
     re.split(" ", letters)
@@ -51,14 +54,18 @@ class Words:
 
     def __init__(self, seed: int = 1) -> None:
         self._random = random.Random(seed)
-        known = [self._word() for _ in range(VOCABULARY)]
-        self.common = known[0]
-        weights = [1 / (rank + 3) for rank in range(VOCABULARY)]
-        self._stream = self._random.choices(known, weights, k=500_000)
+        self._known = [self._word() for _ in range(VOCABULARY)]
+        self.common = self._known[0]
+        self._weights = [1 / (rank + 3) for rank in range(VOCABULARY)]
+        self._stream = self._random.choices(self._known, self._weights, k=500_000)
 
     def _word(self) -> str:
         syllables = range(self._random.choice((1, 1, 2, 2, 3)))
         return "".join(self._random.choice(kind) for _ in syllables for kind in (_ONSETS, _VOWELS, _CODAS))
+
+    def phrase(self, number: int) -> str:
+        """Return three words in a row, the same for a number, as SHARED sessions have them."""
+        return " ".join(random.Random(number).choices(self._known, self._weights, k=3))
 
     def take(self, about: int) -> str:
         """Return some `about` words."""
@@ -72,8 +79,13 @@ def marker(session: int, message: int) -> str:
     return f"marker{session}x{message}"
 
 
-def conversation(words: Words, number: int, messages: int) -> Conversation:
-    """Return a session with as many messages, half of them prompts."""
+def phrases(sessions: int) -> int:
+    """Return how many phrases so many sessions have."""
+    return max(1, sessions // SHARED)
+
+
+def conversation(words: Words, number: int, messages: int, phrase: int) -> Conversation:
+    """Return a session with as many messages, half of them prompts; one in the middle has the phrase."""
     now = time.time_ns() // 1_000_000
     session = Session(
         id=ids.descending("ses"),
@@ -115,6 +127,8 @@ def conversation(words: Words, number: int, messages: int) -> Conversation:
         parts.append(TextPart(**_place(prompt), text=question))
         parts.append(StepStartPart(**_place(answer)))
         text = f"{words.take(ANSWER_WORDS)} {marker(number, index + 1)}"
+        if index == messages // 4 * 2:
+            text = f"{words.phrase(phrase)} {text}"
         parts.append(TextPart(**_place(answer), text=text, time=TimeSpan(start=now, end=now)))
         parts.append(StepFinishPart(**_place(answer), reason="stop", cost=0, tokens=answer.tokens))
     return session, said, parts
@@ -132,7 +146,10 @@ async def fill(directory: Path, sessions: int, messages: int) -> None:
     await database.write(lambda connection: _run(connection, "DROP TRIGGER part_said"))
     words = Words()
     numbers = iter(range(sessions))
-    while batch := [conversation(words, number, messages) for number in islice(numbers, SESSIONS_AT_ONCE)]:
+    while batch := [
+        conversation(words, number, messages, number % phrases(sessions))
+        for number in islice(numbers, SESSIONS_AT_ONCE)
+    ]:
         await database.write(lambda connection, batch=batch: _insert(connection, batch))
     # All texts at once cost a third of one after another.
     await database.write(lambda connection: _run(connection, *READ_ALL, KEEP_NEW))

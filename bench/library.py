@@ -17,7 +17,7 @@ from pathlib import Path
 import uvloop
 
 from bench.client import Client
-from bench.fill import Words, fill, marker
+from bench.fill import Words, fill, marker, phrases
 from bench.measure import median
 from bench.scenario import WARM_UP, connected
 from bench.server import Server, configuration, ours, running, scripted_llm
@@ -52,7 +52,8 @@ class Library:
             "search titles, one that is not there": lambda: self._get("/session?limit=40&search=nowhere"),
             "search texts, a common word": lambda: self._get(f"/chats/search?q={self._words.common}"),
             "search texts, a rare word": lambda: self._get(f"/chats/search?q={self._rare()}"),
-            "search texts, three words in a row": lambda: self._get(f"/chats/search?q={self._words.take(3)}"),
+            "search texts, part of a rare word": lambda: self._get(f"/chats/search?q={self._rare()[1:]}"),
+            "search texts, three words in a row": lambda: self._get(f"/chats/search?q={self._phrase()}"),
             "make a session": self._make,
             "prompt: its answer of 5 tokens": self._prompt,
         }
@@ -70,6 +71,9 @@ class Library:
 
     def _some(self) -> str:
         return self._random.choice(self._listed)
+
+    def _phrase(self) -> str:
+        return self._words.phrase(self._random.randrange(phrases(self.sessions)))
 
     def _rare(self) -> str:
         return marker(self._random.randrange(self.sessions), self._random.randrange(self._messages))

@@ -28,7 +28,7 @@ from opencode.schema.prompt import (
     UpdateSessionBody,
 )
 from opencode.schema.session import Session, SessionShare, SessionStatus, SessionTime, Todo
-from opencode.store import SessionQuery
+from opencode.store import Found, Match, SessionQuery
 
 from .book import Book
 from .command import Commands
@@ -142,9 +142,16 @@ class Sessions:
         """Return one page of sessions, the last changed first."""
         return self._book.current(await self._store.sessions(query))
 
-    async def search(self, words: str, limit: int) -> list[Session]:
-        """Return root sessions with `words` in the title or in what was said, the last changed first."""
-        return self._book.current(await self._store.search(words, limit))
+    async def search(self, words: str, limit: int, skip: int = 0) -> Found:
+        """Return root sessions with `words` in the title or in a text: `limit` after the first `skip`.
+
+        Those that have them in the title come first, then those that said them as words, then those that said
+        something with them in it.
+        """
+        found = await self._store.search(words, limit, skip)
+        current = self._book.current([match.session for match in found.matches])
+        matches = [Match(match.place, session) for match, session in zip(found.matches, current, strict=True)]
+        return Found(matches, found.more)
 
     async def children(self, session_id: str) -> list[Session]:
         """Return the sessions that a session began; raises NotFound."""

@@ -1,24 +1,44 @@
 """What is asked of the database. Each function runs straight through, on one connection, in a thread."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, func, select, tuple_
 
 from opencode.schema.message import Message, MessageWithParts
 from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
 from .rows import decode_message, decode_part, decode_session, decode_todo
-from .search import sessions_that_said
+from .search import perhaps_titled, sessions_with, sessions_with_words
 from .tables import message, part, session, todo
 
 NO_LIMIT = 2**62
 AFTER_ALL_IDS = "~"
 MAX_VALUES = 500
 """How many values one query names; databases have a limit."""
+
+READ_AHEAD = 20
+"""How many sessions that a search found are read at once."""
+
+Place = Literal["title", "words", "within"]
+"""Where a session has what is looked for: in its title, as words that were said, or within what was said."""
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A session that a search found."""
+
+    place: Place
+    session: Session
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A page of what a search found. `more`: there may be another."""
+
+    matches: list[Match]
+    more: bool
 
 
 class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,14 +103,20 @@ def find_session(connection: Connection, session_id: str) -> Session | None:
 
 def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
     """Return one page of sessions, the last changed first."""
-    column = session.c
+    rows: FromClause = session
+    if query.search and (few := perhaps_titled(connection, query.search)) is not None:
+        if not few:
+            return []
+        # The limit keeps them a list of their own, which SQLite does not look for among all sessions.
+        rows = select(session).where(session.c.id.in_(few)).limit(len(few)).subquery("few")
+    column = rows.c
     statement = select(column.data).order_by(column.time_updated.desc(), column.id.desc()).limit(query.limit)
     if query.roots:
         statement = statement.where(column.parent_id.is_(None))
     if query.parent_id is not None:
         statement = statement.where(column.parent_id == query.parent_id)
     if query.search:
-        statement = statement.where(_title_contains(connection, query.search))
+        statement = statement.where(_contains(connection, column.title, query.search))
     if query.pinned:
         statement = statement.where(column.pinned.is_(True))
     if query.updated_since is not None:
@@ -100,24 +126,41 @@ def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
     return [decode_session(data) for data in _texts(connection, statement)]
 
 
-def _title_contains(connection: Connection, words: str) -> ColumnElement[bool]:
+def _contains(connection: Connection, title: ColumnElement[str], words: str) -> ColumnElement[bool]:
     """Return the test of a title, whatever its case: SQLite's LIKE needs no lower() for that."""
     if connection.dialect.name == "sqlite":
-        return session.c.title.contains(words, autoescape=True)
-    return session.c.title.icontains(words, autoescape=True)
+        return title.contains(words, autoescape=True)
+    return title.icontains(words, autoescape=True)
 
 
-def search_sessions(connection: Connection, words: str, limit: int) -> list[Session]:
-    """Return root sessions with `words` in the title or in what was said, the last changed first.
+def search_sessions(connection: Connection, words: str, limit: int, skip: int = 0) -> Found:
+    """Return root sessions with `words` in the title or in a text: `limit` after the first `skip`.
 
-    Of more than `limit` such by title, and by what was said, the last ones each are looked at.
+    A page that has anything ends before those with them within longer words, which take longest to find.
     """
-    titled = list_sessions(connection, SessionQuery(limit=limit, roots=True, search=words))
-    found = {session.id: session for session in titled}
-    said = (find_session(connection, session_id) for session_id in sessions_that_said(connection, words))
-    roots = (session for session in said if session is not None and not session.parent_id)
-    found |= {session.id: session for session in islice(roots, limit)}
-    return sorted(found.values(), key=lambda each: (each.time.updated, each.id), reverse=True)[:limit]
+    titled = SessionQuery(limit=skip + limit, roots=True, search=words)
+    places: tuple[tuple[Place, Iterable[Session]], ...] = (
+        ("title", list_sessions(connection, titled)),
+        ("words", _roots(connection, sessions_with_words(connection, words))),
+        ("within", _roots(connection, sessions_with(connection, words))),
+    )
+    found: dict[str, Match] = {}
+    for place, sessions in places:
+        if place == "within" and len(found) > skip:
+            return Found(list(found.values())[skip:], more=True)
+        for each in sessions:
+            found.setdefault(each.id, Match(place, each))
+            if len(found) == skip + limit:
+                return Found(list(found.values())[skip:], more=True)
+    return Found(list(found.values())[skip:], more=False)
+
+
+def _roots(connection: Connection, session_ids: Iterator[str]) -> Iterator[Session]:
+    """Yield the sessions that no other session began, in the order of their ids; reads some ahead."""
+    while batch := list(islice(session_ids, READ_AHEAD)):
+        chosen = select(session.c.data).where(session.c.id.in_(batch))
+        sessions = {each.id: each for each in map(decode_session, _texts(connection, chosen))}
+        yield from (sessions[each] for each in batch if each in sessions and not sessions[each].parent_id)
 
 
 def list_messages(

@@ -22,7 +22,7 @@ from .claim import claim
 from .database import Database, reason
 from .histories import Histories, History
 from .migrations import migrate
-from .queries import SessionQuery
+from .queries import Found, SessionQuery
 from .rows import part_row
 from .writer import Unit, Writer
 
@@ -110,9 +110,9 @@ class Store(Puts):
         """Return one page of sessions, the last changed first."""
         return await self._read(lambda c: queries.list_sessions(c, query))
 
-    async def search(self, words: str, limit: int) -> list[Session]:
-        """Return root sessions with `words` in the title or in what was said, the last changed first."""
-        return await self._read(lambda c: queries.search_sessions(c, words, limit))
+    async def search(self, words: str, limit: int, skip: int = 0) -> Found:
+        """Return root sessions with `words` in the title or in a text: `limit` after the first `skip`."""
+        return await self._read(lambda c: queries.search_sessions(c, words, limit, skip))
 
     async def messages(
         self, session_id: str, limit: int | None = None, before: str | None = None

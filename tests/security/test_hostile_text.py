@@ -34,6 +34,15 @@ async def test_a_title_is_one_line_without_control_characters(server: Server) ->
     assert (await server.client.patch(f"/session/{session_id}", json={"title": "\0"})).status_code == 400
 
 
+@pytest.mark.parametrize("end", ["9" * 30, "9" * 5_000, "-1", "\u0663", "", "999999", "12-<b>", "20-ses_"])
+@pytest.mark.parametrize("path", ["/chats/search?q=a&after=", "/chats/older?after=", "/?after="])
+async def test_an_odd_end_of_a_page_is_answered(server: Server, path: str, end: str) -> None:
+    await server.new_session(title="a")
+    answer = await server.client.get(path + end)
+    assert answer.status_code == 200
+    assert "<b>" not in answer.text
+
+
 @pytest.mark.parametrize("text", ["\\ud800", "\\udfff\\ud800", "a\\ud83d"])
 async def test_half_a_character_is_refused_in_json_and_replaced_in_addresses_and_forms(
     server: Server, text: str

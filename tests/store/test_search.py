@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import create_engine, event
 from bench.fill import fill
 from opencode.errors import SettingsError
 from opencode.schema.part import TextPart, TimeSpan
-from opencode.store import SessionQuery, Store, queries, search
+from opencode.store import SessionQuery, Store, full_text, queries, search
 from tests.store.test_store import make_answer, make_prompt, make_session, make_text
 
 
@@ -33,7 +34,25 @@ def say(store: Store, text: str, title: str = "A title", parent_id: str | None =
 
 
 async def found(store: Store, words: str) -> list[str]:
-    return [session.id for session in await store.search(words, 80)]
+    """Return the ids of all sessions with the words, on as many pages as there are."""
+    found: list[str] = []
+    more = True
+    while more:
+        page = await store.search(words, 2, len(found))
+        found += [match.session.id for match in page.matches]
+        more = page.more
+    assert len(found) == len(set(found))
+    return found
+
+
+async def places(store: Store, words: str) -> dict[str, list[str]]:
+    """Return the ids of the sessions on a search's two first pages, by where they have the words."""
+    places: dict[str, list[str]] = {}
+    first = await store.search(words, 80)
+    second = (await store.search(words, 80, len(first.matches))).matches if first.more else []
+    for match in (*first.matches, *second):
+        places.setdefault(match.place, []).append(match.session.id)
+    return places
 
 
 @pytest.mark.parametrize("indexed", [True, False])
@@ -59,38 +78,122 @@ async def test_texts_are_found_by_any_run_of_characters(
         assert await found(store, words) == [], words
 
 
-@pytest.mark.parametrize("misses", [0, 1, 2, 300])
-async def test_many_words_are_found_as_the_index_finds_them(
-    store: Store, monkeypatch: pytest.MonkeyPatch, misses: int
-) -> None:
-    monkeypatch.setattr(search, "MISSES", misses)
-    wanted = "the quick brown fox, so QUICK"
+async def test_the_runs_looked_up_are_no_more_than_a_sieve(store: Store) -> None:
+    """Texts that have all runs of what is looked for, but not in a row."""
+    wanted = "fox (quick fox) quick"
     kept = []
     for text in (
         f"Once {wanted.upper()} it was",
-        "a quick brown fox, so quick",
+        "quick fox (quick fox) fox",
         f"twice: {wanted} and {wanted}",
-        "the quick brown fox, so slow",
+        "fox (quick) fox (quick fox",
         f"again {wanted}",
-        "the quick brown fox, so quiet",
+        'the "type" of a text: fox_(quick% fox) quick',
     ):
         part = say(store, text)
-        await store.commit()
-        if wanted.casefold() in text.casefold():
+        if wanted in text.casefold():
             kept.append(part.session_id)
     assert sorted(await found(store, wanted)) == sorted(kept)
     assert len(kept) == 3
-    assert await found(store, "the quick brown fox, so odd") == []
-    sharp = say(store, "Die große STRASSE und die große Straße")
-    assert await found(store, "und die GROSSE straße") == []
-    assert await found(store, "und die große straße") == [sharp.session_id]
+    for words in ("fox_(quick%", '"type" of', "text: fox_("):
+        assert await found(store, words) == [part.session_id], words
+    for words in ("fox_(quick_", "%(quick", "quick%fox", "text:text", '"text"'):
+        assert await found(store, words) == [], words
 
 
-async def test_titles_are_found_and_short_words_in_titles_alone(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("words", "are"),
+    [
+        ("und die große straße", True),
+        ("UND DIE GROßE STRAßE", True),
+        ("e GROßE ÉTÉ, str", False),
+        ("(große straße)", False),
+        ("große stra", True),
+        ("東京都に", True),
+        ("京都に行", True),
+        ("京都行", False),
+        ("cafes (ÉTÉ)", True),
+        ("c# (été)", False),
+    ],
+)
+async def test_cases_of_letters_beyond_ascii_are_one(store: Store, words: str, are: bool) -> None:
+    said = "Die große STRASSE und die große Straße, 私は東京都に行きました, cafés (été) and Cafes (été)"
+    part = say(store, said)
+    assert await found(store, words) == [part.session_id] * are
+
+
+async def test_titles_come_first_then_words_then_what_is_within_them(store: Store) -> None:
+    within = say(store, "the locatedness of things").session_id
+    newer = say(store, "allocated").session_id
+    words = say(store, "It was LOCATED, there").session_id
+    again = say(store, "I located it").session_id
+    titled = say(store, "located", title="Located where?").session_id
+    assert await found(store, "located") == [titled, again, words, newer, within]
+    assert await places(store, "located") == {
+        "title": [titled],
+        "words": [again, words],
+        "within": [newer, within],
+    }
+    assert await places(store, "locate") == {"title": [titled], "within": [again, words, newer, within]}
+    assert await places(store, "was located there") == {"words": [words]}
+    assert await places(store, "as located, th") == {"within": [words]}
+    assert await places(store, "was located there now") == {}
+
+
+async def test_a_page_ends_before_what_is_within_longer_words(store: Store) -> None:
+    texts = [*["oneness"] * 3, *["one"] * 3]
+    ids = [say(store, text).session_id for text in texts][::-1]
+    pages = []
+    for skip in (0, 2, 3, 5, 6):
+        page = await store.search("one", 2, skip)
+        pages.append([match.session.id for match in page.matches])
+        assert page.more == (skip < 5), skip
+    assert pages == [ids[:2], ids[2:3], ids[3:5], ids[5:], []]
+
+
+async def test_words_are_found_without_their_accents(store: Store) -> None:
+    part = say(store, "un café très noir")
+    assert await found(store, "cafe tres") == [part.session_id]
+
+
+async def test_titles_and_words_are_found_by_one_letter(store: Store) -> None:
     titled = say(store, "something", title="Go to Lisbon")
-    say(store, "let's go")
+    said = say(store, "let's go")
     assert await found(store, "lisb") == [titled.session_id]
-    assert await found(store, "go") == [titled.session_id]
+    assert await found(store, "go") == [titled.session_id, said.session_id]
+    assert await found(store, "s") == [titled.session_id, said.session_id]
+    assert await found(store, "et") == []
+    assert await found(store, "'s") == []
+
+
+@pytest.mark.parametrize("few", [0, 1, 200])
+async def test_titles_are_found_as_they_are_now(
+    store: Store, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(search, "FEW", few)
+    first, second, third = (make_session(title) for title in ("One zebra", "two ZEBRAS", "zeb and bra"))
+    first.parent_id = second.id
+    for each in (first, second, third):
+        store.put_session(each)
+
+    async def titled(words: str, *, roots: bool = False) -> list[str]:
+        return [each.id for each in await store.sessions(SessionQuery(search=words, roots=roots))]
+
+    for words in ("zebra", "Zeb", "eBRa"):
+        expected = {first.id, second.id} | ({third.id} if words == "Zeb" else set())
+        assert set(await titled(words)) == expected, words
+        assert set(await titled(words, roots=True)) == expected - {first.id}, words
+    assert await titled("zebrab") == []
+    first.title = "One lion"
+    store.put_session(first)
+    assert await titled("zebra") == [second.id]
+    assert await titled("lion") == [first.id]
+    unit = store.unit()
+    unit.remove_session(second.id)
+    await unit.commit()
+    assert await titled("zebra") == []
+    assert await titled("o") == [first.id]
+    assert await titled("%") == []
 
 
 async def test_sessions_that_others_began_are_left_out(store: Store) -> None:
@@ -128,8 +231,9 @@ async def test_what_is_removed_is_found_no_more(store: Store, tmp_path: Path) ->
     await unit.commit()
     assert await found(store, "zebra") == [kept.session_id]
     with sqlite3.connect(tmp_path / "opencode.db") as disk:
-        indexed = disk.execute("SELECT count(*) FROM said WHERE said MATCH 'zebra'").fetchone()
-        assert indexed == (1,)
+        for index, wanted in (("text_words", "zebra"), ("text_runs", "zeb")):
+            indexed = disk.execute(f"SELECT count(*) FROM {index} WHERE {index} MATCH '{wanted}'").fetchone()
+            assert indexed == (1,)
 
 
 async def test_a_database_of_the_first_revision_becomes_searchable(tmp_path: Path) -> None:
@@ -137,12 +241,12 @@ async def test_a_database_of_the_first_revision_becomes_searchable(tmp_path: Pat
     with sqlite3.connect(tmp_path / "opencode.db") as disk:
         disk.executescript(_BACK_TO_0001)
     store = await Store.open(tmp_path)
-    (session,) = await store.search("marker1x2", 80)
-    messages = await store.messages(session.id)
+    (session_id,) = await found(store, "marker1x2")
+    messages = await store.messages(session_id)
     assert len(messages) == 4
     texts = [part.text for message in messages for part in message.parts if isinstance(part, TextPart)]
     assert [text.rpartition(" ")[2] for text in texts] == [f"marker1x{number}" for number in range(4)]
-    assert [found.id for found in await store.search("marker1x3", 80)] == [session.id]
+    assert await found(store, "arker1x3") == [session_id]
     await store.close()
 
 
@@ -153,16 +257,51 @@ async def test_a_migration_that_is_cut_off_leaves_the_database_as_it_was(
     with sqlite3.connect(tmp_path / "opencode.db") as disk:
         disk.executescript(_BACK_TO_0001)
     with monkeypatch.context() as cut:
-        cut.setattr(search, "FULL_TEXT", (*search.INDEX, "the power fails here"))
+        cut.setattr(full_text, "FULL_TEXT", (*full_text.INDEX, "the power fails here"))
         with pytest.raises(SettingsError):
             await Store.open(tmp_path)
     store = await Store.open(tmp_path)
-    assert len(await store.search("marker1x2", 80)) == 1
+    assert len(await found(store, "marker1x2")) == 1
     await store.close()
 
 
+async def test_the_index_of_the_second_revision_is_replaced(tmp_path: Path) -> None:
+    await fill(tmp_path, 3, 4)
+    with sqlite3.connect(tmp_path / "opencode.db") as disk:
+        disk.executescript(_BACK_TO_0002)
+    store = await Store.open(tmp_path)
+    (session_id,) = await found(store, "marker1x2")
+    assert await found(store, "arker1x3") == [session_id]
+    said = say(store, "and what comes later")
+    assert await found(store, "comes later") == [said.session_id]
+    await store.close()
+    with sqlite3.connect(tmp_path / "opencode.db") as disk:
+        assert disk.execute("SELECT name FROM sqlite_master WHERE name LIKE 'said%'").fetchall() == []
+
+
+_BACK_TO_0002 = """
+    DROP TRIGGER part_said; DROP TRIGGER part_unsaid; DROP TRIGGER part_said_otherwise;
+    DROP TABLE text_words; DROP TABLE text_runs;
+    DROP TRIGGER session_titled; DROP TRIGGER session_titled_otherwise; DROP TRIGGER session_untitled;
+    DROP TABLE title_runs; DROP TABLE session_number;
+    CREATE VIRTUAL TABLE said USING fts5(text, content='', tokenize='trigram');
+    INSERT INTO said(rowid, text) SELECT number, json_extract(data, '$.text') FROM part WHERE searchable;
+    CREATE TRIGGER part_said AFTER INSERT ON part WHEN new.searchable BEGIN
+        INSERT INTO said(rowid, text) SELECT new.number, json_extract(new.data, '$.text'); END;
+    CREATE TRIGGER part_unsaid AFTER DELETE ON part WHEN old.searchable BEGIN
+        INSERT INTO said(said, rowid, text)
+        SELECT 'delete', old.number, json_extract(old.data, '$.text'); END;
+    CREATE TRIGGER part_said_otherwise AFTER UPDATE ON part WHEN old.searchable BEGIN
+        INSERT INTO said(said, rowid, text)
+        SELECT 'delete', old.number, json_extract(old.data, '$.text'); END;
+    UPDATE alembic_version SET version_num = '0002';
+"""
+
 _BACK_TO_0001 = """
-    DROP TRIGGER part_said; DROP TRIGGER part_unsaid; DROP TRIGGER part_said_otherwise; DROP TABLE said;
+    DROP TRIGGER part_said; DROP TRIGGER part_unsaid; DROP TRIGGER part_said_otherwise;
+    DROP TABLE text_words; DROP TABLE text_runs;
+    DROP TRIGGER session_titled; DROP TRIGGER session_titled_otherwise; DROP TRIGGER session_untitled;
+    DROP TABLE title_runs; DROP TABLE session_number;
     CREATE TABLE part_0001 (id VARCHAR(64) NOT NULL, session_id VARCHAR(64) NOT NULL,
         message_id VARCHAR(64) NOT NULL, data TEXT NOT NULL, CONSTRAINT pk_part PRIMARY KEY (id),
         CONSTRAINT fk_part_session_id FOREIGN KEY(session_id) REFERENCES session (id) ON DELETE CASCADE);
@@ -195,6 +334,7 @@ async def test_no_list_sorts_or_reads_a_whole_table(tmp_path: Path) -> None:
         SessionQuery(limit=10, roots=True),
         SessionQuery(limit=10, roots=True, after=last),
         SessionQuery(limit=10, search="marker"),
+        SessionQuery(limit=10, roots=True, search=page[0].title),
         SessionQuery(roots=True, pinned=True),
         SessionQuery(limit=10, updated_since=last[0]),
         SessionQuery(parent_id=page[0].id),
@@ -205,6 +345,7 @@ async def test_no_list_sorts_or_reads_a_whole_table(tmp_path: Path) -> None:
     await store.message(page[0].id, newest[0].info.id)
     await store.todos(page[0].id)
     await store.search("marker1x1", 10)
+    await store.search("arker1x1", 10)
     event.remove(engine, "before_cursor_execute", note)
     await store.close()
     assert len(statements) > 12
@@ -215,11 +356,17 @@ async def test_no_list_sorts_or_reads_a_whole_table(tmp_path: Path) -> None:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
             for step in (str(row.detail) for row in plan):
                 assert step.startswith("SEARCH") or statement not in paged, (statement, step)
-                assert "TEMP B-TREE" not in step, (statement, step)
+                if "AS few" in statement:
+                    assert "session" not in step or "(id=?)" in step, (statement, step)
+                    continue
+                assert "TEMP B-TREE FOR DISTINCT" in step or "TEMP B-TREE" not in step, (statement, step)
                 assert not step.startswith("SCAN") or "INDEX" in step or "sqlite_master" in statement, (
                     statement,
                     step,
                 )
+
+
+SEARCHES = ("marker1x1", "arker1x1", "nowhere")
 
 
 async def test_twenty_times_as_many_sessions_are_no_more_work(tmp_path: Path) -> None:
@@ -227,7 +374,9 @@ async def test_twenty_times_as_many_sessions_are_no_more_work(tmp_path: Path) ->
     few, many = [await work(tmp_path / str(sessions), sessions) for sessions in (50, 1000)]
     assert few.keys() == many.keys()
     for name in few:
-        assert many[name] <= 1.5 * few[name], name
+        # The indexes are in several pieces until these are merged, and each is looked into.
+        most = 5 if name in SEARCHES else 1.5
+        assert many[name] <= most * few[name], name
 
 
 async def work(directory: Path, sessions: int) -> dict[str, int]:
@@ -249,6 +398,7 @@ async def work(directory: Path, sessions: int) -> dict[str, int]:
                 connection, SessionQuery(limit=5, after=(newest.time.updated, newest.id))
             ),
             "pinned": lambda: queries.list_sessions(connection, SessionQuery(roots=True, pinned=True)),
+            **{name: partial(queries.search_sessions, connection, name, 20) for name in SEARCHES},
             "children": lambda: queries.list_sessions(connection, SessionQuery(parent_id=newest.id)),
             "open": lambda: queries.list_messages(connection, newest.id, 30, None),
             "prompt": lambda: queries.list_messages(connection, newest.id, None, None),

@@ -157,6 +157,33 @@ async def test_a_key_is_set_removed_and_never_shown(page: Page, site: Site) -> N
     await expect(page.locator("text=Remove key")).to_have_count(0)
 
 
+async def test_what_is_found_goes_on_where_its_end_is_seen(page: Page, site: Site, llm: LLM) -> None:
+    llm.on("one", Answer(text="the answer is zebra"))
+    for number in range(45):
+        await site.server.new_session(title=f"Numbered {number}")
+    await begin(page, "about animals")
+    await at_rest(page)
+    await site.server.client.patch(f"/session/{page.url.rpartition('/')[2]}", json={"title": "Animals"})
+    await page.set_viewport_size({"width": 1000, "height": 500})
+    await page.fill("#search", "number")
+    found = page.locator("#found a")
+    await expect(found).to_have_count(20)
+    await page.locator(".more-found").scroll_into_view_if_needed()
+    await expect(found).to_have_count(40)
+    await page.locator(".more-found button").focus()
+    await page.keyboard.press("Enter")
+    await expect(found).to_have_text([f"Numbered {number}" for number in reversed(range(45))])
+    await expect(page.locator("#found h2")).to_have_text(["In the title"])
+    await page.locator(".more-found").scroll_into_view_if_needed()
+    await expect(page.locator(".more-found")).to_have_count(0)
+    await page.fill("#search", "zebra")
+    await expect(page.locator("#found h2")).to_have_text(["In the conversation"])
+    await page.fill("#search", "ebra")
+    await expect(page.locator("#found h2")).to_have_text(["Within longer words"])
+    await page.fill("#search", "number ebra")
+    await expect(page.locator("#found")).to_have_text("No chat has “number ebra” in its title or text.")
+
+
 async def test_sessions_are_found_pinned_renamed_copied_and_deleted_with_undo(
     page: Page, site: Site, llm: LLM
 ) -> None:

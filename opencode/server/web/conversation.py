@@ -26,6 +26,17 @@ PAGE = 30
 LISTED = 80
 """Sessions in the side bar."""
 
+FOUND = 20
+"""Sessions that a search brings at once."""
+
+FOUND_IN_ALL = 1000
+"""Sessions after which a search ends: who looks for one that was not among them looks for more words."""
+
+DIGITS = 18
+"""A number of fewer is one of 64 bits."""
+
+_PLACES = {"title": "In the title", "words": "In the conversation", "within": "Within longer words"}
+
 
 class Running(msgspec.Struct):
     """How a session's turn stands. `message` is the one that is being written, with text not yet stored."""
@@ -81,29 +92,44 @@ async def above(services: Services, session_id: str) -> list[str]:
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """Sessions by day. `older`: where the next page begins, "" where there is none."""
+    """Sessions in groups. `next`: where the next page begins, "" where there is none."""
 
     groups: list[tuple[str, list[Session]]]
-    older: str = ""
+    next: str = ""
 
 
-async def listing(services: Services, words: str | None = None, after: str = "") -> Listing:
+async def listing(services: Services, after: str = "") -> Listing:
     """Return the sessions as the side bar lists them: pinned ones, then day by day, the newest first.
 
-    `words`: only those that have them in their title or text. `after`: those older than a listing's end.
+    `after`: those older than a listing's end.
     """
     sessions = services.sessions
-    if words is None:
-        found = await sessions.find(SessionQuery(limit=LISTED, roots=True, after=_place(after)))
-    else:
-        found = await sessions.search(words, LISTED)
-    pinned = [] if words or after else await sessions.find(SessionQuery(roots=True, pinned=True))
+    found = await sessions.find(SessionQuery(limit=LISTED, roots=True, after=_place(after)))
+    pinned = [] if after else await sessions.find(SessionQuery(roots=True, pinned=True))
     days: dict[str, list[Session]] = {"Pinned": _kept(pinned)} if _kept(pinned) else {}
     for session in _kept(found):
-        if words or not is_pinned(session):
+        if not is_pinned(session):
             days.setdefault(_day(session.time.updated), []).append(session)
     older = f"{found[-1].time.updated}-{found[-1].id}" if len(found) == LISTED else ""
-    return Listing(list(days.items()), "" if words else older)
+    return Listing(list(days.items()), older)
+
+
+async def matches(services: Services, words: str, after: str = "") -> Listing:
+    """Return the sessions that have `words`, by where they have them. `after`: those after a listing's end.
+
+    A group that goes on from there has no name again.
+    """
+    before, _, place = after.partition("-")
+    skip = _number(before) or 0
+    if skip >= FOUND_IN_ALL:
+        return Listing([])
+    found = await services.sessions.search(words, FOUND, skip)
+    groups: dict[str, list[Session]] = {}
+    for match in found.matches:
+        if not match.session.time.archived:
+            groups.setdefault("" if match.place == place else _PLACES[match.place], []).append(match.session)
+    end = f"{skip + len(found.matches)}-{found.matches[-1].place}" if found.more and found.matches else ""
+    return Listing(list(groups.items()), end)
 
 
 def is_pinned(session: Session) -> bool:
@@ -117,7 +143,13 @@ def _kept(sessions: list[Session]) -> list[Session]:
 def _place(after: str) -> tuple[int, str] | None:
     """Return a listing's end as the store wants it."""
     updated, _, session_id = after.partition("-")
-    return (int(updated), session_id) if updated.isdecimal() and session_id else None
+    milliseconds = _number(updated)
+    return (milliseconds, session_id) if milliseconds is not None and session_id else None
+
+
+def _number(digits: str) -> int | None:
+    """Return a number that a page's link had; None for anything else, and for more than a database holds."""
+    return int(digits) if digits.isdecimal() and len(digits) < DIGITS else None
 
 
 def busy(services: Services) -> Sequence[str]:

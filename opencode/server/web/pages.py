@@ -78,14 +78,13 @@ async def older(session_id: str) -> Response:
 
 @blueprint.get("/chats/search")
 async def search() -> Response:
-    """Return the sessions whose title or text has the words in `q`."""
+    """Return the sessions whose title or text has the words in `q`, after a page that ended at `after`."""
     words = request.args.get("q", "").strip()
     if not words:
         return Response("", content_type=HTML)
-    listed = await conversation.listing(services(), words)
-    html = piece("session_groups", listed, conversation.busy(services()), "found", template="lists.html")
-    if not listed.groups:
-        html = piece("nothing_found", words, template="lists.html")
+    after = request.args.get("after", "")
+    found = await conversation.matches(services(), words, after)
+    html = piece("matches", found, conversation.busy(services()), words, not after, template="lists.html")
     return Response(html, content_type=HTML)
 
 

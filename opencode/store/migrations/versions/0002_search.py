@@ -1,9 +1,7 @@
-"""Parts get a number, by which SQLite's full-text index names them; every list of sessions gets an index."""
+"""Parts get a number, by which SQLite's full-text indexes name them; every list of sessions gets an index."""
 
 import sqlalchemy as sa
 from alembic import op
-
-from opencode.store.search import FULL_TEXT, has_full_text
 
 revision = "0002"
 down_revision = "0001"
@@ -38,9 +36,6 @@ def upgrade() -> None:
     )
     if sqlite:
         _number_parts_anew()
-        if has_full_text(connection):
-            for statement in FULL_TEXT:
-                op.execute(statement)
     else:
         _number_parts_in_place()
 
