@@ -20,7 +20,10 @@ FEW = 200
 """Titles that are read one by one."""
 
 RUNS = 12
-"""How many runs of a longer text are looked up; what they find is compared with the whole."""
+"""How many runs of longer words are looked up in texts; what they find is compared with the whole."""
+
+TITLE_RUNS = 6
+"""The same in titles, which have few."""
 
 
 def _found_by(index: str) -> Select[str]:
@@ -51,7 +54,7 @@ def perhaps_titled(connection: Connection, words: str) -> list[str] | None:
     """
     if len(words) < SHORTEST or "\0" in words or not _is_indexed(connection):
         return None
-    values = {"wanted": _all_runs(words), "limit": FEW + 1}
+    values = {"wanted": _runs(words, TITLE_RUNS), "limit": FEW + 1}
     found: Sequence[str] = connection.execute(_titled, values).scalars().all()
     return list(found) if len(found) <= FEW else None
 
@@ -78,7 +81,7 @@ def sessions_with(connection: Connection, words: str) -> Iterator[str]:
         yield from _by_text(connection, words)
         return
     values = {
-        "wanted": _all_runs(words),
+        "wanted": _runs(words, RUNS),
         "said": f'%"text":"%{"".join(map(_like, _as_json(words)))}%',
     }
     with connection.execute(_by_runs, values) as found:
@@ -89,11 +92,11 @@ def _is_indexed(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite" and connection.execute(_indexes).first() is not None
 
 
-def _all_runs(words: str) -> str:
-    """Return how an index of runs is asked for words: for all their runs, RUNS from end to end of many."""
+def _runs(words: str, most: int) -> str:
+    """Return how an index of runs is asked for words: for all their runs, or so many from end to end."""
     runs = list(dict.fromkeys(words[start : start + 3] for start in range(len(words) - 2)))
-    step = max(1.0, len(runs) / RUNS)
-    return " AND ".join(_quoted(runs[int(number * step)]) for number in range(min(len(runs), RUNS)))
+    step = max(1.0, len(runs) / most)
+    return " AND ".join(_quoted(runs[int(number * step)]) for number in range(min(len(runs), most)))
 
 
 def _quoted(words: str) -> str:
