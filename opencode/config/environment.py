@@ -38,6 +38,19 @@ def networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
         raise SettingsError(f"{name} must be a comma-separated list of networks: {error}.") from None
 
 
+def database_url(env: Mapping[str, str], name: str) -> str | None:
+    """Return a PostgreSQL address as SQLAlchemy takes it; refused without telling its password."""
+    text = env.get(name)
+    if not text:
+        return None
+    scheme, separator, rest = text.partition("://")
+    if scheme not in ("postgresql", "postgres") or not separator or not rest:
+        raise SettingsError(
+            f"{name} must be an address such as postgresql://user:password@host:5432/database."
+        )
+    return f"postgresql://{rest}"
+
+
 _ORIGIN = re.compile(r"https?://[^/@?#\s*]+")
 
 

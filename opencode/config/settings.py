@@ -11,7 +11,7 @@ from opencode.errors import SettingsError
 from opencode.schema.base import JsonObject
 
 from .entries import Config
-from .environment import Network, choice, integer, networks, origins
+from .environment import Network, choice, database_url, integer, networks, origins
 from .file import parsed, substituted, without_secrets, written
 from .remarks import remarks
 
@@ -53,11 +53,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `remarks`: what of that file is hardly what was meant.
 
+    `database_url`: of a PostgreSQL database, password included; None for SQLite in `data_dir`.
     `stop_grace`: seconds that running turns may go on once the server is told to stop.
     `environ` holds provider keys by their own variables' names; nothing else should be read from it.
     """
 
     data_dir: Path
+    database_url: str | None = None
     host: str = "0.0.0.0"
     port: int = 7860
     username: str = "opencode"
@@ -91,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         raw: JsonObject = substituted(as_written, path or Path("opencode.json"), env)
         return cls(
             data_dir=Path(env.get("OPENCODE_DATA_DIR") or _default_data_dir()).expanduser().absolute(),
+            database_url=database_url(env, "OPENCODE_DATABASE_URL"),
             host=env.get("HOST") or "0.0.0.0",
             port=integer(env, "PORT", 7860, 0, 65535),
             username=env.get("OPENCODE_SERVER_USERNAME") or "opencode",

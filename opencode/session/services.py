@@ -53,7 +53,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     """Open everything, and close it in the opposite order; raises SettingsError."""
     agents = Agents(settings.config)
     instructions = tuple(_instructions(settings))
-    store = await Store.open(settings.data_dir)
+    store = await Store.open(settings.data_dir, settings.database_url)
     bus = Bus()
     asks = Asks(bus)
 

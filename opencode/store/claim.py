@@ -1,6 +1,8 @@
-"""A data directory is one server's: two that write to one would end each other's answers."""
+"""What conversations are kept in is one server's: two that write to one would end each other's answers."""
 
+import time
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -8,6 +10,12 @@ from opencode.errors import SettingsError
 
 WAIT_SECONDS = 10.0
 """How long a server that is started while another one stops waits for it."""
+
+LOCK = int.from_bytes(b"opencode")
+"""The number of PostgreSQL's lock, which is the database's own."""
+
+_KEEP_ALIVE = (("idle", 30), ("interval", 10), ("count", 3))
+"""Seconds, seconds, times: the lock of a server whose machine is gone ends with its connection."""
 
 
 def claim(data_dir: Path, wait: float = WAIT_SECONDS) -> FileLock:
@@ -25,3 +33,26 @@ def claim(data_dir: Path, wait: float = WAIT_SECONDS) -> FileLock:
     except OSError as error:
         raise SettingsError(f"OPENCODE_DATA_DIR: {data_dir} can't be written to: {error.strerror}.") from None
     return lock
+
+
+def claim_postgres(connection: Any, wait: float = WAIT_SECONDS) -> None:
+    """Make a PostgreSQL database this server's as long as the connection lives; raises psycopg's error.
+
+    It is the connection that writes. Where it is lost, nothing is written until the next one has the lock.
+    """
+    from psycopg.errors import LockNotAvailable  # noqa: PLC0415 - 0.1 s that a start with SQLite saves
+
+    deadline = time.monotonic() + wait
+    try:
+        for name, value in _KEEP_ALIVE:
+            connection.execute(f"SET tcp_keepalives_{name} = {value}")
+        while not connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()[0]:
+            if time.monotonic() > deadline:
+                raise LockNotAvailable(
+                    "it is in use by another server; stop that one, or give each a database of its own"
+                )
+            time.sleep(0.1)
+        connection.commit()
+    except BaseException:
+        connection.close()
+        raise

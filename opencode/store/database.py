@@ -5,19 +5,26 @@ that runs straight through in its thread costs two.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from opencode.errors import Unavailable
 from opencode.threads import in_thread
 
+from .claim import claim_postgres
+
 READERS = 2
+
+CONNECT_SECONDS = 10
+"""How long a server of PostgreSQL's may take to answer."""
 
 CHECKPOINT_WRITES = 500
 """After so many transactions the log is copied into the file, beside the writer: it may wait for the disk."""
@@ -30,14 +37,17 @@ _PRAGMAS = (
     "busy_timeout=5000",
 )
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 
 class Database:
     """One thread that writes, and a few that read meanwhile."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, writing: Engine, reading: Engine) -> None:
+        self._writing = writing
+        self._reading = reading
         self._writes = 0
         self._writer = ThreadPoolExecutor(1, "store-write")
         self._readers = ThreadPoolExecutor(READERS, "store-read")
@@ -49,12 +59,29 @@ class Database:
             f"sqlite:///{path}", pool_size=READERS + 1, max_overflow=0, hide_parameters=True
         )
         event.listen(engine, "connect", _prepare_sqlite)
-        return cls(engine)
+        return cls(engine, engine)
+
+    @classmethod
+    def postgres(cls, url: str) -> "Database":
+        """Return the database at an address, claimed for this server by the connection that writes."""
+        address = make_url(url).set(drivername="postgresql+psycopg")
+        writing, reading = (
+            create_engine(
+                address,
+                pool_size=size,
+                max_overflow=0,
+                hide_parameters=True,
+                connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "opencode-api"},
+            )
+            for size in (1, READERS)
+        )
+        event.listen(writing, "connect", lambda connection, _: claim_postgres(connection))
+        return cls(writing, reading)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction of its own; raises SQLAlchemyError."""
         self._writes += 1
-        if self._writes % CHECKPOINT_WRITES == 0 and self._engine.dialect.name == "sqlite":
+        if self._writes % CHECKPOINT_WRITES == 0 and self._writing.dialect.name == "sqlite":
             self._readers.submit(self._read, _checkpoint)
         return await in_thread(self._write, work, threads=self._writer)
 
@@ -66,23 +93,48 @@ class Database:
         """Wait for what runs, then close the connections."""
         for threads in (self._writer, self._readers):
             await asyncio.to_thread(threads.shutdown)
-        self._engine.dispose()
+        for engine in (self._writing, self._reading):
+            engine.dispose()
 
     def _write(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.begin() as connection:
-            return work(connection)
+        return _again_where_lost(self._writing.begin, work)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         try:
-            with self._engine.connect() as connection:
-                return work(connection)
+            return _again_where_lost(self._reading.connect, work)
         except (SQLAlchemyError, msgspec.DecodeError) as error:
-            raise Unavailable(f"The database can't be read: {reason(error)}. Try again later.") from error
+            log.warning("could not read the database: %s", reason(error))
+            raise Unavailable(f"The database can't be read: {told(error)}. Try again later.") from error
+
+
+def _again_where_lost(
+    connect: Callable[[], AbstractContextManager[Connection]], work: Callable[[Connection], T]
+) -> T:
+    """Run `work`; once more where the connection turns out to be lost, for its server was restarted, say.
+
+    Whatever is written may be written twice: rows are replaced by themselves.
+    """
+    try:
+        with connect() as connection:
+            return work(connection)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    with connect() as connection:
+        return work(connection)
 
 
 def reason(error: BaseException) -> str:
-    """Return what a database's error says, in its own words, without the statement that met it."""
-    return str(getattr(error, "orig", None) or error).rstrip(".")
+    """Return what a database's error says, in its own words, on one line and without the statement."""
+    return " ".join(str(getattr(error, "orig", None) or error).split()).rstrip(".?")
+
+
+def told(error: BaseException) -> str:
+    """Return of a database's error what clients may know: the log alone tells where PostgreSQL is."""
+    found = getattr(error, "orig", None)
+    if hasattr(found, "sqlstate") and found.sqlstate is None:
+        return "it can't be reached; the log says why"
+    return reason(error)
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -42,8 +42,13 @@ class Store(Puts):
         self._writer = Writer(database, self._histories)
 
     @classmethod
-    async def open(cls, data_dir: Path) -> "Store":
-        """Open the SQLite database in `data_dir`, made new or brought up to date; raises SettingsError."""
+    async def open(cls, data_dir: Path, url: str | None = None) -> "Store":
+        """Open a database, made new or brought up to date; raises SettingsError.
+
+        `url`: of a PostgreSQL database. Without one it is SQLite's, in `data_dir`.
+        """
+        if url is not None:
+            return await cls._open_postgres(url)
         try:
             data_dir.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - at start, nothing waits
         except OSError as error:
@@ -60,6 +65,21 @@ class Store(Puts):
                 "OPENCODE_DATA_DIR can be written to and has room; put a backup in the place of a damaged "
                 "file, or move it away to start anew."
             ) from None
+        store._writer.start()
+        return store
+
+    @classmethod
+    async def _open_postgres(cls, url: str) -> "Store":
+        try:
+            store = cls(Database.postgres(url))
+        except (SQLAlchemyError, ValueError):
+            raise SettingsError("OPENCODE_DATABASE_URL is no address of a database.") from None
+        try:
+            await store._database.write(migrate)
+            await store._advance_ids()
+        except (SQLAlchemyError, Unavailable) as error:
+            await store._close()
+            raise SettingsError(f"OPENCODE_DATABASE_URL can't be opened: {reason(error)}.") from None
         store._writer.start()
         return store
 

@@ -1,7 +1,8 @@
 """The tables. A row is its wire object as JSON in `data`, beside the columns that queries need.
 
-Indexes of sessions end with the title, so that a search in titles reads them alone. A part's `number` is what
-SQLite's full-text index knows it by, see `search`; `searchable`: it is a finished text.
+Indexes of sessions end with the title, so that a search in titles reads them alone; not in PostgreSQL, whose
+indexes hold no long text. A part's `number` is what SQLite's full-text indexes know it by, see `full_text`;
+`searchable`: it is a finished text.
 """
 
 from sqlalchemy import (
@@ -43,6 +44,10 @@ class Words(TypeDecorator[str]):
         return value.replace("\0", "\ufffd") if value else value
 
 
+Id = String(64).with_variant(String(64, collation="C"), "postgresql")
+"""Ids sort as their bytes do: that is the order in time. PostgreSQL sorts by its locale if not told."""
+
+
 def _owner(column: str) -> Column[str]:
     return Column("session_id", ForeignKey(column, ondelete="CASCADE"), nullable=False)
 
@@ -50,8 +55,8 @@ def _owner(column: str) -> Column[str]:
 session = Table(
     "session",
     metadata,
-    Column("id", String(64), primary_key=True),
-    Column("parent_id", String(64)),
+    Column("id", Id, primary_key=True),
+    Column("parent_id", Id),
     Column("title", Words, nullable=False),
     Column("time_updated", BigInteger, nullable=False),
     Column("pinned", Boolean, nullable=False, server_default=false()),
@@ -73,7 +78,7 @@ Index(
 message = Table(
     "message",
     metadata,
-    Column("id", String(64), primary_key=True),
+    Column("id", Id, primary_key=True),
     _owner("session.id"),
     Column("unfinished", Boolean, nullable=False),
     Column("data", Text, nullable=False),
@@ -85,9 +90,9 @@ part = Table(
     "part",
     metadata,
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("id", String(64), nullable=False, unique=True),
+    Column("id", Id, nullable=False, unique=True),
     _owner("session.id"),
-    Column("message_id", String(64), nullable=False),
+    Column("message_id", Id, nullable=False),
     Column("searchable", Boolean, nullable=False),
     Column("data", Text, nullable=False),
     Index(None, "session_id", "message_id", "id"),

@@ -24,7 +24,7 @@ LONGEST_LOSS = 2.0
 
 
 @pytest.mark.timeout(120 + 15 * KILLS)
-async def test_a_server_that_is_killed_loses_nothing_that_was_told(tmp_path: Path) -> None:
+async def test_a_server_that_is_killed_loses_nothing_that_was_told(tmp_path: Path, url: str | None) -> None:
     seed = int(os.environ.get("OPENCODE_SEED", str(time.time_ns() % 100_000)))
     chance = random.Random(seed)
     print(f"seed {seed}")
@@ -41,6 +41,8 @@ async def test_a_server_that_is_killed_loses_nothing_that_was_told(tmp_path: Pat
             "OPENCODE_FETCH_ALLOW": "127.0.0.1/32",
             "OPENCODE_LOG_LEVEL": "WARNING",
         }
+        if url is not None:
+            env["OPENCODE_DATABASE_URL"] = url
         mirror = Mirror()
         asked_to_delete: set[str] = set()
         for kill in range(KILLS + 1):

@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -16,13 +14,6 @@ from opencode.store import Store
 from opencode.store.histories import Histories, History
 
 from .test_store import make_prompt, make_session
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(tmp_path)
-    yield store
-    await store.close()
 
 
 def text(message: MessageWithParts, said: str) -> TextPart:

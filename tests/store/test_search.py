@@ -325,7 +325,7 @@ async def test_no_list_sorts_or_reads_a_whole_table(tmp_path: Path) -> None:
     def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
         statements.append((statement, parameters))
 
-    engine = store._database._engine
+    engine = store._database._reading
     event.listen(engine, "before_cursor_execute", note)
     page = await store.sessions(SessionQuery(limit=10))
     last = (page[-1].time.updated, page[-1].id)

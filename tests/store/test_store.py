@@ -1,7 +1,6 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -21,13 +20,6 @@ from opencode.schema.session import Session, SessionTime, Todo
 from opencode.store import SessionQuery, Store, migrations
 from opencode.store.tables import metadata
 from opencode.store.writer import Work
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(tmp_path)
-    yield store
-    await store.close()
 
 
 def make_session(title: str = "A title", updated: int = 1, parent_id: str | None = None) -> Session:
@@ -77,8 +69,8 @@ def make_text(message: UserMessage | AssistantMessage, text: str) -> TextPart:
     return TextPart(id=ids.ascending("prt"), session_id=message.session_id, message_id=message.id, text=text)
 
 
-async def test_everything_is_there_after_the_store_is_opened_again(tmp_path: Path) -> None:
-    store = await Store.open(tmp_path)
+async def test_everything_is_there_after_the_store_is_opened_again(tmp_path: Path, url: str | None) -> None:
+    store = await Store.open(tmp_path, url)
     session = make_session()
     prompt = make_prompt(session.id)
     part = make_text(prompt, "nul \x00, emoji 🤖 and \u2028")
@@ -88,7 +80,7 @@ async def test_everything_is_there_after_the_store_is_opened_again(tmp_path: Pat
     store.put_todos(session.id, [Todo(content="a"), Todo(content="b", status="completed")])
     await store.close()
 
-    store = await Store.open(tmp_path)
+    store = await Store.open(tmp_path, url)
     assert await store.session(session.id) == session
     (message,) = await store.messages(session.id)
     assert (message.info, message.parts) == (prompt, [part])
@@ -105,6 +97,7 @@ async def test_reads_see_what_was_put_and_not_yet_committed(store: Store) -> Non
     assert [found.title for found in await store.sessions(SessionQuery())] == ["Another"]
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_a_change_is_on_disk_within_a_quarter_of_a_second(store: Store, tmp_path: Path) -> None:
     session = make_session()
     store.put_session(session)
@@ -215,8 +208,8 @@ async def test_a_commit_is_asked_for_before_it_is_awaited(store: Store) -> None:
         await store.commit()
 
 
-async def test_what_waits_is_written_though_every_task_was_cancelled(tmp_path: Path) -> None:
-    store = await Store.open(tmp_path)
+async def test_what_waits_is_written_though_every_task_was_cancelled(tmp_path: Path, url: str | None) -> None:
+    store = await Store.open(tmp_path, url)
     session = make_session()
     store.put_session(session)
     ours = asyncio.current_task()
@@ -229,7 +222,7 @@ async def test_what_waits_is_written_though_every_task_was_cancelled(tmp_path: P
     await asyncio.wait_for(commit, 1)
     with pytest.raises(Unavailable):
         await asyncio.wait_for(store.commit(), 1)
-    store = await Store.open(tmp_path)
+    store = await Store.open(tmp_path, url)
     assert await store.session(session.id) == session
     await store.close()
 
@@ -317,8 +310,10 @@ async def test_unfinished_answers_are_found(store: Store) -> None:
     assert [message.info.id for message in await store.unfinished()] == [cut.id]
 
 
-async def test_new_ids_sort_after_stored_ones_though_the_clock_went_back(tmp_path: Path) -> None:
-    store = await Store.open(tmp_path)
+async def test_new_ids_sort_after_stored_ones_though_the_clock_went_back(
+    tmp_path: Path, url: str | None
+) -> None:
+    store = await Store.open(tmp_path, url)
     session = make_session()
     future = make_prompt(session.id)
     stamp = int(future.id[4:16], 16) + 3_600_000 * 0x1000
@@ -326,7 +321,7 @@ async def test_new_ids_sort_after_stored_ones_though_the_clock_went_back(tmp_pat
     store.put_session(session)
     store.put_message(future)
     await store.close()
-    store = await Store.open(tmp_path)
+    store = await Store.open(tmp_path, url)
     assert ids.ascending("msg") > future.id
     await store.close()
 

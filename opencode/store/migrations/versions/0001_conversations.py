@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from opencode.store.tables import Id
+
 revision = "0001"
 down_revision = None
 
@@ -10,8 +12,8 @@ down_revision = None
 def upgrade() -> None:
     op.create_table(
         "session",
-        sa.Column("id", sa.String(64), nullable=False),
-        sa.Column("parent_id", sa.String(64)),
+        sa.Column("id", Id, nullable=False),
+        sa.Column("parent_id", Id),
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("time_updated", sa.BigInteger, nullable=False),
         sa.Column("data", sa.Text, nullable=False),
@@ -21,8 +23,8 @@ def upgrade() -> None:
     op.create_index("ix_session_parent_id", "session", ["parent_id"])
     op.create_table(
         "message",
-        sa.Column("id", sa.String(64), nullable=False),
-        sa.Column("session_id", sa.String(64), nullable=False),
+        sa.Column("id", Id, nullable=False),
+        sa.Column("session_id", Id, nullable=False),
         sa.Column("unfinished", sa.Boolean, nullable=False),
         sa.Column("data", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_message"),
@@ -34,9 +36,9 @@ def upgrade() -> None:
     op.create_index("ix_message_unfinished", "message", ["unfinished"])
     op.create_table(
         "part",
-        sa.Column("id", sa.String(64), nullable=False),
-        sa.Column("session_id", sa.String(64), nullable=False),
-        sa.Column("message_id", sa.String(64), nullable=False),
+        sa.Column("id", Id, nullable=False),
+        sa.Column("session_id", Id, nullable=False),
+        sa.Column("message_id", Id, nullable=False),
         sa.Column("data", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_part"),
         sa.ForeignKeyConstraint(
@@ -46,7 +48,7 @@ def upgrade() -> None:
     op.create_index("ix_part_session_id_message_id_id", "part", ["session_id", "message_id", "id"])
     op.create_table(
         "todo",
-        sa.Column("session_id", sa.String(64), nullable=False),
+        sa.Column("session_id", Id, nullable=False),
         sa.Column("position", sa.Integer, nullable=False),
         sa.Column("data", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("session_id", "position", name="pk_todo"),

@@ -16,11 +16,12 @@ def upgrade() -> None:
     connection = op.get_bind()
     op.drop_index("ix_session_time_updated_id", "session")
     op.drop_index("ix_session_parent_id", "session")
-    op.create_index("ix_session_time_updated_id_title", "session", ["time_updated", "id", "title"])
-    op.create_index(
-        "ix_session_parent_id_time_updated_id_title", "session", ["parent_id", "time_updated", "id", "title"]
-    )
     sqlite = connection.dialect.name == "sqlite"
+    title = ["title"] if sqlite else []  # PostgreSQL's indexes hold no more than 2,704 bytes
+    op.create_index("ix_session_time_updated_id_title", "session", ["time_updated", "id", *title])
+    op.create_index(
+        "ix_session_parent_id_time_updated_id_title", "session", ["parent_id", "time_updated", "id", *title]
+    )
     op.add_column("session", sa.Column("pinned", sa.Boolean, nullable=False, server_default=sa.false()))
     told = "data::jsonb #>> '{metadata,pinned}' = 'true'"
     if sqlite:

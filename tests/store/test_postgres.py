@@ -1,0 +1,147 @@
+"""What is PostgreSQL's own. That it keeps what SQLite keeps is tested with SQLite."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from opencode.config import Settings
+from opencode.errors import SettingsError, Unavailable
+from opencode.store import SessionQuery, Store, claim
+from tests.postgres import PASSWORD, Postgres
+from tests.program import free_port, program, said, start
+
+from .test_store import make_prompt, make_session, make_text
+
+
+@pytest.fixture
+def url(cluster: Postgres) -> str:
+    return cluster.database()
+
+
+async def test_a_database_that_was_restarted_is_read_and_written_as_before(
+    store: Store, cluster: Postgres
+) -> None:
+    session = make_session()
+    store.put_session(session)
+    await store.commit()
+    cluster.stop()
+    store.put_message(make_prompt(session.id))
+    with pytest.raises(Unavailable):
+        await store.commit()
+    assert store.failure == "The database can't be written to: it can't be reached; the log says why."
+    with pytest.raises(Unavailable) as told:
+        await store.sessions(SessionQuery())
+    assert "it can't be reached; the log says why" in str(told.value)
+    cluster.start()
+    assert len(await store.messages(session.id)) == 1
+    assert store.failure is None
+    cluster.stop()
+    cluster.start()
+    store.put_message(make_prompt(session.id))
+    await store.commit()
+    assert len(await store.messages(session.id)) == 2
+
+
+async def test_a_database_is_one_servers(
+    store: Store, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "WAIT_SECONDS", 0.2)
+    with pytest.raises(SettingsError, match="OPENCODE_DATABASE_URL can't be opened: it is in use by another"):
+        await Store.open(tmp_path, url)
+    await store.close()
+    await (await Store.open(tmp_path, url)).close()
+
+
+async def test_a_writer_that_lost_the_database_to_another_server_writes_nothing(
+    store: Store, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a network that was cut for long: the database has ended its connections."""
+    monkeypatch.setattr(claim, "WAIT_SECONDS", 0.2)
+    session = make_session()
+    store.put_session(session)
+    await store.commit()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid()"
+            " AND datname = current_database()"
+        )
+    other = await Store.open(tmp_path, url)
+    store.put_message(make_prompt(session.id))
+    with pytest.raises(Unavailable):
+        await store.commit()
+    assert store.failure is not None and "in use by another server" in store.failure
+    assert await other.messages(session.id) == []
+    await other.close()
+    await store.commit()
+    assert len(await store.messages(session.id)) == 1
+
+
+async def test_ids_sort_as_bytes_though_the_database_sorts_as_english_does(store: Store) -> None:
+    session = make_session()
+    store.put_session(session)
+    for suffix in "bCaB":
+        prompt = make_prompt(session.id)
+        prompt.id = f"msg_000000000000{suffix * 14}"
+        store.put_message(prompt)
+    listed = [message.info.id[-1] for message in await store.messages(session.id)]
+    assert listed == ["B", "C", "a", "b"]
+
+
+async def test_texts_are_found_by_an_index(store: Store, url: str) -> None:
+    session = make_session(title="x" * 900 + "\U0001f600" * 100)
+    store.put_session(session)
+    prompt = make_prompt(session.id)
+    store.put_message(prompt)
+    store.put_part(make_text(prompt, 'raise ValueError("no caf\u00e9, 100% \0 in \u6771\u4eac\u90fd")'))
+    for words in ("eError", "VALUEERROR", "no CAF\u00c9", "100%", "\u6771\u4eac\u90fd", '("no', "xxx"):
+        assert [match.session.id for match in (await store.search(words, 5)).matches] == [session.id], words
+    for words in ("ValueErrors", "100_", "in \u4eac"):
+        assert (await store.search(words, 5)).matches == [], words
+
+    with psycopg.connect(url) as connection:
+        connection.execute("SET enable_seqscan = off")
+        rows = connection.execute("EXPLAIN SELECT 1 FROM part WHERE searchable AND data ILIKE '%eError%'")
+        assert "ix_part_said" in "\n".join(line for (line,) in rows)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mysql://u:a-secret@h/d",
+        "a-secret",
+        "postgresql://",
+        "postgresql://u:a-secret@127.0.0.1:port/d",
+        "postgresql://u:a-secret@127.0.0.1:1/d",
+        "postgresql://u:a-secret@127.0.0.1:1/d?nonsense=a-secret",
+    ],
+)
+async def test_an_address_that_is_none_stops_the_start_with_one_line(tmp_path: Path, address: str) -> None:
+    with pytest.raises(SettingsError) as told:
+        settings = Settings.load({"OPENCODE_DATABASE_URL": address, "OPENCODE_DATA_DIR": str(tmp_path)})
+        await Store.open(tmp_path, settings.database_url)
+    assert "OPENCODE_DATABASE_URL" in str(told.value)
+    assert "a-secret" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+async def test_the_program_keeps_its_conversations_there(tmp_path: Path, cluster: Postgres, url: str) -> None:
+    env = {"OPENCODE_DATABASE_URL": url}
+    async with program(tmp_path, **env) as (_, server):
+        session_id = await server.new_session(title="Kept")
+        await server.ask(session_id, "todo: one, two")
+        assert not (tmp_path / "data" / "opencode.db").exists()
+        shown = (await server.client.get("/config")).text + (await server.client.get("/metrics")).text
+        assert PASSWORD not in shown
+    async with program(tmp_path / "elsewhere", **env) as (_, server):
+        assert len(await server.messages(session_id)) == 3
+        answered = await server.ask(session_id, "todo: three")
+        assert answered["info"]["finish"] == "stop"
+        found = await server.client.get("/chats/search?q=three")
+        assert session_id in found.text
+    wrong = url.replace(PASSWORD, "another-secret")
+    process = await start(tmp_path, free_port(), OPENCODE_DATABASE_URL=wrong)
+    log = await said(process)
+    assert process.returncode == 1
+    assert "password authentication failed" in log and "another-secret" not in log
+    assert "Traceback" not in log
