@@ -14,8 +14,12 @@ WAIT_SECONDS = 10.0
 LOCK = int.from_bytes(b"opencode")
 """The number of PostgreSQL's lock, which is the database's own."""
 
-_KEEP_ALIVE = (("idle", 30), ("interval", 10), ("count", 3))
-"""Seconds, seconds, times: the lock of a server whose machine is gone ends with its connection."""
+_SETTINGS = {
+    "tcp_keepalives_idle": 30,  # seconds: the lock of a server whose machine is gone ends with its connection
+    "tcp_keepalives_interval": 10,
+    "tcp_keepalives_count": 3,
+    "lock_timeout": 5_000,  # milliseconds that a change waits for someone else's
+}
 
 
 def claim(data_dir: Path, wait: float = WAIT_SECONDS) -> FileLock:
@@ -44,8 +48,8 @@ def claim_postgres(connection: Any, wait: float = WAIT_SECONDS) -> None:
 
     deadline = time.monotonic() + wait
     try:
-        for name, value in _KEEP_ALIVE:
-            connection.execute(f"SET tcp_keepalives_{name} = {value}")
+        for name, value in _SETTINGS.items():
+            connection.execute(f"SET {name} = {value}")
         while not connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()[0]:
             if time.monotonic() > deadline:
                 raise LockNotAvailable(

@@ -23,8 +23,15 @@ from .claim import claim_postgres
 
 READERS = 2
 
-CONNECT_SECONDS = 10
-"""How long a server of PostgreSQL's may take to answer."""
+_POSTGRES = {
+    "application_name": "opencode-api",
+    "connect_timeout": 10,  # seconds, as those of keepalives
+    "tcp_user_timeout": 30_000,  # milliseconds without an acknowledgement
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""What each connection is made with: one that leads nowhere is given up within a minute."""
 
 CHECKPOINT_WRITES = 500
 """After so many transactions the log is copied into the file, beside the writer: it may wait for the disk."""
@@ -71,7 +78,7 @@ class Database:
                 pool_size=size,
                 max_overflow=0,
                 hide_parameters=True,
-                connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "opencode-api"},
+                connect_args=_POSTGRES,
             )
             for size in (1, READERS)
         )
@@ -131,8 +138,8 @@ def reason(error: BaseException) -> str:
 
 def told(error: BaseException) -> str:
     """Return of a database's error what clients may know: the log alone tells where PostgreSQL is."""
-    found = getattr(error, "orig", None)
-    if hasattr(found, "sqlstate") and found.sqlstate is None:
+    found: Any = getattr(error, "orig", None)
+    if getattr(found, "sqlstate", "") is None:
         return "it can't be reached; the log says why"
     return reason(error)
 

@@ -1,5 +1,6 @@
 """What is PostgreSQL's own. That it keeps what SQLite keeps is tested with SQLite."""
 
+import asyncio
 from pathlib import Path
 
 import psycopg
@@ -145,3 +146,17 @@ async def test_the_program_keeps_its_conversations_there(tmp_path: Path, cluster
     assert process.returncode == 1
     assert "password authentication failed" in log and "another-secret" not in log
     assert "Traceback" not in log
+
+
+async def test_a_table_that_someone_else_holds_is_not_waited_for_for_long(store: Store, url: str) -> None:
+    session = make_session()
+    store.put_session(session)
+    await store.commit()
+    with psycopg.connect(url) as other:
+        other.execute("LOCK TABLE session")
+        store.put_session(session)
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(store.commit(), 10)
+        assert store.failure is not None and "lock timeout" in store.failure
+    await store.commit()
+    assert store.failure is None
