@@ -93,7 +93,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     )
     try:
         mcp.begin()
-        await _recover(sessions, settings)
+        await _recover(sessions)
         yield services
     finally:
         await services.stop()
@@ -111,12 +111,12 @@ def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
     ]
 
 
-async def _recover(sessions: Sessions, settings: Settings) -> None:
+async def _recover(sessions: Sessions) -> None:
     try:
         if cut := await sessions.recover():
             log.warning("%d answers were cut when the server last stopped; they are closed now", cut)
     except Unavailable as error:
-        raise SettingsError(f"{settings.data_dir}: {error.message}") from None
+        raise SettingsError(error.message) from None
 
 
 def _instructions(settings: Settings) -> Iterable[str]:
