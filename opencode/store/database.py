@@ -22,6 +22,8 @@ from opencode.threads import in_thread
 from .claim import claim_postgres
 
 READERS = 2
+POSTGRES_READERS = 6
+"""More, for they wait for the network, not for the processor."""
 
 _POSTGRES = {
     "application_name": "opencode-api",
@@ -52,12 +54,12 @@ T = TypeVar("T")
 class Database:
     """One thread that writes, and a few that read meanwhile."""
 
-    def __init__(self, writing: Engine, reading: Engine) -> None:
+    def __init__(self, writing: Engine, reading: Engine, readers: int) -> None:
         self._writing = writing
         self._reading = reading
         self._writes = 0
         self._writer = ThreadPoolExecutor(1, "store-write")
-        self._readers = ThreadPoolExecutor(READERS, "store-read")
+        self._readers = ThreadPoolExecutor(readers, "store-read")
 
     @classmethod
     def sqlite(cls, path: Path) -> "Database":
@@ -66,24 +68,24 @@ class Database:
             f"sqlite:///{path}", pool_size=READERS + 1, max_overflow=0, hide_parameters=True
         )
         event.listen(engine, "connect", _prepare_sqlite)
-        return cls(engine, engine)
+        return cls(engine, engine, READERS)
 
     @classmethod
     def postgres(cls, url: str) -> "Database":
         """Return the database at an address, claimed for this server by the connection that writes."""
         address = make_url(url).set(drivername="postgresql+psycopg")
-        writing, reading = (
-            create_engine(
-                address,
-                pool_size=size,
-                max_overflow=0,
-                hide_parameters=True,
-                connect_args=_POSTGRES,
-            )
-            for size in (1, READERS)
+        common: dict[str, Any] = {"max_overflow": 0, "hide_parameters": True, "connect_args": _POSTGRES}
+        writing = create_engine(address, pool_size=1, **common)
+        # A transaction would begin and end with a round trip each, and read nothing else.
+        reading = create_engine(
+            address,
+            pool_size=POSTGRES_READERS,
+            isolation_level="AUTOCOMMIT",
+            pool_reset_on_return=None,
+            **common,
         )
         event.listen(writing, "connect", lambda connection, _: claim_postgres(connection))
-        return cls(writing, reading)
+        return cls(writing, reading, POSTGRES_READERS)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction of its own; raises SQLAlchemyError."""
