@@ -43,14 +43,15 @@ def database_url(env: Mapping[str, str], name: str) -> str | None:
     text = env.get(name)
     if not text:
         return None
-    scheme, separator, rest = text.partition("://")
-    if scheme not in ("postgresql", "postgres") or not separator or not rest:
+    if (found := _DATABASE.fullmatch(text)) is None:
         raise SettingsError(
-            f"{name} must be an address such as postgresql://user:password@host:5432/database."
+            f"{name} must be an address such as postgresql://user:password@host:5432/database; "
+            "in a user or password @ is written as %40, / as %2F, # as %23 and ? as %3F."
         )
-    return f"postgresql://{rest}"
+    return f"postgresql://{found[1]}"
 
 
+_DATABASE = re.compile(r"postgres(?:ql)?://((?:[^@/?#]*@)?(?:[\w.,-]|:\d|\[[\da-fA-F:.]+\])+\d*/[^@/]+)")
 _ORIGIN = re.compile(r"https?://[^/@?#\s*]+")
 
 

@@ -33,6 +33,7 @@ async def opened(app: Quart, settings: Settings, retry: RetryPolicy | None = Non
         app.extensions[_METRICS] = counted
         for warning in (*settings.remarks, *found.providers.check_names()):
             log.warning("%s", warning)
+        log.info("conversations are kept in %s", found.store.place)
         _tell_providers(found.providers.defaults())
         try:
             yield found

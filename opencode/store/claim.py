@@ -1,5 +1,6 @@
 """What conversations are kept in is one server's: two that write to one would end each other's answers."""
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from opencode.errors import SettingsError
 
 WAIT_SECONDS = 10.0
 """How long a server that is started while another one stops waits for it."""
+
+_WAITING = "another server uses these conversations; waiting %.0f s for it to stop"
 
 LOCK = int.from_bytes(b"opencode")
 """The number of PostgreSQL's lock, which is the database's own."""
@@ -22,6 +25,9 @@ _SETTINGS = {
 }
 
 
+log = logging.getLogger(__name__)
+
+
 def claim(data_dir: Path, wait: float = WAIT_SECONDS) -> FileLock:
     """Return the lock that makes `data_dir` this server's until it is released, or the process ends.
 
@@ -29,7 +35,11 @@ def claim(data_dir: Path, wait: float = WAIT_SECONDS) -> FileLock:
     """
     lock = FileLock(data_dir / "opencode.lock", mode=0o600)
     try:
-        lock.acquire(timeout=wait)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            log.info(_WAITING, wait)
+            lock.acquire(timeout=wait)
     except Timeout:
         raise SettingsError(
             f"OPENCODE_DATA_DIR: {data_dir} is in use by another server. Stop that one, or give each its own."
@@ -50,13 +60,21 @@ def claim_postgres(connection: Any, wait: float = WAIT_SECONDS) -> None:
     try:
         for name, value in _SETTINGS.items():
             connection.execute(f"SET {name} = {value}")
-        while not connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()[0]:
-            if time.monotonic() > deadline:
-                raise LockNotAvailable(
-                    "it is in use by another server; stop that one, or give each a database of its own"
-                )
-            time.sleep(0.1)
+        if not _is_had(connection):
+            log.info(_WAITING, wait)
+            while not _is_had(connection):
+                if time.monotonic() > deadline:
+                    raise LockNotAvailable(
+                        "it is in use by another server; stop that one, or give each a database of its own"
+                    )
+                time.sleep(0.1)
         connection.commit()
     except BaseException:
         connection.close()
         raise
+
+
+def _is_had(connection: Any) -> bool:
+    """Try to have the lock, and tell whether it is."""
+    had: bool = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()[0]
+    return had

@@ -87,6 +87,12 @@ class Database:
         event.listen(writing, "connect", lambda connection, _: claim_postgres(connection))
         return cls(writing, reading, POSTGRES_READERS)
 
+    @property
+    def place(self) -> str:
+        """Where it is, without a name or a password."""
+        url = self._writing.url
+        return f"PostgreSQL, {url.database} at {url.host}" if url.host else str(url.database)
+
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction of its own; raises SQLAlchemyError."""
         self._writes += 1
@@ -135,7 +141,8 @@ def _again_where_lost(
 
 def reason(error: BaseException) -> str:
     """Return what a database's error says, in its own words, on one line and without the statement."""
-    return " ".join(str(getattr(error, "orig", None) or error).split()).rstrip(".?")
+    lines = str(getattr(error, "orig", None) or error).splitlines()
+    return "; ".join(line.strip().rstrip(".") for line in lines if line.strip()).rstrip("?")
 
 
 def told(error: BaseException) -> str:

@@ -16,6 +16,18 @@ decode_part = msgspec.json.Decoder(Part).decode
 decode_todo = msgspec.json.Decoder(Todo).decode
 
 
+class _Said(msgspec.Struct):
+    text: str = ""
+
+
+_decode_said = msgspec.json.Decoder(_Said).decode
+
+
+def decode_text(data: str) -> str:
+    """Return the text of a part that is one, and no more of it."""
+    return _decode_said(data).text
+
+
 def session_row(session: Session) -> Row:
     return {
         "id": session.id,

@@ -6,11 +6,13 @@ scripts without spaces among them. Titles have one by runs. Where there are none
 without FTS5), all is read, newest first.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 from sqlalchemy import Connection, Select, bindparam, column, select, table, text
 
+from .rows import decode_text
 from .tables import part
 
 SHORTEST = 3
@@ -18,6 +20,9 @@ SHORTEST = 3
 
 FEW = 100
 """Texts and titles that are all taken, and put in order."""
+
+READ_AT_ONCE = 200
+"""Texts, where there is no index."""
 
 RUNS = 12
 """How many runs of longer words are looked up in texts; what they find is compared with the whole."""
@@ -60,13 +65,16 @@ def perhaps_titled(connection: Connection, words: str) -> list[str] | None:
 def sessions_with_words(connection: Connection, words: str) -> Iterator[str]:
     """Yield the ids of the sessions with a text that has `words` in a row, the one that said them last first.
 
-    Whatever their case, accents and the punctuation between. Nothing where `words` has more than letters,
-    digits and spaces, for which there is `sessions_with`.
+    Whatever their case and the punctuation between; SQLite's index knows no accents either. Nothing where
+    `words` has more than letters, digits and spaces, for which there is `sessions_with`.
     """
     if not all(character.isalnum() or character.isspace() for character in words):
         return
     if _is_indexed(connection):
         yield from _newest_first(connection, _by_words, {"wanted": _quoted(words)})
+    elif each := words.split():
+        in_a_row = re.compile(r"\b" + r"\W+".join(each) + r"\b", re.IGNORECASE)
+        yield from _by_reading(connection, each, lambda said: in_a_row.search(said) is not None)
 
 
 def sessions_with(connection: Connection, words: str) -> Iterator[str]:
@@ -74,13 +82,13 @@ def sessions_with(connection: Connection, words: str) -> Iterator[str]:
     words = words.replace("\0", " ")
     if len(words) < SHORTEST:
         return
-    if not _is_indexed(connection):
-        yield from _by_text(connection, words)
-        return
-    said = "".join(map(_like, _as_json(words)))
-    yield from _newest_first(
-        connection, _by_runs, {"wanted": _runs(words, RUNS), "said": f'%"text":"%{said}%'}
-    )
+    if _is_indexed(connection):
+        said = "".join(map(_like, _as_json(words)))
+        values = {"wanted": _runs(words, RUNS), "said": f'%"text":"%{said}%'}
+        yield from _newest_first(connection, _by_runs, values)
+    else:
+        wanted = words.casefold()
+        yield from _by_reading(connection, [words], lambda said: wanted in said.casefold())
 
 
 def _newest_first(connection: Connection, found: Select[int, str], values: dict[str, str]) -> Iterator[str]:
@@ -127,12 +135,21 @@ def _as_json(words: str) -> str:
     return msgspec.json.encode(words).decode()[1:-1]
 
 
-def _by_text(connection: Connection, words: str) -> Iterator[str]:
-    """Yield the session of each text with `words`, the newest text first; reads them all."""
+def _by_reading(connection: Connection, words: list[str], are_in: Callable[[str], bool]) -> Iterator[str]:
+    """Yield the session of each text that `are_in` is true of, the newest text first, some texts at a time.
+
+    Only texts whose JSON has all the `words` are looked at; PostgreSQL has an index that finds them.
+    """
+    found = [part.c.data.icontains(_as_json(each), autoescape=True) for each in words]
     statement = (
-        select(part.c.session_id)
-        .where(part.c.searchable, part.c.data.icontains(_as_json(words), autoescape=True))
+        select(part.c.number, part.c.session_id, part.c.data)
+        .where(part.c.searchable, *found)
         .order_by(part.c.number.desc())
+        .limit(READ_AT_ONCE)
     )
-    with connection.execute(statement) as found:
-        yield from found.scalars()
+    rows = connection.execute(statement).all()
+    while rows:
+        for row in rows:
+            if are_in(decode_text(row.data)):
+                yield row.session_id
+        rows = connection.execute(statement.where(part.c.number < rows[-1].number)).all()

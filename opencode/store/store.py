@@ -103,6 +103,11 @@ class Store(Puts):
         return self._writer.commit()
 
     @property
+    def place(self) -> str:
+        """Where everything is kept: a file, or a database and its host."""
+        return self._database.place
+
+    @property
     def failure(self) -> str | None:
         """What is wrong with writing, None while it works; known from the last transaction, without a try."""
         return self._writer.failure

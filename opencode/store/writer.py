@@ -125,7 +125,7 @@ class Writer:
             work, self._next = self._now.before(self._next), Work({}, [], {})
             await self._flush(work)
         if self._next.dirty:
-            log.error("the last changes of %d sessions could not be written", len(self._next.dirty))
+            log.error("last changes could not be written, of: %s", ", ".join(self._next.dirty))
 
     def put(self, session_id: str, table: Table, key: str, render: Render) -> None:
         """Note a change. `render` is asked for the row when it is written: many changes are one write."""

@@ -8,7 +8,7 @@ import pytest
 
 from opencode.config import Settings
 from opencode.errors import SettingsError, Unavailable
-from opencode.store import SessionQuery, Store, claim
+from opencode.store import SessionQuery, Store, claim, search
 from tests.postgres import PASSWORD, Postgres
 from tests.program import free_port, program, said, start
 
@@ -89,6 +89,34 @@ async def test_ids_sort_as_bytes_though_the_database_sorts_as_english_does(store
     assert listed == ["B", "C", "a", "b"]
 
 
+async def test_titles_come_first_then_words_then_what_is_within_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with SQLite's indexes."""
+    monkeypatch.setattr(search, "READ_AT_ONCE", 2)
+    ids = {}
+    for text in ("the locatedness of things", "allocated", "It was LOCATED,\nthere", "I located it", "else"):
+        session = make_session(title="Located where?" if text == "else" else "A title")
+        ids[text] = session.id
+        store.put_session(session)
+        prompt = make_prompt(session.id)
+        store.put_message(prompt)
+        store.put_part(make_text(prompt, text))
+        await store.commit()
+
+    async def places(words: str, skip: int = 0) -> list[tuple[str, str]]:
+        page = await store.search(words, 20, skip)
+        found = [(match.place, match.session.id) for match in page.matches]
+        return found + (await places(words, skip + len(found)) if page.more else [])
+
+    within, inside, words, again, titled = ids.values()
+    first = [("title", titled), ("words", again), ("words", words)]
+    assert await places("located") == [*first, ("within", inside), ("within", within)]
+    assert await places("was located there") == [("words", words)]
+    assert await places("LOCATED, ") == []
+    assert await places("d it") == [("within", again)]
+
+
 async def test_texts_are_found_by_an_index(store: Store, url: str) -> None:
     session = make_session(title="x" * 900 + "\U0001f600" * 100)
     store.put_session(session)
@@ -97,7 +125,7 @@ async def test_texts_are_found_by_an_index(store: Store, url: str) -> None:
     store.put_part(make_text(prompt, 'raise ValueError("no caf\u00e9, 100% \0 in \u6771\u4eac\u90fd")'))
     for words in ("eError", "VALUEERROR", "no CAF\u00c9", "100%", "\u6771\u4eac\u90fd", '("no', "xxx"):
         assert [match.session.id for match in (await store.search(words, 5)).matches] == [session.id], words
-    for words in ("ValueErrors", "100_", "in \u4eac"):
+    for words in ("type", "message", "time", "end", "ValueErrors", "100_", "in \u4eac"):
         assert (await store.search(words, 5)).matches == [], words
 
     with psycopg.connect(url) as connection:
@@ -113,6 +141,9 @@ async def test_texts_are_found_by_an_index(store: Store, url: str) -> None:
         "a-secret",
         "postgresql://",
         "postgresql://u:a-secret@127.0.0.1:port/d",
+        "postgresql://u:a-secret@127.0.0.1:5432",
+        "postgresql://u:a-@a-secret#pw/x@127.0.0.1:5432/d",
+        "postgresql://u:a#a-secret@127.0.0.1:5432/d",
         "postgresql://u:a-secret@127.0.0.1:1/d",
         "postgresql://u:a-secret@127.0.0.1:1/d?nonsense=a-secret",
     ],
@@ -124,6 +155,18 @@ async def test_an_address_that_is_none_stops_the_start_with_one_line(tmp_path: P
     assert "OPENCODE_DATABASE_URL" in str(told.value)
     assert "a-secret" not in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_addresses_of_databases_are_taken() -> None:
+    for address in (
+        "postgresql://h/d",
+        "postgres://u@h/d",
+        "postgresql://u:p%40%2F:!$@a-b.example.com:5432/d?sslmode=require&channel_binding=require",
+        "postgresql://u:p@[::1]:5432/d",
+        "postgresql://u:p@h1:5432,h2:5433/d",
+    ):
+        found = Settings.load({"OPENCODE_DATABASE_URL": address}).database_url
+        assert found == f"postgresql://{address.partition('://')[2]}"
 
 
 async def test_the_program_keeps_its_conversations_there(tmp_path: Path, cluster: Postgres, url: str) -> None:

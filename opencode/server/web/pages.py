@@ -5,7 +5,7 @@ from typing import Any
 
 from quart import Blueprint, Response, request
 
-from opencode.errors import NotFound, RequestError
+from opencode.errors import NotFound, RequestError, Unavailable
 from opencode.provider.demo import DEMO
 from opencode.schema.base import encode
 from opencode.schema.provider import Model
@@ -83,7 +83,10 @@ async def search() -> Response:
     if not words:
         return Response("", content_type=HTML)
     after = request.args.get("after", "")
-    found = await conversation.matches(services(), words, after)
+    try:
+        found = await conversation.matches(services(), words, after)
+    except Unavailable as error:
+        return Response(piece("not_searched", error.message, template="lists.html"), 503, content_type=HTML)
     html = piece("matches", found, conversation.busy(services()), words, not after, template="lists.html")
     return Response(html, content_type=HTML)
 
