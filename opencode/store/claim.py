@@ -24,7 +24,6 @@ _SETTINGS = {
     "lock_timeout": 5_000,  # milliseconds that a change waits for someone else's
 }
 
-
 log = logging.getLogger(__name__)
 
 
@@ -49,19 +48,19 @@ def claim(data_dir: Path, wait: float = WAIT_SECONDS) -> FileLock:
     return lock
 
 
-def claim_postgres(connection: Any, wait: float = WAIT_SECONDS) -> None:
+def claim_postgres(connection: Any) -> None:
     """Make a PostgreSQL database this server's as long as the connection lives; raises psycopg's error.
 
     It is the connection that writes. Where it is lost, nothing is written until the next one has the lock.
     """
     from psycopg.errors import LockNotAvailable  # noqa: PLC0415 - 0.1 s that a start with SQLite saves
 
-    deadline = time.monotonic() + wait
+    deadline = time.monotonic() + WAIT_SECONDS
     try:
         for name, value in _SETTINGS.items():
             connection.execute(f"SET {name} = {value}")
         if not _is_had(connection):
-            log.info(_WAITING, wait)
+            log.info(_WAITING, WAIT_SECONDS)
             while not _is_had(connection):
                 if time.monotonic() > deadline:
                     raise LockNotAvailable(

@@ -3,7 +3,7 @@
 SQLite keeps two indexes of every finished text (see `full_text`). By words: several in a row are found soon,
 however common each is. By runs of three characters: what is within longer words is found too, names and
 scripts without spaces among them. Titles have one by runs. Where there are none (PostgreSQL, an SQLite
-without FTS5), all is read, newest first.
+without FTS5), what the database says has the words is read, newest first.
 """
 
 import re
