@@ -27,7 +27,7 @@ _SETTINGS = {
 log = logging.getLogger(__name__)
 
 
-def claim(data_dir: Path, wait: float = WAIT_SECONDS) -> FileLock:
+def claim(data_dir: Path) -> FileLock:
     """Return the lock that makes `data_dir` this server's until it is released, or the process ends.
 
     Raises SettingsError where it can't be had.
@@ -37,8 +37,8 @@ def claim(data_dir: Path, wait: float = WAIT_SECONDS) -> FileLock:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            log.info(_WAITING, wait)
-            lock.acquire(timeout=wait)
+            log.info(_WAITING, WAIT_SECONDS)
+            lock.acquire(timeout=WAIT_SECONDS)
     except Timeout:
         raise SettingsError(
             f"OPENCODE_DATA_DIR: {data_dir} is in use by another server. Stop that one, or give each its own."

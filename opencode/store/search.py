@@ -152,4 +152,6 @@ def _by_reading(connection: Connection, words: list[str], are_in: Callable[[str]
         for row in rows:
             if are_in(decode_text(row.data)):
                 yield row.session_id
+        if len(rows) < READ_AT_ONCE:
+            return
         rows = connection.execute(statement.where(part.c.number < rows[-1].number)).all()

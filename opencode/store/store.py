@@ -56,8 +56,7 @@ class Store(Puts):
         store = cls(Database.sqlite(data_dir / "opencode.db"), claim(data_dir))
         try:
             (data_dir / "opencode.db").touch(mode=0o600)
-            await store._database.write(migrate)
-            await store._advance_ids()
+            await store._begin()
         except (SQLAlchemyError, Unavailable, OSError) as error:
             await store._close()
             raise SettingsError(
@@ -65,7 +64,6 @@ class Store(Puts):
                 "OPENCODE_DATA_DIR can be written to and has room; put a backup in the place of a damaged "
                 "file, or move it away to start anew."
             ) from None
-        store._writer.start()
         return store
 
     @classmethod
@@ -75,13 +73,16 @@ class Store(Puts):
         except (SQLAlchemyError, ValueError):
             raise SettingsError("OPENCODE_DATABASE_URL is no address of a database.") from None
         try:
-            await store._database.write(migrate)
-            await store._advance_ids()
+            await store._begin()
         except (SQLAlchemyError, Unavailable) as error:
             await store._close()
             raise SettingsError(f"OPENCODE_DATABASE_URL can't be opened: {reason(error)}.") from None
-        store._writer.start()
         return store
+
+    async def _begin(self) -> None:
+        await self._database.write(migrate)
+        await self._advance_ids()
+        self._writer.start()
 
     async def close(self) -> None:
         """Write what waits and close the database."""

@@ -12,6 +12,7 @@ from opencode.store import SessionQuery, Store, claim, search
 from tests.postgres import PASSWORD, Postgres
 from tests.program import free_port, program, said, start
 
+from .test_search import found, places, say
 from .test_store import make_prompt, make_session, make_text
 
 
@@ -94,27 +95,20 @@ async def test_titles_come_first_then_words_then_what_is_within_them(
 ) -> None:
     """As with SQLite's indexes."""
     monkeypatch.setattr(search, "READ_AT_ONCE", 2)
-    ids = {}
-    for text in ("the locatedness of things", "allocated", "It was LOCATED,\nthere", "I located it", "else"):
-        session = make_session(title="Located where?" if text == "else" else "A title")
-        ids[text] = session.id
-        store.put_session(session)
-        prompt = make_prompt(session.id)
-        store.put_message(prompt)
-        store.put_part(make_text(prompt, text))
-        await store.commit()
-
-    async def places(words: str, skip: int = 0) -> list[tuple[str, str]]:
-        page = await store.search(words, 20, skip)
-        found = [(match.place, match.session.id) for match in page.matches]
-        return found + (await places(words, skip + len(found)) if page.more else [])
-
-    within, inside, words, again, titled = ids.values()
-    first = [("title", titled), ("words", again), ("words", words)]
-    assert await places("located") == [*first, ("within", inside), ("within", within)]
-    assert await places("was located there") == [("words", words)]
-    assert await places("LOCATED, ") == []
-    assert await places("d it") == [("within", again)]
+    within = say(store, "the locatedness of things").session_id
+    inside = say(store, "allocated").session_id
+    words = say(store, "It was LOCATED,\nthere").session_id
+    again = say(store, "I located it").session_id
+    titled = say(store, "else", title="Located where?").session_id
+    assert await found(store, "located") == [titled, again, words, inside, within]
+    assert await places(store, "located") == {
+        "title": [titled],
+        "words": [again, words],
+        "within": [inside, within],
+    }
+    assert await places(store, "was located there") == {"words": [words]}
+    assert await places(store, "LOCATED, ") == {}
+    assert await places(store, "d it") == {"within": [again]}
 
 
 async def test_texts_are_found_by_an_index(store: Store, url: str) -> None:

@@ -1,7 +1,6 @@
 """Search in titles and texts, kept true to what is stored; and lists that read no more than they show."""
 
 import sqlite3
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
@@ -16,10 +15,8 @@ from tests.store.test_store import make_answer, make_prompt, make_session, make_
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(tmp_path)
-    yield store
-    await store.close()
+def url() -> None:
+    """SQLite's alone: test_postgres has the other's."""
 
 
 def say(store: Store, text: str, title: str = "A title", parent_id: str | None = None) -> TextPart:
@@ -236,10 +233,23 @@ async def test_what_is_removed_is_found_no_more(store: Store, tmp_path: Path) ->
             assert indexed == (1,)
 
 
+async def fill_older(directory: Path, back: str) -> None:
+    """Make a small database of an earlier revision; `back`: what leads there from one without indexes."""
+    await fill(directory, 3, 4)
+    with sqlite3.connect(directory / "opencode.db") as disk:
+        disk.executescript(_WITHOUT_INDEXES + back)
+
+
+_WITHOUT_INDEXES = """
+    DROP TRIGGER part_said; DROP TRIGGER part_unsaid; DROP TRIGGER part_said_otherwise;
+    DROP TABLE text_words; DROP TABLE text_runs;
+    DROP TRIGGER session_titled; DROP TRIGGER session_titled_otherwise; DROP TRIGGER session_untitled;
+    DROP TABLE title_runs; DROP TABLE session_number;
+"""
+
+
 async def test_a_database_of_the_first_revision_becomes_searchable(tmp_path: Path) -> None:
-    await fill(tmp_path, 3, 4)
-    with sqlite3.connect(tmp_path / "opencode.db") as disk:
-        disk.executescript(_BACK_TO_0001)
+    await fill_older(tmp_path, _BACK_TO_0001)
     store = await Store.open(tmp_path)
     (session_id,) = await found(store, "marker1x2")
     messages = await store.messages(session_id)
@@ -253,9 +263,7 @@ async def test_a_database_of_the_first_revision_becomes_searchable(tmp_path: Pat
 async def test_a_migration_that_is_cut_off_leaves_the_database_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await fill(tmp_path, 3, 4)
-    with sqlite3.connect(tmp_path / "opencode.db") as disk:
-        disk.executescript(_BACK_TO_0001)
+    await fill_older(tmp_path, _BACK_TO_0001)
     with monkeypatch.context() as cut:
         cut.setattr(full_text, "FULL_TEXT", (*full_text.INDEX, "the power fails here"))
         with pytest.raises(SettingsError):
@@ -266,9 +274,7 @@ async def test_a_migration_that_is_cut_off_leaves_the_database_as_it_was(
 
 
 async def test_the_index_of_the_second_revision_is_replaced(tmp_path: Path) -> None:
-    await fill(tmp_path, 3, 4)
-    with sqlite3.connect(tmp_path / "opencode.db") as disk:
-        disk.executescript(_BACK_TO_0002)
+    await fill_older(tmp_path, _BACK_TO_0002)
     store = await Store.open(tmp_path)
     (session_id,) = await found(store, "marker1x2")
     assert await found(store, "arker1x3") == [session_id]
@@ -280,10 +286,6 @@ async def test_the_index_of_the_second_revision_is_replaced(tmp_path: Path) -> N
 
 
 _BACK_TO_0002 = """
-    DROP TRIGGER part_said; DROP TRIGGER part_unsaid; DROP TRIGGER part_said_otherwise;
-    DROP TABLE text_words; DROP TABLE text_runs;
-    DROP TRIGGER session_titled; DROP TRIGGER session_titled_otherwise; DROP TRIGGER session_untitled;
-    DROP TABLE title_runs; DROP TABLE session_number;
     CREATE VIRTUAL TABLE said USING fts5(text, content='', tokenize='trigram');
     INSERT INTO said(rowid, text) SELECT number, json_extract(data, '$.text') FROM part WHERE searchable;
     CREATE TRIGGER part_said AFTER INSERT ON part WHEN new.searchable BEGIN
@@ -298,10 +300,6 @@ _BACK_TO_0002 = """
 """
 
 _BACK_TO_0001 = """
-    DROP TRIGGER part_said; DROP TRIGGER part_unsaid; DROP TRIGGER part_said_otherwise;
-    DROP TABLE text_words; DROP TABLE text_runs;
-    DROP TRIGGER session_titled; DROP TRIGGER session_titled_otherwise; DROP TRIGGER session_untitled;
-    DROP TABLE title_runs; DROP TABLE session_number;
     CREATE TABLE part_0001 (id VARCHAR(64) NOT NULL, session_id VARCHAR(64) NOT NULL,
         message_id VARCHAR(64) NOT NULL, data TEXT NOT NULL, CONSTRAINT pk_part PRIMARY KEY (id),
         CONSTRAINT fk_part_session_id FOREIGN KEY(session_id) REFERENCES session (id) ON DELETE CASCADE);

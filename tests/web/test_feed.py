@@ -72,6 +72,10 @@ async def test_a_page_of_a_session_that_is_not_there_is_not_found(tmp_path: Path
     async with running_server(tmp_path) as server:
         for path in ("/chat/ses_nothing", "/chat/ses_nothing/stream", "/chat/ses_nothing/export.md"):
             assert (await server.client.get(path)).status_code == 404
+        piece = await server.client.get("/chat/ses_nothing/older", headers={"HX-Request": "true"})
+        assert piece.status_code == 404
+        gone = "This chat is not here: it may have been deleted."
+        assert piece.text == f'<p class="none" role="alert">{gone}</p>'
         refused = await server.client.post("/chat/ses_nothing", data={"text": "hi"})
         assert refused.status_code == 404 and "Session not found" in refused.text
         empty = await server.client.post("/chat", data={"text": "  "})

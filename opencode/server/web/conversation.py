@@ -128,7 +128,7 @@ async def matches(services: Services, words: str, after: str = "") -> Listing:
     for match in found.matches:
         if not match.session.time.archived:
             groups.setdefault("" if match.place == place else _PLACES[match.place], []).append(match.session)
-    end = f"{skip + len(found.matches)}-{found.matches[-1].place}" if found.more and found.matches else ""
+    end = f"{skip + len(found.matches)}-{found.matches[-1].place}" if found.more else ""
     return Listing(list(groups.items()), end)
 
 

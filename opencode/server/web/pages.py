@@ -5,7 +5,7 @@ from typing import Any
 
 from quart import Blueprint, Response, request
 
-from opencode.errors import NotFound, RequestError, Unavailable
+from opencode.errors import NotFound, RequestError
 from opencode.provider.demo import DEMO
 from opencode.schema.base import encode
 from opencode.schema.provider import Model
@@ -39,10 +39,13 @@ COMMANDS = (
 
 @blueprint.errorhandler(RequestError)
 async def refuse(error: RequestError) -> Response:
-    """Say on a page what is wrong."""
+    """Say what is wrong on a page, or in the place of the piece that was asked for."""
     gone = "This chat is not here: it may have been deleted."
     message = gone if isinstance(error, NotFound) else error.message
-    html = page("refused.html", message=message, back="/", nonce=nonce())
+    if request.headers.get("HX-Request"):
+        html = piece("not_shown", message, template="lists.html")
+    else:
+        html = page("refused.html", message=message, back="/", nonce=nonce())
     return Response(html, status=error.status, content_type=HTML)
 
 
@@ -83,10 +86,7 @@ async def search() -> Response:
     if not words:
         return Response("", content_type=HTML)
     after = request.args.get("after", "")
-    try:
-        found = await conversation.matches(services(), words, after)
-    except Unavailable as error:
-        return Response(piece("not_searched", error.message, template="lists.html"), 503, content_type=HTML)
+    found = await conversation.matches(services(), words, after)
     html = piece("matches", found, conversation.busy(services()), words, not after, template="lists.html")
     return Response(html, content_type=HTML)
 
