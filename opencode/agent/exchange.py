@@ -16,8 +16,8 @@ from opencode.schema.message import AssistantMessage, MessagePath, MessageTime, 
 from opencode.schema.part import Tokens
 from opencode.schema.session import StatusBusy, StatusRetry
 
+from .dependencies import TurnDependencies, TurnListener
 from .transcript import Transcript
-from .workshop import TurnListener, Workshop
 
 _MORE_STEPS = ("tool-calls", "pause")
 
@@ -31,13 +31,17 @@ class Exchange:
     """
 
     def __init__(
-        self, workshop: Workshop, listener: TurnListener, prompt: UserMessage, summary_by: str | None = None
+        self,
+        dependencies: TurnDependencies,
+        listener: TurnListener,
+        prompt: UserMessage,
+        summary_by: str | None = None,
     ) -> None:
-        self._workshop = workshop
+        self._dependencies = dependencies
         self._listener = listener
-        message = new_answer(prompt, summary_by or prompt.agent, workshop.directory)
+        message = new_answer(prompt, summary_by or prompt.agent, dependencies.directory)
         message.summary = optional(True if summary_by else None)
-        self.transcript = Transcript(workshop.store, workshop.bus, message)
+        self.transcript = Transcript(dependencies.store, dependencies.bus, message)
         self._purpose: observe.Purpose = "summary" if summary_by else "answer"
         self._work = observe.Step(provider=message.provider_id, model=message.model_id)
         self._watch = observe.watch(self._work)
@@ -83,7 +87,7 @@ class Exchange:
             try:
                 return await self._stream(resolved, request, attempt)
             except ModelError as error:
-                wait = self._workshop.retry.wait(attempt, error)
+                wait = self._dependencies.retry.wait(attempt, error)
                 if wait is None:
                     raise
                 retry = StatusRetry(attempt=attempt, message=error.message, next=now_ms() + int(wait * 1000))

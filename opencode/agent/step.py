@@ -23,10 +23,10 @@ from opencode.schema.session import PermissionRule
 from . import structured
 from .agents import DEFAULT_STEPS
 from .context import system_prompt, turns
+from .dependencies import TurnDependencies, TurnListener
 from .exchange import Exchange
 from .permission import hidden, tool_rules
 from .tool_execution import ToolExecution
-from .workshop import TurnListener, Workshop
 
 LAST_STEP = (
     "This is the last step that you may take, and tools are no longer at hand. Say what you have found or "
@@ -51,7 +51,7 @@ class Step:
 
     def __init__(
         self,
-        workshop: Workshop,
+        dependencies: TurnDependencies,
         listener: TurnListener,
         execution: ToolExecution,
         prompt: UserMessage,
@@ -61,7 +61,7 @@ class Step:
         failed_answers: int,
         may_overflow: bool,
     ) -> None:
-        self._workshop = workshop
+        self._dependencies = dependencies
         self._listener = listener
         self._execution = execution
         self._prompt = prompt
@@ -70,16 +70,18 @@ class Step:
         self._may_overflow = may_overflow
         self.failed_answers = failed_answers
         self.refused = False
-        self.exchange = Exchange(workshop, listener, prompt)
+        self.exchange = Exchange(dependencies, listener, prompt)
 
     async def run(self, history: Iterable[MessageWithParts]) -> bool:
         """Take the step; returns whether the conversation fitted. Only cancellation is raised."""
         prompt = self._prompt
         transcript = self.exchange.transcript
         async with self.exchange:
-            agent = self._workshop.agents.get(prompt.agent)
-            resolved = await self._workshop.providers.resolve(prompt.model.provider_id, prompt.model.model_id)
-            await self._workshop.tools.ready()
+            agent = self._dependencies.agents.get(prompt.agent)
+            resolved = await self._dependencies.providers.resolve(
+                prompt.model.provider_id, prompt.model.model_id
+            )
+            await self._dependencies.tools.ready()
             request = self._request(history, agent, resolved)
             try:
                 finish = await self.exchange.ask(resolved, request)
@@ -94,7 +96,7 @@ class Step:
     def _request(self, history: Iterable[MessageWithParts], agent: Agent, resolved: Resolved) -> ModelRequest:
         prompt = self._prompt
         model = resolved.model
-        system = system_prompt(agent, prompt, self._workshop.instructions)
+        system = system_prompt(agent, prompt, self._dependencies.instructions)
         last = self._number >= _limit(agent)
         tools = [] if not model.capabilities.toolcall else self._tool_definitions(agent)
         answer_as_data = isinstance(prompt.format, JsonSchemaFormat)
@@ -120,7 +122,7 @@ class Step:
         rules = effective_rules(agent, self._rules, self._prompt)
         return [
             ToolDefinition(tool.name, tool.description, tool.parameters())
-            for tool in self._workshop.tools.list()
+            for tool in self._dependencies.tools.list()
             if not hidden(rules, tool.name)
         ]
 

@@ -15,9 +15,9 @@ from opencode.schema.part import (
 from opencode.schema.session import PermissionRule
 from opencode.tool.task import TASK
 
+from .dependencies import TurnDependencies, TurnListener
 from .exchange import Exchange
 from .tool_execution import ToolExecution
-from .workshop import TurnListener, Workshop
 
 BY_USER = {"subtask": True}
 """Marks a call that no model made: models are told of it as text, for their own calls look different."""
@@ -45,20 +45,24 @@ class Subtasks:
     """The step that has other agents carry out a prompt's tasks, as calls of the task tool."""
 
     def __init__(
-        self, workshop: Workshop, listener: TurnListener, execution: ToolExecution, prompt: MessageWithParts
+        self,
+        dependencies: TurnDependencies,
+        listener: TurnListener,
+        execution: ToolExecution,
+        prompt: MessageWithParts,
     ) -> None:
         assert isinstance(prompt.info, UserMessage)
-        self._workshop = workshop
+        self._dependencies = dependencies
         self._listener = listener
         self._execution = execution
         self._tasks = subtasks_of(prompt)
-        self.exchange = Exchange(workshop, listener, prompt.info)
+        self.exchange = Exchange(dependencies, listener, prompt.info)
 
     async def run(self) -> None:
         """Have the tasks carried out. Only cancellation is raised."""
         transcript = self.exchange.transcript
         async with self.exchange:
-            agent = self._workshop.agents.get(transcript.message.agent)
+            agent = self._dependencies.agents.get(transcript.message.agent)
             for task in self._tasks:
                 call_id = ids.ascending("call")
                 await transcript.write(ToolCallStart(call_id, TASK))

@@ -9,8 +9,8 @@ from opencode.schema.event import SessionCompacted
 from opencode.schema.message import MessageWithParts, UserMessage
 
 from .compaction import condensing_request, since_summary
+from .dependencies import TurnDependencies, TurnListener
 from .exchange import Exchange
-from .workshop import TurnListener, Workshop
 
 AGENT = "compaction"
 
@@ -23,32 +23,32 @@ class Summary:
 
     def __init__(
         self,
-        workshop: Workshop,
+        dependencies: TurnDependencies,
         listener: TurnListener,
         prompt: UserMessage,
         covered: list[MessageWithParts],
     ) -> None:
-        self._workshop = workshop
+        self._dependencies = dependencies
         self._listener = listener
         self._prompt = prompt
         self._covered = since_summary(covered)
-        self.exchange = Exchange(workshop, listener, prompt, summary_by=AGENT)
+        self.exchange = Exchange(dependencies, listener, prompt, summary_by=AGENT)
 
     async def run(self) -> bool:
         """Write the summary; returns whether there is one now. Only cancellation is raised."""
         transcript = self.exchange.transcript
         async with self.exchange:
-            agent = self._workshop.agents.get(AGENT)
+            agent = self._dependencies.agents.get(AGENT)
             choice = agent.model or self._prompt.model
             transcript.message.provider_id = choice.provider_id
             transcript.message.model_id = choice.model_id
-            resolved = await self._workshop.providers.resolve(choice.provider_id, choice.model_id)
+            resolved = await self._dependencies.providers.resolve(choice.provider_id, choice.model_id)
             finish = await self._ask(resolved, agent)
             cost = cost_usd(resolved.model, finish.tokens)
             self._listener.charge(cost, finish.tokens)
             await transcript.finish_step("stop", finish.tokens, cost)
             self._listener.stepped()
-            self._workshop.bus.publish(SessionCompacted(session_id=self._prompt.session_id))
+            self._dependencies.bus.publish(SessionCompacted(session_id=self._prompt.session_id))
         return not transcript.message.error
 
     async def _ask(self, resolved: Resolved, agent: Agent) -> Finish:

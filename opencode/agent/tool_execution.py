@@ -16,10 +16,10 @@ from opencode.store import Store
 from opencode.tool.base import Started, Task, TaskAnswer, ToolContext, Waits
 
 from . import structured
+from .dependencies import TurnDependencies, TurnListener
 from .permission import decide, hidden, widest
 from .structured import Answer
 from .transcript import Transcript
-from .workshop import TurnListener, Workshop
 
 Remember = Callable[[list[PermissionRule]], None]
 """Notes rules that hold from now on."""
@@ -46,8 +46,8 @@ class StoredTodos:
 class ToolExecution:
     """Runs what the model called; every call ends with a result or an error that the model can read."""
 
-    def __init__(self, workshop: Workshop, listener: TurnListener, remember: Remember) -> None:
-        self._workshop = workshop
+    def __init__(self, dependencies: TurnDependencies, listener: TurnListener, remember: Remember) -> None:
+        self._dependencies = dependencies
         self._listener = listener
         self._remember = remember
 
@@ -90,7 +90,7 @@ class ToolExecution:
                     )
             if "ask" in actions.values():
                 with waits.waiting():
-                    allowed = await self._workshop.asks.permit(
+                    allowed = await self._dependencies.pending_requests.permit(
                         part.session_id,
                         permission,
                         patterns,
@@ -104,7 +104,9 @@ class ToolExecution:
 
         async def question(questions: list[Question]) -> list[list[str]]:
             with waits.waiting():
-                return await self._workshop.asks.question(part.session_id, questions, reference)
+                return await self._dependencies.pending_requests.question(
+                    part.session_id, questions, reference
+                )
 
         async def delegate(task: Task, started: Started) -> TaskAnswer:
             asked = transcript.message
@@ -119,7 +121,7 @@ class ToolExecution:
             message_id=part.message_id,
             call_id=call_id,
             agent=agent.name,
-            todos=StoredTodos(self._workshop.store, self._workshop.bus, part.session_id),
+            todos=StoredTodos(self._dependencies.store, self._dependencies.bus, part.session_id),
             ask=ask,
             question=question,
             delegate=delegate,
@@ -133,7 +135,7 @@ class ToolExecution:
             elif hidden(rules, part.tool):
                 raise ToolError(f"The user has specified a rule against {part.tool}. Do without it.")
             else:
-                result = await self._workshop.tools.execute(part.tool, raw, context)
+                result = await self._dependencies.tools.execute(part.tool, raw, context)
         except ToolError as error:
             await transcript.tool_failed(call_id, error)
             return not (isinstance(error, ToolRefused) and error.ends_turn)

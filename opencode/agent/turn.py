@@ -15,13 +15,13 @@ from opencode.schema.session import PermissionRule, StatusBusy
 from opencode.store import Unit
 
 from .compaction import clear_old_output, compaction_of, is_nearly_full, tokens_in_use
+from .dependencies import TurnDependencies, TurnListener
 from .exchange import Exchange, is_last_step
 from .step import Step
 from .subtask import Subtasks, subtasks_of
 from .summary import Summary
 from .tool_execution import ToolExecution
 from .uncut import uncut
-from .workshop import TurnListener, Workshop
 
 GO_ON = "The conversation so far was condensed to make room. Go on with what was asked."
 
@@ -31,18 +31,18 @@ class Turn:
 
     def __init__(
         self,
-        workshop: Workshop,
+        dependencies: TurnDependencies,
         history: list[MessageWithParts],
         rules: list[PermissionRule],
         listener: TurnListener,
     ) -> None:
-        self._workshop = workshop
+        self._dependencies = dependencies
         self._history = history
         self._rules = rules
         self._listener = listener
         turn = proxy(self)
         # A bound method would hold the turn itself, and each keep the other when it is over.
-        self._execution = ToolExecution(workshop, listener, lambda rules: turn._remember(rules))  # noqa: PLW0108
+        self._execution = ToolExecution(dependencies, listener, lambda rules: turn._remember(rules))  # noqa: PLW0108
         self._exchange: Exchange | None = None
         self._place = 0
         self._steps: dict[str, int] = {}
@@ -119,7 +119,7 @@ class Turn:
         origin = self._origin.get(prompt.info.id, prompt.info.id)
         number = self._steps[origin] = self._steps.get(origin, 0) + 1
         step = Step(
-            self._workshop,
+            self._dependencies,
             self._listener,
             self._execution,
             prompt.info,
@@ -142,7 +142,7 @@ class Turn:
             await self._compact(prompt, overflow=True)
 
     async def _carry_out_tasks(self, prompt: MessageWithParts) -> None:
-        tasks = Subtasks(self._workshop, self._listener, self._execution, prompt)
+        tasks = Subtasks(self._dependencies, self._listener, self._execution, prompt)
         self._begin(tasks.exchange)
         try:
             await tasks.run()
@@ -167,7 +167,7 @@ class Turn:
             return False
         choice = prompt.info.model
         try:
-            model = (await self._workshop.providers.resolve(choice.provider_id, choice.model_id)).model
+            model = (await self._dependencies.providers.resolve(choice.provider_id, choice.model_id)).model
         except AgentServerError:
             return False  # the step meets the same error, and tells it
         if not is_nearly_full(model, used):
@@ -212,7 +212,7 @@ class Turn:
     async def _condense(self, compaction: MessageWithParts, covered: list[MessageWithParts]) -> bool:
         """Answer what asks for a compaction; returns whether that worked."""
         assert isinstance(compaction.info, UserMessage)
-        summary = Summary(self._workshop, self._listener, compaction.info, covered)
+        summary = Summary(self._dependencies, self._listener, compaction.info, covered)
         self._begin(summary.exchange)
         try:
             return await summary.run()
@@ -228,7 +228,7 @@ class Turn:
     async def _say(self, info: UserMessage, part: Part) -> MessageWithParts:
         """Add a message to the conversation in the user's name."""
         message = MessageWithParts(info=info, parts=[part])
-        unit = self._workshop.store.unit()
+        unit = self._dependencies.store.unit()
         unit.put_message(info)
         unit.put_part(part)
         told = PartUpdated(session_id=info.session_id, part=part, time=now_ms())
@@ -238,7 +238,7 @@ class Turn:
 
     async def _put(self, parts: Sequence[Part]) -> None:
         """Store and tell changed parts of earlier messages."""
-        unit = self._workshop.store.unit()
+        unit = self._dependencies.store.unit()
         for part in parts:
             unit.put_part(part)
         now = now_ms()
@@ -248,7 +248,7 @@ class Turn:
     async def _write(self, unit: Unit, events: Sequence[EventProperties]) -> None:
         await unit.commit()
         for event in events:
-            self._workshop.bus.publish(event)
+            self._dependencies.bus.publish(event)
 
     def _remember(self, rules: list[PermissionRule]) -> None:
         self._rules = [*self._rules, *rules]

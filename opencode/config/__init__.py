@@ -1,6 +1,7 @@
 """Settings, read and checked once at start: the environment, and an opencode.json in its own format."""
 
-from .entries import (
+from .environment import Network
+from .schema import (
     AgentConfig,
     CommandConfig,
     Config,
@@ -10,7 +11,6 @@ from .entries import (
     ProviderConfig,
     ProviderOptions,
 )
-from .environment import Network
 from .settings import MEGABYTE, Limits, Settings
 
 __all__ = [

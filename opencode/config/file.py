@@ -12,7 +12,7 @@ from msgspec import UNSET
 from opencode.errors import SettingsError
 from opencode.schema.base import JsonObject
 
-from .entries import Config
+from .schema import Config
 
 
 def _config_path(env: Mapping[str, str]) -> Path | None:

@@ -10,10 +10,10 @@ from msgspec import field
 from opencode.errors import SettingsError
 from opencode.schema.base import JsonObject
 
-from .entries import Config
 from .environment import Network, choice, database_url, integer, networks, origins
 from .file import parsed, substituted, without_secrets, written
-from .remarks import remarks
+from .schema import Config
+from .warnings import config_warnings
 
 MEGABYTE = 1024 * 1024
 
@@ -51,7 +51,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set. `raw` is the opencode.json as it was written, without its secrets.
 
-    `remarks`: what of that file is hardly what was meant.
+    `warnings`: what of that file is hardly what was meant.
 
     `database_url`: of a PostgreSQL database, password included; None for SQLite in `data_dir`.
     `stop_grace`: seconds that running turns may go on once the server is told to stop.
@@ -67,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     config: Config = field(default_factory=Config)
     config_path: Path | None = None
     raw: JsonObject = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     fetch_allow: tuple[Network, ...] = ()
     max_body_bytes: int = 32 * MEGABYTE
     limits: Limits = field(default_factory=Limits)
@@ -101,7 +101,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             config=parsed(raw, path),
             config_path=path,
             raw=without_secrets(as_written) | {key: raw[key] for key in _NAMES if key in raw},
-            remarks=remarks(as_written, str(path or "OPENCODE_CONFIG_CONTENT"), env),
+            warnings=config_warnings(as_written, str(path or "OPENCODE_CONFIG_CONTENT"), env),
             fetch_allow=networks(env, "OPENCODE_FETCH_ALLOW"),
             max_body_bytes=integer(env, "OPENCODE_MAX_BODY_MB", 32, 1, 1024) * MEGABYTE,
             limits=Limits.load(env),

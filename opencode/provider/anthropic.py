@@ -11,7 +11,7 @@ from opencode.schema.part import CacheTokens, Tokens
 
 from .anthropic_request import messages_body
 from .base import BlockEnd, Finish, ModelRequest, StopReason, ToolCallEnd, ToolCallStart
-from .failure import Place
+from .provider_errors import ProviderErrors
 from .wire import Reader, WireAdapter
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class AnthropicAdapter(WireAdapter):
 class MessagesReader(Reader):
     """Reads a Messages stream: blocks by index, deltas to them, usage and stop reason at the end."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ProviderErrors) -> None:
         super().__init__(place)
         self._blocks: dict[int, _Block] = {}
         self._inputs: dict[int, list[str]] = {}

@@ -14,7 +14,7 @@ from opencode.schema.part import CacheTokens, Tokens
 
 from .base import Finish, ModelRequest, StopReason, ToolCallEnd, ToolCallStart
 from .compatible_request import chat_body
-from .failure import Place
+from .provider_errors import ProviderErrors
 from .wire import Reader, WireAdapter
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class CompatibleAdapter(WireAdapter):
 class ChatReader(Reader):
     """Reads a Chat Completions stream. It is whole with a finish reason or with `[DONE]`, whichever comes."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ProviderErrors) -> None:
         super().__init__(place)
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}

@@ -9,8 +9,8 @@ from opencode.schema.base import JsonObject
 from opencode.schema.part import CacheTokens, Tokens
 
 from .base import BlockEnd, Finish, ModelRequest, StopReason, ToolCallEnd, ToolCallStart
-from .failure import Place
 from .openai_request import responses_body
+from .provider_errors import ProviderErrors
 from .wire import Reader, WireAdapter
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class OpenAIAdapter(WireAdapter):
 class ResponsesReader(Reader):
     """Reads a Responses stream: output items by index, each opened, written, and given whole at its end."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ProviderErrors) -> None:
         super().__init__(place)
         self._calls: dict[int, str] = {}
         self._called = False

@@ -15,9 +15,9 @@ from opencode.schema.provider import ApiAuth, Model, Provider
 
 from . import catalog, preference
 from .base import Adapter
-from .connection import LIST_FRESH_S, LIST_TIMEOUT_S, Connection
+from .configured_provider import LIST_FRESH_S, LIST_TIMEOUT_S, ConfiguredProvider
+from .discovery import PREFERRED, candidates, check_environment, connect, is_enabled
 from .keys import Keys, check_key
-from .setup import PREFERRED, candidates, check_environment, connect, is_enabled
 
 FIRST_LIST_WAIT_S = 1.5
 
@@ -42,8 +42,8 @@ class Registry:
         check_environment(settings.environ)
         self._settings = settings
         self._keys = Keys(settings.data_dir / "auth.json")
-        self._connected: dict[str, Connection] | None = None
-        self._retired: list[Connection] = []
+        self._connected: dict[str, ConfiguredProvider] | None = None
+        self._retired: list[ConfiguredProvider] = []
 
     async def providers(self) -> list[Provider]:
         """Return the connected providers with the models known by now, the preferred first.
@@ -174,19 +174,19 @@ class Registry:
             self._retired.append(old)
         self._connected = self._connect_all(kept)
 
-    def _connections(self) -> dict[str, Connection]:
+    def _connections(self) -> dict[str, ConfiguredProvider]:
         if self._connected is None:
             self._connected = self._connect_all({})
         return self._connected
 
-    def _connect_all(self, kept: dict[str, Connection]) -> dict[str, Connection]:
+    def _connect_all(self, kept: dict[str, ConfiguredProvider]) -> dict[str, ConfiguredProvider]:
         connected = {}
         for provider_id in candidates(self._settings):
             if connection := kept.get(provider_id) or connect(provider_id, self._settings, self._keys):
                 connected[provider_id] = connection
         return connected
 
-    def _connection(self, provider_id: str) -> Connection:
+    def _connection(self, provider_id: str) -> ConfiguredProvider:
         connections = self._connections()
         if provider_id in connections:
             return connections[provider_id]
@@ -197,7 +197,7 @@ class Registry:
         raise BadRequest(f"Unknown provider {provider_id!r}. There are: {', '.join(connections)}.")
 
 
-def _default_id(connection: Connection) -> str:
+def _default_id(connection: ConfiguredProvider) -> str:
     """Return the default model's id, "" where none is known; of opencode.json's own providers the first."""
     if connection.elsewhere and connection.configured:
         return connection.configured[0]

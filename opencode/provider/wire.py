@@ -22,8 +22,8 @@ from opencode.threads import in_thread
 
 from .base import Adapter, Finish, ModelRequest, StreamEvent
 from .batch import EventBatch
-from .failure import Place, without_login
 from .payload import encode_json, repaired
+from .provider_errors import ProviderErrors, without_login
 from .sse import EventTooLarge, SSEDecoder
 from .timeouts import SilenceLimit, Timeouts
 
@@ -52,7 +52,7 @@ class Reader(ABC):
     `whole`: the answer may end here. `done`: its end marker came, nothing that matters follows.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ProviderErrors) -> None:
         self.place = place
         self.batch = EventBatch()
         self.whole = False
@@ -89,7 +89,7 @@ class WireAdapter(Adapter):
         self._key = (api_key or "").strip()
         self._headers = dict(headers or {})
         self._timeouts = timeouts or Timeouts()
-        self._place = Place(provider_id, base_url or self.default_url, self._key, self._headers)
+        self._place = ProviderErrors(provider_id, base_url or self.default_url, self._key, self._headers)
         self._base_url, login = without_login(base_url or self.default_url)
         if login and not self._key:
             self._headers.setdefault("Authorization", f"Basic {b64encode(login.encode()).decode()}")
@@ -189,7 +189,7 @@ class WireAdapter(Adapter):
             raise self._place.unusable_key()
 
     def _open(self) -> None:
-        from .bounded import cut  # noqa: PLC0415 - httpx2 is imported here, and not before
+        from .body_limits import cut  # noqa: PLC0415 - httpx2 is imported here, and not before
         from .posts import Posts  # noqa: PLC0415
 
         httpx2 = importlib.import_module("httpx2")

@@ -8,8 +8,8 @@ from quart import Quart
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
 
-from . import access, assets, auth, client, cors, docs, errors, line, state, web
-from .api import asks, event, history, instance, mcp, message, provider, session, transfer
+from . import app_state, assets, auth, client, cors, direct_write, docs, errors, request_logging, web
+from .api import event, history, instance, mcp, message, pending_requests, provider, session, transfer
 from .shutdown import on_stop_signal
 
 ROOT = Path(__file__).parents[2]
@@ -22,13 +22,13 @@ def create_app(settings: Settings | None = None, retry: RetryPolicy | None = Non
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
-    access.register(app)
-    line.register(app)
+    request_logging.register(app)
+    direct_write.register(app)
     errors.register(app)
     client.register(app, settings)
     cors.register(app, settings)
     auth.register(app, settings)
-    for module in (instance, session, message, history, asks, event, provider, mcp, transfer):
+    for module in (instance, session, message, history, pending_requests, event, provider, mcp, transfer):
         app.register_blueprint(module.blueprint)
     assets.register(app, ROOT / "static")
     docs.register(app)
@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None, retry: RetryPolicy | None = Non
 
     @app.while_serving
     async def serve() -> AsyncGenerator[None, None]:
-        async with state.opened(app, settings, retry) as services:
+        async with app_state.opened(app, settings, retry) as services:
             with on_stop_signal(lambda: services.stop(settings.stop_grace)):
                 yield
 

@@ -15,7 +15,7 @@ from opencode.config import Settings
 from opencode.errors import TooManyRequests
 
 from .client import client
-from .pace import Pace
+from .rate_limit import RateLimiter
 
 OPEN_PATHS = frozenset({"/global/health", "/login", "/manifest.webmanifest"})
 OPEN_BELOW = ("/static/", "/share/")
@@ -36,7 +36,7 @@ class Password:
         self._username = username.encode()
         self._password = password.encode()
         self._key = hashlib.blake2b(self._password, key=key, digest_size=32).digest()
-        self._failures = Pace(FAILURES)
+        self._failures = RateLimiter(FAILURES)
 
     def fits(self, username: str, password: str) -> bool:
         """Tell whether both are right; raises TooManyRequests where the client was wrong too often."""

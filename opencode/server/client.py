@@ -10,7 +10,7 @@ from quart import Quart, current_app, request
 from opencode.config import Network, Settings
 from opencode.errors import BadRequest, Forbidden, NotFound, TooManyRequests
 
-from .pace import Pace
+from .rate_limit import RateLimiter
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -27,7 +27,7 @@ def register(app: Quart, settings: Settings) -> None:
     """Refuse what no honest client sends, and who asks too often."""
     proxies = app.extensions[_KEY] = settings.trusted_proxies
     limit = settings.limits.requests
-    pace = Pace(limit) if limit else None
+    rate_limiter = RateLimiter(limit) if limit else None
 
     @app.before_request
     async def admit() -> None:
@@ -37,8 +37,8 @@ def register(app: Quart, settings: Settings) -> None:
             raise BadRequest("The query holds a NUL character; leave it out.", "Query")
         if settings.password is None:
             _check_name(proxies)
-        if pace is not None and request.path != UNCOUNTED:
-            _check_pace(pace, limit)
+        if rate_limiter is not None and request.path != UNCOUNTED:
+            _check_rate(rate_limiter, limit)
 
 
 def client() -> str:
@@ -69,15 +69,15 @@ def own_address() -> str:
     return f"{'https' if is_secure() else 'http'}://{request.host}"
 
 
-def _check_pace(pace: Pace, limit: int) -> None:
+def _check_rate(rate_limiter: RateLimiter, limit: int) -> None:
     who = client()
-    if seconds := pace.wait(who):
+    if seconds := rate_limiter.wait(who):
         raise TooManyRequests(
             f"More than {limit:,} requests a minute came from {who}: wait {seconds} s, or ask the "
             "operator of this server to raise OPENCODE_RATE_LIMIT.",
             seconds,
         )
-    pace.count(who)
+    rate_limiter.count(who)
 
 
 def _check_name(proxies: Sequence[Network]) -> None:

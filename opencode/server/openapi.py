@@ -39,7 +39,7 @@ _TAGS = {
     "message": "What is said in them: prompts, and answers part by part.",
     "history": "Going back in a conversation.",
     "transfer": "Conversations out of the server and in again.",
-    "asks": "What waits for the user: permissions and questions.",
+    "pending_requests": "What waits for the user: permissions and questions.",
     "event": "Everything that happens, as it happens.",
     "provider": "Model providers, their models, and keys.",
     "mcp": "MCP servers, whose tools join this server's own.",

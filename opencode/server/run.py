@@ -14,7 +14,7 @@ from opencode import __version__
 from opencode.config import Settings
 from opencode.errors import SettingsError
 
-from .state import opened
+from .app_state import opened
 
 if TYPE_CHECKING:
     from hypercorn.config import Config

@@ -16,12 +16,12 @@ from opencode.ids import time_of
 from opencode.schema.event import EventProperties, PartDelta, ServerConnected, ServerHeartbeat
 from opencode.session.services import Services
 
-from .line import line_of
-from .stall import StallLimit
+from .direct_write import direct_writer
+from .write_timeout import WriteTimeout
 
 HEARTBEAT_SECONDS = 10.0
 
-STALL_SECONDS = 60.0
+WRITE_TIMEOUT_SECONDS = 60.0
 """How long a client may take nothing of what it is sent."""
 
 _EVENT_ID = re.compile(r"evt_[0-9a-zA-Z]{26}")
@@ -67,10 +67,10 @@ def last_event_id() -> str | None:
 
 def at_once(form: Form) -> Callable[[Event], bool] | None:
     """Return what writes an event to this request's connection, None where its server offers none."""
-    line = line_of(request)
-    if line is None:
+    writer = direct_writer(request)
+    if writer is None:
         return None
-    write = line.write
+    write = writer.write
     return lambda event: write(form.event(event))
 
 
@@ -100,7 +100,7 @@ async def _state(found: Services, subscription: Subscription[Event], last_id: st
     Text that grew meanwhile is in the running turns' parts, so its deltas are left out.
     """
     since = time_of(last_id)
-    state = found.sessions.state
+    state = found.sessions.snapshot
     stored = await state.since(subscription.session_id, since) if since is not None else []
     meanwhile = [event.properties for event in subscription.take()]
     whole = [properties for properties in meanwhile if not isinstance(properties, PartDelta)]
@@ -148,16 +148,16 @@ def event_stream(pieces: AsyncGenerator[bytes, None]) -> Response:
 
 
 async def _taken(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Yield the pieces; the response is cancelled where one is not taken within STALL_SECONDS.
+    """Yield the pieces; the response is cancelled where one is not taken within WRITE_TIMEOUT_SECONDS.
 
     A client behind a proxy that never closes would otherwise be written to for ever.
     """
-    stall = StallLimit(STALL_SECONDS)
+    timeout = WriteTimeout(WRITE_TIMEOUT_SECONDS)
     try:
         async with aclosing(pieces):
             async for piece in pieces:
-                stall.sending()
+                timeout.sending()
                 yield piece
-                stall.taken()
+                timeout.taken()
     finally:
-        stall.close()
+        timeout.close()

@@ -20,7 +20,7 @@ from opencode.schema.part import CompactionPart, FilePart, Part, StepFinishPart,
 from opencode.schema.session import Session, SessionRevert, SessionTime
 from opencode.store import Store, Unit
 
-from .book import Book
+from .cache import SessionCache
 from .prompt import check_url
 from .runner import Runner
 from .slug import make_slug
@@ -32,17 +32,17 @@ _FORK = re.compile(r"(?P<title>.*) \(fork #(?P<number>\d+)\)")
 class History:
     """What `Sessions` does with messages that are there already. Nothing of it while a turn runs."""
 
-    def __init__(self, store: Store, bus: Bus, book: Book, runner: Runner) -> None:
+    def __init__(self, store: Store, bus: Bus, cache: SessionCache, runner: Runner) -> None:
         self._store = store
         self._bus = bus
-        self._book = book
+        self._cache = cache
         self._runner = runner
         self.underway: set[asyncio.Task[Any]] = set()
 
     @whole
     async def fork(self, session_id: str, before: str | None) -> Session:
         """Copy a session with its messages up to, and without, the one named; raises NotFound."""
-        origin = await self._book.get(session_id)
+        origin = await self._cache.get(session_id)
         kept = await self._store.messages(session_id, before=before)
         if before is not None:
             await self._message(session_id, before)
@@ -68,7 +68,7 @@ class History:
             _copy(unit, message, fork.id, new_ids)
         unit.put_todos(fork.id, await self._store.todos(session_id))
         await unit.commit()
-        self._book.add(fork)
+        self._cache.add(fork)
         self._bus.publish(SessionCreated(session_id=fork.id, info=fork))
         return fork
 
@@ -152,18 +152,18 @@ class History:
         """Write a unit that removes `parts`, and tell it; raises Unavailable, nothing changed."""
         before = session.cost, session.tokens
         _count(session, parts, -1)
-        self._book.write(session)
+        self._cache.write(session)
         try:
             await unit.commit()
         except Unavailable:
             session.cost, session.tokens = before
-            self._book.write(session)
+            self._cache.write(session)
             raise
         self._bus.publish(event)
-        self._book.tell(session)
+        self._cache.tell(session)
 
     async def _at_rest(self, session_id: str) -> Session:
-        session = await self._book.get(session_id)
+        session = await self._cache.get(session_id)
         self._runner.check_at_rest(session_id)
         return session
 
@@ -174,9 +174,9 @@ class History:
         return message
 
     async def _changed(self, session: Session) -> Session:
-        self._book.write(session)
+        self._cache.write(session)
         await self._store.commit()
-        self._book.tell(session)
+        self._cache.tell(session)
         return session
 
 

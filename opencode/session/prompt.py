@@ -25,7 +25,7 @@ from opencode.schema.prompt import (
 )
 from opencode.schema.session import Session
 
-from .measure import check_prompt
+from .validation import check_prompt
 
 
 async def user_message(

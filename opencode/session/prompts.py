@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from opencode.agent.workshop import Workshop
+from opencode.agent.dependencies import TurnDependencies
 from opencode.clock import now_ms
 from opencode.config import Limits
 from opencode.errors import BadRequest, Conflict, TurnFailed, Unavailable
@@ -15,9 +15,9 @@ from opencode.schema.message import MessageWithParts, ModelChoice, UserMessage
 from opencode.schema.prompt import CommandBody, PromptBody, SummarizeBody
 from opencode.schema.session import Session, SessionModel
 
-from .book import Book
+from .admission import Admission
+from .cache import SessionCache
 from .command import Commands
-from .door import Door
 from .history import History
 from .prompt import compaction_message, user_message
 from .runner import Runner, RunningTurn
@@ -57,21 +57,21 @@ class Prompts:
 
     def __init__(
         self,
-        workshop: Workshop,
-        book: Book,
+        dependencies: TurnDependencies,
+        cache: SessionCache,
         runner: Runner,
         history: History,
         commands: Commands,
         limits: Limits,
     ) -> None:
-        self._workshop = workshop
-        self._store = workshop.store
-        self._bus = workshop.bus
-        self._book = book
+        self._dependencies = dependencies
+        self._store = dependencies.store
+        self._bus = dependencies.bus
+        self._cache = cache
         self._runner = runner
         self._history = history
         self._limits = limits
-        self._door = Door(runner, limits)
+        self._admission = Admission(runner, limits)
         self.commands = commands
         self.underway: set[asyncio.Task[Any]] = set()
 
@@ -81,10 +81,10 @@ class Prompts:
 
         Raises NotFound, BadRequest, BodyTooLarge, Conflict, TooManyRequests or Unavailable, nothing stored.
         """
-        session = await self._book.get(session_id)
+        session = await self._cache.get(session_id)
         if body.no_reply is True:
             return Prompted(await self._keep(session, body), None)
-        with self._door.entered(session_id):
+        with self._admission.reserve(session_id):
             message = await self._keep(session, body)
             return Prompted(message, await self._runner.submit(session, message), _unwatched(session))
 
@@ -113,21 +113,21 @@ class Prompts:
 
     @whole
     async def _ask_for_summary(self, session_id: str, body: SummarizeBody) -> Prompted:
-        session = await self._book.get(session_id)
+        session = await self._cache.get(session_id)
         self._runner.check_at_rest(session_id)
         choice = ModelChoice(provider_id=body.provider_id, model_id=body.model_id)
-        await self._workshop.providers.resolve(choice.provider_id, choice.model_id)
+        await self._dependencies.providers.resolve(choice.provider_id, choice.model_id)
         if not await self._store.messages(session_id, limit=1):
             raise BadRequest("The session has no messages that could be condensed.")
-        with self._door.entered(session_id):
-            message = compaction_message(session, choice, self._workshop.agents)
+        with self._admission.reserve(session_id):
+            message = compaction_message(session, choice, self._dependencies.agents)
             await self._say(session, message, answered=False)
             return Prompted(message, await self._runner.submit(session, message))
 
     async def _keep(self, session: Session, body: PromptBody) -> MessageWithParts:
         """Store a prompt and tell it."""
         message = await user_message(
-            body, session, self._workshop.agents, self._workshop.providers, self._limits
+            body, session, self._dependencies.agents, self._dependencies.providers, self._limits
         )
         info = message.info
         await self._check_ids(body, message)
@@ -149,7 +149,7 @@ class Prompts:
         before = session.revert, session.cost, session.tokens
         unit = self._store.unit()
         events = await self._history.settle(session, unit)
-        self._book.write(session)
+        self._cache.write(session)
         unit.put_message(message.info, answered=answered)
         for part in message.parts:
             unit.put_part(part)
@@ -157,12 +157,12 @@ class Prompts:
             await unit.commit()
         except Unavailable:
             session.revert, session.cost, session.tokens = before
-            self._book.write(session)
+            self._cache.write(session)
             raise
-        await self._book.get(session.id)  # raises NotFound where it was deleted meanwhile
+        await self._cache.get(session.id)  # raises NotFound where it was deleted meanwhile
         for event in events:
             self._bus.publish(event)
-        self._book.tell(session)
+        self._cache.tell(session)
         self._bus.publish(MessageUpdated(session_id=session.id, info=message.info))
         for part in message.parts:
             self._bus.publish(PartUpdated(session_id=session.id, part=part, time=now_ms()))

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from weakref import WeakValueDictionary, proxy
 
 from opencode import observe
+from opencode.agent.dependencies import TurnDependencies
 from opencode.agent.title import make_title
 from opencode.agent.turn import Turn
-from opencode.agent.workshop import Workshop
 from opencode.errors import AgentServerError, Conflict
 from opencode.schema.base import given
 from opencode.schema.event import SessionIdle, SessionStatusChanged
@@ -17,7 +17,7 @@ from opencode.schema.part import SubtaskPart, TextPart, Tokens
 from opencode.schema.session import PermissionRule, Session, SessionStatus, StatusIdle
 from opencode.tool.base import Started, Task, TaskAnswer
 
-from .book import Book
+from .cache import SessionCache
 
 DEFAULT_TITLE = "New session - "
 """How a title begins until the session has one of its own."""
@@ -43,7 +43,7 @@ class RunningTurn:
         self.stopping = False
         self._answering = False
         # By a proxy, so that both go at once when it is over, and wait for no garbage collector.
-        self.turn = Turn(runner.workshop, turn_history, given(session.permission, []), proxy(self))
+        self.turn = Turn(runner.dependencies, turn_history, given(session.permission, []), proxy(self))
         self.task = asyncio.create_task(self._run(), name=f"turn-{session.id}")
 
     def add(self, prompt: MessageWithParts) -> None:
@@ -65,11 +65,13 @@ class RunningTurn:
 
     def status(self, status: SessionStatus) -> None:
         self.state = status
-        self._runner.workshop.bus.publish(SessionStatusChanged(session_id=self._session.id, status=status))
+        self._runner.dependencies.bus.publish(
+            SessionStatusChanged(session_id=self._session.id, status=status)
+        )
 
     def allowed(self, rules: list[PermissionRule]) -> None:
         self._session.permission = [*given(self._session.permission, []), *rules]
-        self._runner.book.write(self._session)
+        self._runner.cache.write(self._session)
 
     def answering(self) -> None:
         if not self._answering:
@@ -79,10 +81,10 @@ class RunningTurn:
     def charge(self, cost: float, tokens: Tokens) -> None:
         self._session.cost += cost
         self._session.tokens = self._session.tokens.plus(tokens)
-        self._runner.book.write(self._session)
+        self._runner.cache.write(self._session)
 
     def stepped(self) -> None:
-        self._runner.book.tell(self._session)
+        self._runner.cache.tell(self._session)
 
     async def delegate(self, task: Task, model: ModelChoice, started: Started) -> TaskAnswer:
         return await self._runner.delegate(self._session, task, model, started)
@@ -103,16 +105,16 @@ class RunningTurn:
                 log.exception("turn failed")
             finally:
                 self._settle_prompts()
-                self._runner.book.write(self._session)  # it has changed just now: see session/state
+                self._runner.cache.write(self._session)  # it has changed just now: see session/state
                 self._runner.ended(self._session.id)
                 self.status(StatusIdle())
-                self._runner.workshop.bus.publish(SessionIdle(session_id=self._session.id))
+                self._runner.dependencies.bus.publish(SessionIdle(session_id=self._session.id))
 
     def _settle_prompts(self) -> None:
         """Note that the prompts are owed nothing; those that the server's end left unanswered stay open."""
         for prompt in self._prompts:
             if not self._runner.closing or self.turn.answer_to(prompt.id) is not None:
-                self._runner.workshop.store.put_message(prompt)
+                self._runner.dependencies.store.put_message(prompt)
 
 
 Delegate = Callable[[Session, Task, ModelChoice, Started], Awaitable[TaskAnswer]]
@@ -125,9 +127,9 @@ class Runner:
     `closing`: the server is about to stop, and takes no more prompts.
     """
 
-    def __init__(self, workshop: Workshop, book: Book, delegate: Delegate) -> None:
-        self.workshop = workshop
-        self.book = book
+    def __init__(self, dependencies: TurnDependencies, cache: SessionCache, delegate: Delegate) -> None:
+        self.dependencies = dependencies
+        self.cache = cache
         self.delegate = delegate
         self._running: dict[str, RunningTurn] = {}
         self._starting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -145,10 +147,10 @@ class Runner:
                 await running.wait()
                 running = None
             if running is None:
-                store = self.workshop.store
+                store = self.dependencies.store
                 first = store.has_only(session.id, prompt.info.id)
                 history = [] if first else await store.history(session.id, prompt.info.id)
-                await self.book.get(session.id)  # it may have been deleted meanwhile
+                await self.cache.get(session.id)  # it may have been deleted meanwhile
                 running = self._running[session.id] = RunningTurn(self, session, history)
             running.add(prompt)
             return running
@@ -214,17 +216,17 @@ class Runner:
         before = session.title
         await asyncio.wait([running.task], timeout=TITLE_SECONDS)
         try:
-            small = self.workshop.providers.small_model(prompt.info.model)
-            resolved = await self.workshop.providers.resolve(small.provider_id, small.model_id)
-            title = await make_title(resolved, self.workshop.agents.get("title"), text)
+            small = self.dependencies.providers.small_model(prompt.info.model)
+            resolved = await self.dependencies.providers.resolve(small.provider_id, small.model_id)
+            title = await make_title(resolved, self.dependencies.agents.get("title"), text)
         except AgentServerError as error:
             log.info("no title for %s: %s", session.id, error.message)
             return
         if title and session.title == before:
             session.title = title
-            self.book.write(session)
-            await self.workshop.store.commit()
-            self.book.tell(session)
+            self.cache.write(session)
+            await self.dependencies.store.commit()
+            self.cache.tell(session)
 
 
 def _said(prompt: MessageWithParts) -> list[str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from opencode.agent.agents import Agents
-from opencode.agent.asks import Asks
+from opencode.agent.dependencies import TurnDependencies
+from opencode.agent.pending_requests import PendingRequests
 from opencode.agent.retry import RetryPolicy
-from opencode.agent.workshop import Workshop
 from opencode.bus import Bus
 from opencode.config import Settings
 from opencode.errors import SettingsError, Unavailable
@@ -37,7 +37,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     bus: Bus
     providers: Registry
     agents: Agents
-    asks: Asks
+    pending_requests: PendingRequests
     store: Store
     mcp: McpServers
 
@@ -55,7 +55,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     instructions = tuple(_instructions(settings))
     store = await Store.open(settings.data_dir, settings.database_url)
     bus = Bus()
-    asks = Asks(bus)
+    pending_requests = PendingRequests(bus)
 
     def changed(server: str) -> None:
         bus.publish(McpToolsChanged(server=server))
@@ -67,27 +67,27 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     )
     tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=(mcp,))
     providers = Registry(settings)
-    workshop = Workshop(
+    dependencies = TurnDependencies(
         store=store,
         bus=bus,
         providers=providers,
         tools=tools,
         agents=agents,
-        asks=asks,
+        pending_requests=pending_requests,
         instructions=instructions,
         directory=os.getcwd(),
         retry=retry or RetryPolicy(),
     )
     commands = Commands(settings.config.command, agents, mcp)
     may_share = settings.config.share != "disabled"
-    sessions = Sessions(workshop, commands, may_share, settings.limits)
+    sessions = Sessions(dependencies, commands, may_share, settings.limits)
     services = Services(
         settings=settings,
         sessions=sessions,
         bus=bus,
         providers=providers,
         agents=agents,
-        asks=asks,
+        pending_requests=pending_requests,
         store=store,
         mcp=mcp,
     )

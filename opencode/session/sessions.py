@@ -10,8 +10,8 @@ from typing import Any
 from msgspec import UNSET
 
 from opencode import __version__, ids
+from opencode.agent.dependencies import TurnDependencies
 from opencode.agent.recovery import close_cut, close_unanswered
-from opencode.agent.workshop import Workshop
 from opencode.clock import now_ms
 from opencode.config import Limits
 from opencode.errors import BadRequest, NotFound
@@ -30,16 +30,16 @@ from opencode.schema.prompt import (
 from opencode.schema.session import Session, SessionShare, SessionStatus, SessionTime, Todo
 from opencode.store import Found, Match, SessionQuery
 
-from .book import Book
+from .cache import SessionCache
 from .command import Commands
 from .delegation import Delegation
 from .history import History
-from .measure import check_metadata, check_rules, clean_title
 from .prompts import Prompts
 from .runner import DEFAULT_TITLE, Runner
 from .slug import make_slug
-from .state import State
+from .snapshot import Snapshot
 from .transfer import Transfer
+from .validation import check_metadata, check_rules, clean_title
 from .whole import whole
 
 NEWEST = 50
@@ -58,22 +58,24 @@ class Sessions:
 
     def __init__(
         self,
-        workshop: Workshop,
+        dependencies: TurnDependencies,
         commands: Commands,
         may_share: bool = True,
         limits: Limits | None = None,
     ) -> None:
-        self._workshop = workshop
+        self._dependencies = dependencies
         self._may_share = may_share
-        self._store = workshop.store
-        self._bus = workshop.bus
-        self._book = Book(workshop.store, workshop.bus)
-        self._runner = Runner(workshop, self._book, Delegation(self, workshop.agents))
+        self._store = dependencies.store
+        self._bus = dependencies.bus
+        self._cache = SessionCache(dependencies.store, dependencies.bus)
+        self._runner = Runner(dependencies, self._cache, Delegation(self, dependencies.agents))
         self.underway: set[asyncio.Task[Any]] = set()
-        self.state = State(workshop.store, self._book, self._runner, workshop.asks)
-        self.history = History(workshop.store, workshop.bus, self._book, self._runner)
-        self.prompts = Prompts(workshop, self._book, self._runner, self.history, commands, limits or Limits())
-        self.transfer = Transfer(workshop, self._book)
+        self.snapshot = Snapshot(dependencies.store, self._cache, self._runner, dependencies.pending_requests)
+        self.history = History(dependencies.store, dependencies.bus, self._cache, self._runner)
+        self.prompts = Prompts(
+            dependencies, self._cache, self._runner, self.history, commands, limits or Limits()
+        )
+        self.transfer = Transfer(dependencies, self._cache)
 
     async def recover(self) -> int:
         """Close what the server left open when it last stopped; returns how many answers were cut."""
@@ -81,10 +83,10 @@ class Sessions:
         cut = {message.info.session_id for message in opened if close_cut(self._store, message)}
         for prompt in (message.info for message in opened if isinstance(message.info, UserMessage)):
             newest = await self._store.messages(prompt.session_id, limit=NEWEST)
-            if close_unanswered(self._store, prompt, newest, self._workshop.directory):
+            if close_unanswered(self._store, prompt, newest, self._dependencies.directory):
                 cut.add(prompt.session_id)
         for session_id in cut:
-            self._book.write(await self._book.get(session_id))
+            self._cache.write(await self._cache.get(session_id))
         await self._store.commit()
         return len(cut)
 
@@ -102,19 +104,19 @@ class Sessions:
         check_metadata(given(body.metadata, {}))
         check_rules(given(body.permission, []))
         if body.parent_id:
-            await self._book.get(body.parent_id)
+            await self._cache.get(body.parent_id)
         if body.agent:
-            self._workshop.agents.get(body.agent)
+            self._dependencies.agents.get(body.agent)
         if body.model:
-            await self._workshop.providers.resolve(body.model.provider_id, body.model.id)
+            await self._dependencies.providers.resolve(body.model.provider_id, body.model.id)
         now = now_ms()
         stamp = datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         session = Session(
             id=ids.descending("ses"),
             slug=make_slug(),
             project_id="global",
-            directory=self._workshop.directory,
-            path=self._workshop.path,
+            directory=self._dependencies.directory,
+            path=self._dependencies.path,
             title=title or f"{DEFAULT_TITLE}{stamp}Z",
             version=__version__,
             time=SessionTime(created=now, updated=now),
@@ -130,17 +132,17 @@ class Sessions:
         unit.put_session(session)
         await unit.commit()
         self._store.begin_history(session.id)
-        self._book.add(session)
+        self._cache.add(session)
         self._bus.publish(SessionCreated(session_id=session.id, info=session))
         return session
 
     async def get(self, session_id: str) -> Session:
         """Return a session; raises NotFound."""
-        return await self._book.get(session_id)
+        return await self._cache.get(session_id)
 
     async def find(self, query: SessionQuery) -> list[Session]:
         """Return one page of sessions, the last changed first."""
-        return self._book.current(await self._store.sessions(query))
+        return self._cache.current(await self._store.sessions(query))
 
     async def search(self, words: str, limit: int, skip: int = 0) -> Found:
         """Return root sessions with `words` in the title or in a text: `limit` after the first `skip`.
@@ -149,19 +151,19 @@ class Sessions:
         something with them in it.
         """
         found = await self._store.search(words, limit, skip)
-        current = self._book.current([match.session for match in found.matches])
+        current = self._cache.current([match.session for match in found.matches])
         matches = [Match(match.place, session) for match, session in zip(found.matches, current, strict=True)]
         return Found(matches, found.more)
 
     async def children(self, session_id: str) -> list[Session]:
         """Return the sessions that a session began; raises NotFound."""
-        await self._book.get(session_id)
+        await self._cache.get(session_id)
         return await self.find(SessionQuery(parent_id=session_id))
 
     @whole
     async def update(self, session_id: str, body: UpdateSessionBody) -> Session:
         """Change what a client may change; raises NotFound, BadRequest and BodyTooLarge, nothing changed."""
-        session = await self._book.get(session_id)
+        session = await self._cache.get(session_id)
         title = clean_title(given(body.title, session.title))
         if not title:
             raise BadRequest("title is empty: send a text.")
@@ -182,7 +184,7 @@ class Sessions:
         """Give a session an address where everyone who knows it may read; raises NotFound and BadRequest."""
         if not self._may_share:
             raise BadRequest('Sharing is off: opencode.json says "share": "disabled".')
-        session = await self._book.get(session_id)
+        session = await self._cache.get(session_id)
         if not session.share:
             url = f"{base_url}/share/{session_id}/{secrets.token_urlsafe(18)}"
             session.share = SessionShare(url=url)
@@ -191,13 +193,13 @@ class Sessions:
     @whole
     async def unshare(self, session_id: str) -> Session:
         """Take that address away; raises NotFound."""
-        session = await self._book.get(session_id)
+        session = await self._cache.get(session_id)
         session.share = UNSET
         return await self._changed(session)
 
     async def shared(self, session_id: str, token: str) -> Session:
         """Return a session by its shared address; raises NotFound where it is not, or no longer."""
-        session = await self._book.get(session_id)
+        session = await self._cache.get(session_id)
         known = session.share.url.rpartition("/")[2] if session.share else ""
         if not (known and hmac.compare_digest(known.encode(), token.encode())):
             raise NotFound("This link does not work, or no longer.")
@@ -206,31 +208,31 @@ class Sessions:
     @whole
     async def delete(self, session_id: str) -> None:
         """Stop a session's turn and remove it, its children and all that belongs to them; raises NotFound."""
-        session = await self._book.get(session_id)
+        session = await self._cache.get(session_id)
         for child in await self.children(session_id):
             await self.delete(child.id)
         await self._runner.forget(session_id)
         unit = self._store.unit()
         unit.remove_session(session_id)
         await unit.commit()
-        self._book.drop(session_id)
+        self._cache.drop(session_id)
         await self._runner.forget(session_id)  # a prompt may have come in between
         self._bus.publish(SessionDeleted(session_id=session_id, info=session))
 
     async def todos(self, session_id: str) -> list[Todo]:
-        await self._book.get(session_id)
+        await self._cache.get(session_id)
         return await self._store.todos(session_id)
 
     async def messages(
         self, session_id: str, limit: int | None = None, before: str | None = None
     ) -> list[MessageWithParts]:
         """Return the newest `limit` messages before the message `before`, in order; raises NotFound."""
-        await self._book.get(session_id)
+        await self._cache.get(session_id)
         return await self._store.messages(session_id, limit, before)
 
     async def message(self, session_id: str, message_id: str) -> MessageWithParts:
         """Return one message; raises NotFound."""
-        await self._book.get(session_id)
+        await self._cache.get(session_id)
         message = await self._store.message(session_id, message_id)
         if message is None:
             raise NotFound(f"Message not found: {message_id}")
@@ -238,13 +240,13 @@ class Sessions:
 
     async def abort(self, session_id: str) -> bool:
         """Stop a session's turn; what it wrote so far stays. Raises NotFound."""
-        await self._book.get(session_id)
+        await self._cache.get(session_id)
         return await self._runner.abort(session_id)
 
     async def _changed(self, session: Session) -> Session:
-        self._book.write(session)
+        self._cache.write(session)
         await self._store.commit()
-        self._book.tell(session)
+        self._cache.tell(session)
         return session
 
     def statuses(self) -> dict[str, SessionStatus]:
@@ -257,4 +259,4 @@ class Sessions:
 
     def present_state(self, session_id: str | None = None) -> Iterator[EventProperties]:
         """Yield events that tell how running turns stand."""
-        return self.state.present(session_id)
+        return self.snapshot.present(session_id)

@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import UNSET, UnsetType, structs
 
 from opencode import __version__, ids
+from opencode.agent.dependencies import TurnDependencies
 from opencode.agent.recovery import close_cut
-from opencode.agent.workshop import Workshop
 from opencode.clock import now_ms
 from opencode.errors import BadRequest, RequestError, TurnAborted
 from opencode.schema.base import given
@@ -21,10 +21,10 @@ from opencode.schema.session import Session, SessionModel, SessionRevert, Sessio
 from opencode.schema.transfer import ImportedTime, SessionExport, SessionImport
 from opencode.store import Unit
 
-from .book import Book
-from .measure import check_metadata, clean_title
+from .cache import SessionCache
 from .prompt import check_url
 from .slug import make_slug
+from .validation import check_metadata, clean_title
 from .whole import whole
 
 UNFINISHED = TurnAborted("This answer was still being written when the conversation was exported.")
@@ -36,16 +36,16 @@ _ID = re.compile(r"(?:ses|msg|prt)_[0-9a-f]{12}[0-9A-Za-z]{14}")
 class Transfer:
     """What `Sessions` does to export and import."""
 
-    def __init__(self, workshop: Workshop, book: Book) -> None:
-        self._workshop = workshop
-        self._store = workshop.store
-        self._book = book
+    def __init__(self, dependencies: TurnDependencies, cache: SessionCache) -> None:
+        self._dependencies = dependencies
+        self._store = dependencies.store
+        self._cache = cache
         self._lock = asyncio.Lock()
         self.underway: set[asyncio.Task[Any]] = set()
 
     async def export(self, session_id: str) -> SessionExport:
         """Return a whole conversation; raises NotFound. Its shared address is a secret, and left out."""
-        session = await self._book.get(session_id)
+        session = await self._cache.get(session_id)
         return SessionExport(
             info=structs.replace(session, share=UNSET),
             messages=await self._store.messages(session_id),
@@ -53,7 +53,7 @@ class Transfer:
         )
 
     @whole
-    async def take(self, document: SessionImport) -> Session:
+    async def import_(self, document: SessionImport) -> Session:
         """Store an exported conversation as a session of this server, all of it or nothing.
 
         Raises BadRequest and BodyTooLarge. Ids stay as they are where they are free and sort before all new
@@ -78,8 +78,8 @@ class Transfer:
                 _put(unit, message)
             unit.put_todos(session.id, document.todos)
             await unit.commit()
-            self._book.add(session)
-        self._workshop.bus.publish(SessionCreated(session_id=session.id, info=session))
+            self._cache.add(session)
+        self._dependencies.bus.publish(SessionCreated(session_id=session.id, info=session))
         return session
 
     async def _session(self, document: SessionImport, session_id: str) -> Session:
@@ -90,8 +90,8 @@ class Transfer:
             id=session_id,
             slug=info.slug if info.slug and _SLUG.fullmatch(info.slug) else make_slug(),
             project_id="global",
-            directory=self._workshop.directory,
-            path=self._workshop.path,
+            directory=self._dependencies.directory,
+            path=self._dependencies.path,
             title=clean_title(info.title),
             version=__version__,
             time=SessionTime(created=time.created, updated=time.updated),
@@ -120,14 +120,14 @@ class Transfer:
 
     def _known_agent(self, name: str | UnsetType) -> str | UnsetType:
         try:
-            return self._workshop.agents.get(name).name if name else UNSET
+            return self._dependencies.agents.get(name).name if name else UNSET
         except BadRequest:
             return UNSET
 
     async def _known_model(self, model: SessionModel | UnsetType) -> SessionModel | UnsetType:
         try:
             if model:
-                await self._workshop.providers.resolve(model.provider_id, model.id)
+                await self._dependencies.providers.resolve(model.provider_id, model.id)
         except RequestError:
             return UNSET
         return model

@@ -23,7 +23,7 @@ Changes = dict[str, dict[Key, Render]]
 """By session."""
 
 
-class Puts(ABC):
+class ChangeRecorder(ABC):
     """The changes that one can ask for. None of them waits."""
 
     @abstractmethod

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from opencode.errors import Unavailable
 from opencode.threads import in_thread
 
-from .claim import claim_postgres
+from .instance_lock import lock_postgres
 
 READERS = 2
 POSTGRES_READERS = 6
@@ -84,7 +84,7 @@ class Database:
             pool_reset_on_return=None,
             **common,
         )
-        event.listen(writing, "connect", lambda connection, _: claim_postgres(connection))
+        event.listen(writing, "connect", lambda connection, _: lock_postgres(connection))
         return cls(writing, reading, POSTGRES_READERS)
 
     @property

@@ -17,10 +17,10 @@ from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
 from . import queries, tables
-from .changes import Puts, Render
-from .claim import claim
+from .changes import ChangeRecorder, Render
 from .database import Database, reason
-from .histories import Histories, History
+from .history_cache import History, HistoryCache
+from .instance_lock import lock_data_dir
 from .migrations import migrate
 from .queries import Found, SessionQuery
 from .rows import part_row
@@ -29,7 +29,7 @@ from .writer import Unit, Writer
 T = TypeVar("T")
 
 
-class Store(Puts):
+class Store(ChangeRecorder):
     """Reads see everything that was put before them; `put_…` never waits, `commit` does.
 
     What is put is written sooner or later, also where a commit failed; for what must not be, there is `unit`.
@@ -38,8 +38,8 @@ class Store(Puts):
     def __init__(self, database: Database, lock: FileLock | None = None) -> None:
         self._database = database
         self._lock = lock
-        self._histories = Histories()
-        self._writer = Writer(database, self._histories)
+        self._history_cache = HistoryCache()
+        self._writer = Writer(database, self._history_cache)
 
     @classmethod
     async def open(cls, data_dir: Path, url: str | None = None) -> "Store":
@@ -53,7 +53,7 @@ class Store(Puts):
             data_dir.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - at start, nothing waits
         except OSError as error:
             raise SettingsError(f"OPENCODE_DATA_DIR: {data_dir} can't be made: {error.strerror}.") from None
-        store = cls(Database.sqlite(data_dir / "opencode.db"), claim(data_dir))
+        store = cls(Database.sqlite(data_dir / "opencode.db"), lock_data_dir(data_dir))
         try:
             (data_dir / "opencode.db").touch(mode=0o600)
             await store._begin()
@@ -152,20 +152,20 @@ class Store(Puts):
         They are the same objects then, so whoever changes one must store that too.
         """
         await self._catch_up(session_id)
-        known = self._histories.begin(session_id)
+        known = self._history_cache.begin(session_id)
         later = await self._database.read(lambda c: queries.read_history(c, session_id, known.newest))
         old = [message for message, _ in later if message.info.id < settled]
         size = known.size + sum(size for message, size in later if message.info.id < settled)
-        self._histories.end(session_id, known, History([*known.messages, *old], size))
+        self._history_cache.end(session_id, known, History([*known.messages, *old], size))
         return [*known.messages, *(message for message, _ in later)]
 
     def begin_history(self, session_id: str) -> None:
         """Note that a session was stored just now, and has no messages yet."""
-        self._histories.begin_new(session_id)
+        self._history_cache.begin_new(session_id)
 
     def has_only(self, session_id: str, message_id: str) -> bool:
         """Return whether it is known, without a look, that a session has no other message than this one."""
-        return self._histories.has_only(session_id, message_id) and not self._writer.pending(session_id)
+        return self._history_cache.has_only(session_id, message_id) and not self._writer.pending(session_id)
 
     async def message(self, session_id: str, message_id: str) -> MessageWithParts | None:
         return await self._read(lambda c: queries.find_message(c, session_id, message_id), session_id)

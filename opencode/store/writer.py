@@ -12,9 +12,9 @@ from opencode import observe
 from opencode.errors import Unavailable
 
 from . import tables
-from .changes import Batch, Changes, Puts, Render, merged, render
+from .changes import Batch, ChangeRecorder, Changes, Render, merged, render
 from .database import Database, reason, told
-from .histories import Histories
+from .history_cache import HistoryCache
 from .upsert import upsert
 
 FLUSH_SECONDS = 0.2
@@ -28,7 +28,7 @@ DROPPED = "A change could not be stored; the server's log says why."
 log = logging.getLogger(__name__)
 
 
-class Unit(Puts):
+class Unit(ChangeRecorder):
     """Changes that are written together, or not at all: what failed once is not tried again."""
 
     def __init__(self, writer: "Writer") -> None:
@@ -48,7 +48,7 @@ class Unit(Puts):
         self.changes.setdefault(session_id, {})[table.name, key] = render
 
 
-class Work(msgspec.Struct):
+class FlushJob(msgspec.Struct):
     """What one flush is about: changes that are kept until they are written, units, and who waits."""
 
     dirty: Changes
@@ -75,20 +75,20 @@ class Work(msgspec.Struct):
         changes = [self.dirty, *(unit.changes for unit in self.units)]
         return sum(len(rows) for each in changes for rows in each.values()) + len(self.removed)
 
-    def before(self, later: "Work") -> "Work":
+    def before(self, later: "FlushJob") -> "FlushJob":
         """Return both as one; what has changed since stays newer."""
         waiters = {
             key: [*self.waiters.get(key, []), *later.waiters.get(key, [])]
             for key in self.waiters | later.waiters
         }
-        return Work(merged(self.dirty, later.dirty), [*self.units, *later.units], waiters)
+        return FlushJob(merged(self.dirty, later.dirty), [*self.units, *later.units], waiters)
 
-    def pieces(self) -> Iterator["Work"]:
+    def pieces(self) -> Iterator["FlushJob"]:
         """Yield it in pieces that can be written one by one: each session's changes, each unit."""
         for session_id, changes in self.dirty.items():
-            yield Work({session_id: changes}, [], {})
+            yield FlushJob({session_id: changes}, [], {})
         for unit in self.units:
-            yield Work({}, [unit], {unit: self.waiters.pop(unit, [])})
+            yield FlushJob({}, [unit], {unit: self.waiters.pop(unit, [])})
 
 
 class Writer:
@@ -98,11 +98,11 @@ class Writer:
     put before it is on disk. Many commits that come together share one transaction.
     """
 
-    def __init__(self, database: Database, histories: Histories) -> None:
+    def __init__(self, database: Database, history_cache: HistoryCache) -> None:
         self._database = database
-        self._histories = histories
-        self._next = Work({}, [], {})
-        self._now = Work({}, [], {})
+        self._history_cache = history_cache
+        self._next = FlushJob({}, [], {})
+        self._now = FlushJob({}, [], {})
         self._gone: dict[str, None] = {}
         self._wanted = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -122,7 +122,7 @@ class Writer:
         self._wanted.set()
         await asyncio.wait({self._task})
         if self._task.cancelled():  # by whoever ended everything at once
-            work, self._next = self._now.before(self._next), Work({}, [], {})
+            work, self._next = self._now.before(self._next), FlushJob({}, [], {})
             await self._flush(work)
         if self._next.dirty:
             log.error("last changes could not be written, of: %s", ", ".join(self._next.dirty))
@@ -178,15 +178,15 @@ class Writer:
                 self._timer.cancel()
                 self._timer = None
             work = self._now = self._next
-            self._next = Work({}, [], {})
+            self._next = FlushJob({}, [], {})
             await self._flush(work)
-            self._now = Work({}, [], {})
+            self._now = FlushJob({}, [], {})
             if self._closing:
                 return
             if self._next.dirty or self.failure is not None:
                 self._flush_soon()
 
-    async def _flush(self, work: Work) -> None:
+    async def _flush(self, work: FlushJob) -> None:
         """Write it all in one transaction; where the changes themselves are at fault, piece by piece."""
         try:
             await self._transaction(work)
@@ -199,7 +199,7 @@ class Writer:
         else:
             self._succeed(work)
 
-    async def _piecemeal(self, work: Work) -> None:
+    async def _piecemeal(self, work: FlushJob) -> None:
         """Write each piece alone, so that one which can never be written does not keep the others out."""
         lost = False
         for piece in work.pieces():
@@ -216,17 +216,17 @@ class Writer:
                 self._succeed(piece)
         _settle(work, Unavailable(DROPPED) if lost else None)
 
-    async def _transaction(self, work: Work) -> None:
+    async def _transaction(self, work: FlushJob) -> None:
         """Write it. While nothing could be written, a trial is, so that the first that can be is noticed."""
         if work.dirty or work.units or self.failure is not None:
             batch = work.batch()
             trial = self.failure is not None
             for session_id, (first, last) in batch.touched.items():
-                self._histories.changed(session_id, first, last)
+                self._history_cache.changed(session_id, first, last)
             with observe.watch(observe.Commit()):
                 await self._database.write(lambda connection: _write(connection, batch, trial))
 
-    def _succeed(self, work: Work) -> None:
+    def _succeed(self, work: FlushJob) -> None:
         if self.failure is not None:
             self.failure = None
             log.warning("the database can be written to again")
@@ -237,7 +237,7 @@ class Writer:
             del self._gone[next(iter(self._gone))]
         _settle(work, None)
 
-    def _refuse(self, work: Work, error: Exception) -> None:
+    def _refuse(self, work: FlushJob, error: Exception) -> None:
         """Keep what could not be written, what has changed since stays newer; tell all who wait."""
         if self.failure is None:
             log.error("could not write to the database, trying on: %s", reason(error))
@@ -255,12 +255,12 @@ def _is_of_the_database(error: Exception) -> bool:
     return isinstance(error, OperationalError | InternalError) or type(error) is DatabaseError
 
 
-def _names(work: Work) -> list[str]:
+def _names(work: FlushJob) -> list[str]:
     changes = [work.dirty, *(unit.changes for unit in work.units)]
     return [" ".join(key) for group in changes for wanted in group.values() for key in wanted]
 
 
-def _settle(work: Work, error: Unavailable | None) -> None:
+def _settle(work: FlushJob, error: Unavailable | None) -> None:
     for waiter in (waiter for group in work.waiters.values() for waiter in group):
         if waiter.done():
             continue

@@ -62,7 +62,7 @@ class Waits:
 
 
 Asker = Callable[[str, list[str], JsonObject], Awaitable[None]]
-"""Asks whether a call may go on: (permission, patterns, metadata). Raises ToolError where it may not."""
+"""Checks whether a call is permitted: (permission, patterns, metadata). Raises ToolError if it is not."""
 
 Questioner = Callable[[list[Question]], Awaitable[list[list[str]]]]
 """Puts questions to the user and returns the labels chosen for each. Raises ToolError without an answer."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from opencode.config import Network
 from opencode.errors import ToolError
 
-from .once import closed_after, tls
+from .one_shot_client import closed_after, tls
 
 if TYPE_CHECKING:
     import httpx

@@ -13,7 +13,7 @@ import msgspec
 
 from opencode.errors import ToolError
 
-from .once import closed_after, ready, tls
+from .one_shot_client import closed_after, ready, tls
 
 MAX_BODY = 2 * 1024 * 1024
 """Bytes of a provider's answer that are read at most; twenty results take far less."""

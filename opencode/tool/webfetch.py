@@ -19,7 +19,7 @@ from opencode.schema.base import JsonObject
 from opencode.tool import page
 from opencode.tool.base import Tool, ToolAttachment, ToolContext, ToolResult
 from opencode.tool.egress import Egress, canonical
-from opencode.tool.once import ready
+from opencode.tool.one_shot_client import ready
 from opencode.tool.page import Format, PageReader
 
 if TYPE_CHECKING:

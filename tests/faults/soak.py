@@ -41,9 +41,9 @@ def tell(*_):
     print("TASKS", len(names), names, file=sys.stderr, flush=True)
 signal.signal(signal.SIGUSR1, tell)
 from opencode.bus import Bus
-from opencode.store.histories import Histories
+from opencode.store.history_cache import HistoryCache
 Bus.__init__.__defaults__ = (1_000_000,)  # what can be replayed, and what is kept decoded,
-Histories.__init__.__defaults__ = (300_000,)  # are full within the warm-up
+HistoryCache.__init__.__defaults__ = (300_000,)  # are full within the warm-up
 runpy.run_path("app.py", run_name="__main__")
 """
 

@@ -24,7 +24,7 @@ from .mirror import Mirror
 LEAVES = 1_000
 IMPATIENT = (
     "import runpy, opencode.server.run as run, opencode.server.sse as sse;"
-    "run.LOST_SECONDS = 2; sse.STALL_SECONDS = 2; runpy.run_path('app.py', run_name='__main__')"
+    "run.LOST_SECONDS = 2; sse.WRITE_TIMEOUT_SECONDS = 2; runpy.run_path('app.py', run_name='__main__')"
 )
 
 

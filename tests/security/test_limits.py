@@ -9,7 +9,7 @@ import pytest
 
 from opencode.config import Limits, Settings
 from opencode.errors import SettingsError
-from opencode.server.pace import Pace
+from opencode.server.rate_limit import RateLimiter
 from tests.harness import Server, running_server
 from tests.llm.server import LLM, Answer
 from tests.server.conftest import provider_config
@@ -49,7 +49,7 @@ async def test_no_limit_is_no_limit(tmp_path: Path) -> None:
 
 
 def test_counting_clients_takes_bounded_memory_and_forgets_who_was_quiet_longest() -> None:
-    pace = Pace(2, clients=100)
+    pace = RateLimiter(2, clients=100)
     for number in range(10_000):
         pace.count(f"client {number}")
     assert len(pace._until) == 100
@@ -63,8 +63,8 @@ def test_a_client_may_use_its_minute_at_once_and_gets_it_back_bit_by_bit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 5 * 10**12
-    monkeypatch.setattr("opencode.server.pace.time.monotonic_ns", lambda: now)
-    pace = Pace(60)
+    monkeypatch.setattr("opencode.server.rate_limit.time.monotonic_ns", lambda: now)
+    pace = RateLimiter(60)
     for _ in range(60):
         assert pace.wait("a") == 0
         pace.count("a")

@@ -95,13 +95,13 @@ def test_what_is_wrong_in_the_configuration_is_told_with_its_place(content: str,
 )
 def test_keys_that_nothing_reads_are_told(content: str, remark: str) -> None:
     settings = Settings.load({"OPENCODE_CONFIG_CONTENT": content})
-    assert settings.remarks == (f"OPENCODE_CONFIG_CONTENT: {remark}",)
+    assert settings.warnings == (f"OPENCODE_CONFIG_CONTENT: {remark}",)
 
 
 def test_variables_that_are_not_set_are_told_once() -> None:
     content = '{"command": {"a": {"template": "{env:SET} {env:UNSET}"}, "b": {"template": "{env: UNSET }"}}}'
     settings = Settings.load({"OPENCODE_CONFIG_CONTENT": content, "SET": "x"})
-    assert settings.remarks == ("OPENCODE_CONFIG_CONTENT speaks of {env:UNSET}, but UNSET is not set.",)
+    assert settings.warnings == ("OPENCODE_CONFIG_CONTENT speaks of {env:UNSET}, but UNSET is not set.",)
 
 
 def test_nothing_is_said_of_what_opencode_knows() -> None:
@@ -113,4 +113,4 @@ def test_nothing_is_said_of_what_opencode_knows() -> None:
         "mcp": {"m": {"type": "remote", "url": "http://127.0.0.1/", "oauth": false}},
         "permission": {"webfetch": {"https://*": "allow"}}
     }"""
-    assert Settings.load({"OPENCODE_CONFIG_CONTENT": content}).remarks == ()
+    assert Settings.load({"OPENCODE_CONFIG_CONTENT": content}).warnings == ()

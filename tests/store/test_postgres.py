@@ -8,7 +8,7 @@ import pytest
 
 from opencode.config import Settings
 from opencode.errors import SettingsError, Unavailable
-from opencode.store import SessionQuery, Store, claim, search
+from opencode.store import SessionQuery, Store, instance_lock, search
 from tests.postgres import PASSWORD, Postgres
 from tests.program import free_port, program, said, start
 
@@ -48,7 +48,7 @@ async def test_a_database_that_was_restarted_is_read_and_written_as_before(
 async def test_a_database_is_one_servers(
     store: Store, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claim, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(instance_lock, "WAIT_SECONDS", 0.2)
     with pytest.raises(SettingsError, match="OPENCODE_DATABASE_URL can't be opened: it is in use by another"):
         await Store.open(tmp_path, url)
     await store.close()
@@ -59,7 +59,7 @@ async def test_a_writer_that_lost_the_database_to_another_server_writes_nothing(
     store: Store, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a network that was cut for long: the database has ended its connections."""
-    monkeypatch.setattr(claim, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(instance_lock, "WAIT_SECONDS", 0.2)
     session = make_session()
     store.put_session(session)
     await store.commit()

@@ -19,7 +19,7 @@ from opencode.schema.part import CreatedTime, TextPart, Tokens
 from opencode.schema.session import Session, SessionTime, Todo
 from opencode.store import SessionQuery, Store, migrations
 from opencode.store.tables import metadata
-from opencode.store.writer import Work
+from opencode.store.writer import FlushJob
 
 
 def make_session(title: str = "A title", updated: int = 1, parent_id: str | None = None) -> Session:
@@ -133,7 +133,7 @@ async def test_commits_that_come_together_share_a_transaction(
     flushes = 0
     flush = store._writer._flush
 
-    async def counted(work: Work) -> None:
+    async def counted(work: FlushJob) -> None:
         nonlocal flushes
         flushes += 1
         await flush(work)

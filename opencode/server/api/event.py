@@ -7,9 +7,9 @@ from quart import Blueprint, Response
 from opencode.schema.base import encode
 from opencode.schema.event import AnyEvent
 
+from ..app_state import services
 from ..endpoint import endpoint
 from ..sse import Form, GlobalForm, at_once, event_stream, follow, last_event_id, opening
-from ..state import services
 
 blueprint = Blueprint("event", __name__)
 

@@ -8,9 +8,9 @@ from opencode.schema.part import Part
 from opencode.schema.prompt import ForkBody, RevertBody
 from opencode.schema.session import Session
 
+from ..app_state import services
 from ..endpoint import endpoint
 from ..examples import PROMPT_ID, SESSION, TEXT_PART
-from ..state import services
 
 blueprint = Blueprint("history", __name__, url_prefix="/session/<session_id>")
 

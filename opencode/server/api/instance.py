@@ -10,8 +10,8 @@ from opencode.clock import now_ms
 from opencode.schema.agent import Agent, Command, Health, Path, Project, ProjectTime, Skill
 from opencode.schema.base import JsonObject, encode
 
+from ..app_state import metrics, services
 from ..endpoint import JSON, endpoint
-from ..state import metrics, services
 
 blueprint = Blueprint("instance", __name__)
 

@@ -4,9 +4,9 @@ from quart import Blueprint
 
 from opencode.schema.mcp import AddMcpBody, McpStatus
 
+from ..app_state import services
 from ..endpoint import endpoint
 from ..examples import MCP_STATUSES
-from ..state import services
 
 blueprint = Blueprint("mcp", __name__, url_prefix="/mcp")
 

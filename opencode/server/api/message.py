@@ -15,10 +15,10 @@ from opencode.schema.message import MessageWithParts
 from opencode.schema.prompt import CommandBody, PromptBody, SummarizeBody
 from opencode.session.prompts import Prompted
 
+from ..app_state import services
 from ..endpoint import JSON, endpoint
 from ..examples import ANSWER, PROMPTS
 from ..sse import Form, at_once, event_stream
-from ..state import services
 from .session import NEXT_CURSOR
 
 blueprint = Blueprint("message", __name__, url_prefix="/session/<session_id>")

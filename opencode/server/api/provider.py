@@ -5,8 +5,8 @@ from quart import Blueprint
 from opencode.errors import NotFound, nearest
 from opencode.schema.provider import ApiAuth, AuthMethod, ConfigProviders, Model, Provider, ProviderList
 
+from ..app_state import services
 from ..endpoint import endpoint
-from ..state import services
 
 blueprint = Blueprint("provider", __name__)
 

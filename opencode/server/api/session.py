@@ -12,10 +12,10 @@ from opencode.schema.prompt import CreateSessionBody, UpdateSessionBody
 from opencode.schema.session import Session, SessionStatus, Todo
 from opencode.store import SessionQuery
 
+from ..app_state import services
 from ..client import own_address
 from ..endpoint import JSON, endpoint
 from ..examples import SESSION, SESSION_ID, SHARED_SESSION, TODOS
-from ..state import services
 
 blueprint = Blueprint("session", __name__, url_prefix="/session")
 

@@ -6,9 +6,9 @@ from opencode.schema.base import encode
 from opencode.schema.session import Session
 from opencode.schema.transfer import SessionExport, SessionImport
 
+from ..app_state import services
 from ..endpoint import JSON, endpoint
 from ..examples import EXPORT, SESSION
-from ..state import services
 
 blueprint = Blueprint("transfer", __name__, url_prefix="/session")
 
@@ -33,4 +33,4 @@ async def import_session(body: SessionImport) -> Session:
     Its ids stay where they are free; else all of them are new. Permissions, the shared address and the parent
     are not taken over. An answer that was unfinished is closed with an error that says so.
     """
-    return await services().sessions.transfer.take(body)
+    return await services().sessions.transfer.import_(body)

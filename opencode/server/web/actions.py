@@ -16,10 +16,10 @@ from opencode.schema.prompt import (
 )
 from opencode.schema.transfer import SessionImport
 
+from ..app_state import services
 from ..client import own_address
 from ..endpoint import decode_body
 from ..errors import too_large, wait
-from ..state import services
 from .deletions import deletions
 from .form import files_of, prompt_of, same_as
 from .pages import HTML
@@ -84,7 +84,7 @@ async def permit(session_id: str, request_id: str) -> Answer:
     reply = form.get("reply", "")
     if reply not in ("once", "always", "reject"):
         raise BadRequest("Choose whether to allow it once, always, or not.")
-    services().asks.reply_permission(request_id, reply, form.get("message", "").strip())
+    services().pending_requests.reply_permission(request_id, reply, form.get("message", "").strip())
     return _done(session_id)
 
 
@@ -92,7 +92,7 @@ async def permit(session_id: str, request_id: str) -> Answer:
 async def answer(session_id: str, request_id: str) -> Answer:
     """Answer the model's questions, or dismiss them."""
     form = await request.form
-    asks = services().asks
+    asks = services().pending_requests
     if form.get("do") == "reject":
         asks.reject_question(request_id)
         return _done(session_id)
@@ -153,7 +153,7 @@ async def bring_in() -> Answer:
     file = (await request.files).get("file")
     if file is None or not file.filename:
         raise BadRequest("Choose the JSON file of an exported chat.")
-    session = await services().sessions.transfer.take(decode_body(_EXPORT, file.read(), True))
+    session = await services().sessions.transfer.import_(decode_body(_EXPORT, file.read(), True))
     return redirect(f"/chat/{session.id}", 303)
 
 

@@ -76,7 +76,7 @@ async def asks(services: Services, session_id: str) -> list[PermissionAsked | Qu
     """Return what waits for the reader's answer, in the session and in those that carry out its tasks."""
     return [
         asked
-        for asked in services.asks.of(None)
+        for asked in services.pending_requests.of(None)
         if session_id == asked.session_id or session_id in await above(services, asked.session_id)
     ]
 

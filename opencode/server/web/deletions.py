@@ -11,7 +11,7 @@ from opencode.errors import NotFound, RequestError
 from opencode.schema.prompt import UpdateSessionBody, UpdateSessionTime
 from opencode.session.sessions import Sessions
 
-from ..state import services
+from ..app_state import services
 
 UNDO_SECONDS = 30.0
 """How long a deleted session can be had back."""

@@ -19,7 +19,7 @@ from opencode.schema.prompt import (
     TextPartInput,
 )
 
-from ..state import services
+from ..app_state import services
 
 _READABLE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
 

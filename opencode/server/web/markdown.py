@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import maths
 from .addresses import host
-from .halves import completed
+from .unclosed_markdown import completed
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

@@ -12,8 +12,8 @@ from opencode.schema.provider import Model
 from opencode.schema.session import Session, Todo
 from opencode.session.services import Services
 
+from ..app_state import services
 from ..endpoint import JSON
-from ..state import services
 from . import conversation
 from .deletions import deletions
 from .export import as_markdown

@@ -7,8 +7,8 @@ from opencode.errors import RequestError
 from opencode.provider.demo import DEMO
 from opencode.schema.provider import ApiAuth
 
+from ..app_state import services
 from ..auth import password_of
-from ..state import services
 from .pages import HTML
 from .render import page
 from .security import nonce

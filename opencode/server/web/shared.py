@@ -4,7 +4,7 @@ from quart import Blueprint, Response
 
 from opencode.errors import NotFound
 
-from ..state import services
+from ..app_state import services
 from .pages import HTML
 from .render import page
 from .security import nonce

@@ -17,8 +17,8 @@ from opencode.schema.event import (
 )
 from opencode.session.services import Services
 
+from ..app_state import services
 from ..sse import HEARTBEAT_SECONDS, event_stream, last_event_id
-from ..state import services
 from . import conversation
 from .feed import Feeds, Frame, frame, side_bar
 from .render import piece

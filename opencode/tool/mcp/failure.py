@@ -16,7 +16,7 @@ _MAX_REASON = 500
 _SHORTEST_SECRET = 6
 
 
-class LinkFailed(Exception):
+class ConnectionFailed(Exception):
     """A server can't be reached, or is lost: `reason` says why. `unauthorized`: it wants other headers."""
 
     def __init__(self, reason: str, unauthorized: bool = False) -> None:
@@ -37,7 +37,7 @@ def call_seconds(config: McpConfig) -> float:
     return given(config.timeout, int(CALL_SECONDS * 1000)) / 1000
 
 
-class Hush:
+class Redactor:
     """Takes a server's secrets out of what is said of it: header values, environment, the address's query."""
 
     def __init__(self, config: McpConfig) -> None:

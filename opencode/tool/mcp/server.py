@@ -14,14 +14,14 @@ from opencode.schema.mcp import McpConfig, McpConnected, McpDisabled, McpFailed,
 from opencode.threads import in_thread
 
 from ..base import ToolResult
-from .failure import CallRefused, Hush, LinkFailed, call_seconds
+from .failure import CallRefused, ConnectionFailed, Redactor, call_seconds
 from .prompt import McpPrompt, prompts_of
 from .tool import McpTool, tools_of
 
 if TYPE_CHECKING:
     import mcp_types
 
-    from .link import Link
+    from .session import McpSession
 
 LONGEST_PAUSE = 60.0
 """Seconds between attempts to connect: none, one, two, four, … up to this. By hand one need not wait."""
@@ -50,9 +50,9 @@ class McpServer:
         self.name = name
         self._config = config
         self._changed = changed
-        self._hush = Hush(config)
+        self._redactor = Redactor(config)
         self._task: asyncio.Task[None] | None = None
-        self._link: Link | None = None
+        self._link: McpSession | None = None
         self._attempt = asyncio.Event()
         self._calls: set[asyncio.Task[ToolResult]] = set()
         self._failures = 0
@@ -151,7 +151,7 @@ class McpServer:
         try:
             async with asyncio.timeout(LIST_SECONDS):
                 listed = await link.prompts()
-        except (CallRefused, LinkFailed, TimeoutError) as failure:
+        except (CallRefused, ConnectionFailed, TimeoutError) as failure:
             log.warning("MCP server %s does not list its prompts: %s", self.name, failure or "out of time")
             return []
         return prompts_of(self.name, listed, self._prompt)
@@ -170,7 +170,7 @@ class McpServer:
         """Raise what goes wrong with a request as the ToolError that tells of it."""
         try:
             yield
-        except LinkFailed as failure:
+        except ConnectionFailed as failure:
             raise ToolError(f"The MCP server {self.name} was lost. {failure.reason}") from None
         except CallRefused as refused:
             raise ToolError(f"The MCP server {self.name} refused the call: {refused}") from None
@@ -178,17 +178,17 @@ class McpServer:
             raise ToolError(f"The MCP server {self.name} did not answer in time.") from None
 
     async def _answer(
-        self, link: "Link", tool: str, arguments: JsonObject, begun: Callable[[], None]
+        self, link: "McpSession", tool: str, arguments: JsonObject, begun: Callable[[], None]
     ) -> ToolResult:
         from .result import tool_result, words  # noqa: PLC0415 - the SDK is here by now
 
         result = await link.call(tool, arguments, begun)
         if result.is_error:
-            said = self._hush(words(result.content))[:MAX_ERROR]
+            said = self._redactor(words(result.content))[:MAX_ERROR]
             raise ToolError(said or f"{tool} failed and did not say why.")
         return tool_result(result)
 
-    def _live(self) -> "Link | None":
+    def _live(self) -> "McpSession | None":
         return self._link if self._link is not None and self._link.alive() else None
 
     async def _unwound(self) -> None:
@@ -196,7 +196,7 @@ class McpServer:
         if self._link is not None and self._task is not None and not self._link.alive():
             await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
 
-    async def _live_link(self) -> "Link":
+    async def _live_link(self) -> "McpSession":
         await self._unwound()
         if self.due:
             self.begin()
@@ -218,8 +218,8 @@ class McpServer:
         """Hold a connection from its begin to its end."""
         try:
             # Half a second of imports: in a thread, so that others are served meanwhile.
-            link_module = await in_thread(import_module, "opencode.tool.mcp.link")
-            async with link_module.opened(self._config) as (link, listed):
+            session_module = await in_thread(import_module, "opencode.tool.mcp.session")
+            async with session_module.opened(self._config) as (link, listed):
                 await self._take(listed)
                 self._link = link
                 self._failures = 0
@@ -227,17 +227,17 @@ class McpServer:
                 attempt.set()
                 log.info("MCP server %s is connected: %d tools", self.name, len(self.tools))
                 await self._watch(link)
-        except LinkFailed as failure:
+        except ConnectionFailed as failure:
             self._fail(failure)
         except Exception as error:
             log.exception("MCP server %s failed unexpectedly", self.name)
-            self._fail(LinkFailed(f"It failed unexpectedly ({type(error).__name__})."))
+            self._fail(ConnectionFailed(f"It failed unexpectedly ({type(error).__name__})."))
         finally:
             self._link = self._task = None
             attempt.set()
 
-    async def _watch(self, link: "Link") -> None:
-        """Follow a connection until it is lost; raises LinkFailed then."""
+    async def _watch(self, link: "McpSession") -> None:
+        """Follow a connection until it is lost; raises ConnectionFailed then."""
         while True:
             await link.news.wait()
             link.news.clear()
@@ -255,7 +255,7 @@ class McpServer:
         self._listed = list(listed)
         self._changed()
 
-    def _fail(self, failure: LinkFailed) -> None:
+    def _fail(self, failure: ConnectionFailed) -> None:
         pause = min(2.0 ** (self._failures - 1), LONGEST_PAUSE) if self._failures else 0.0
         self._failures += 1
         self._next_attempt = monotonic() + pause

@@ -11,18 +11,18 @@ import pytest
 import uvicorn
 from quart import Quart, Response, request
 
-from opencode.server import line
+from opencode.server import direct_write
 from tests.harness import Server, serving
 
 
 def app_with_a_line() -> Quart:
     """Return an app whose one route writes past its server where it can, and says so."""
     app = Quart(__name__)
-    line.register(app)
+    direct_write.register(app)
 
     @app.route("/", methods=["GET"])
     async def pieces() -> Response:
-        found = line.line_of(request)
+        found = direct_write.direct_writer(request)
 
         async def body() -> AsyncIterator[bytes]:
             yield b"first "

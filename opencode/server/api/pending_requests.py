@@ -2,22 +2,22 @@
 
 from quart import Blueprint
 
-from opencode.schema.asks import PermissionReplyBody, PermissionResponseBody, QuestionReplyBody
 from opencode.schema.base import given
 from opencode.schema.event import PermissionAsked, QuestionAsked
+from opencode.schema.pending_request import PermissionReplyBody, PermissionResponseBody, QuestionReplyBody
 
+from ..app_state import services
 from ..endpoint import endpoint
 from ..examples import PERMISSION, QUESTION
-from ..state import services
 
-blueprint = Blueprint("asks", __name__)
+blueprint = Blueprint("pending_requests", __name__)
 
 
 @blueprint.get("/permission")
 @endpoint(list[PermissionAsked], answer=[PERMISSION])
 async def list_permissions() -> list[PermissionAsked]:
     """List the tool calls that wait for a permission."""
-    return list(services().asks.permissions)
+    return list(services().pending_requests.permissions)
 
 
 @blueprint.post("/permission/<request_id>/reply")
@@ -37,7 +37,7 @@ async def reply_permission(request_id: str, body: PermissionReplyBody) -> bool:
 
     A refusal with a `message` is told to the model, which goes on with it; one without ends the turn.
     """
-    services().asks.reply_permission(request_id, body.reply, given(body.message, ""))
+    services().pending_requests.reply_permission(request_id, body.reply, given(body.message, ""))
     return True
 
 
@@ -52,7 +52,7 @@ async def reply_permission(request_id: str, body: PermissionReplyBody) -> bool:
 async def respond_permission(session_id: str, permission_id: str, body: PermissionResponseBody) -> bool:
     """Allow a tool call, or refuse it: the older form of `/permission/{requestID}/reply`."""
     await services().sessions.get(session_id)
-    services().asks.reply_permission(permission_id, body.response)
+    services().pending_requests.reply_permission(permission_id, body.response)
     return True
 
 
@@ -60,7 +60,7 @@ async def respond_permission(session_id: str, permission_id: str, body: Permissi
 @endpoint(list[QuestionAsked], answer=[QUESTION])
 async def list_questions() -> list[QuestionAsked]:
     """List the questions that wait for an answer."""
-    return list(services().asks.questions)
+    return list(services().pending_requests.questions)
 
 
 @blueprint.post("/question/<request_id>/reply")
@@ -73,7 +73,7 @@ async def list_questions() -> list[QuestionAsked]:
 )
 async def reply_question(request_id: str, body: QuestionReplyBody) -> bool:
     """Answer a model's questions: one list for each, of the labels chosen or of words of your own."""
-    services().asks.reply_question(request_id, body.answers)
+    services().pending_requests.reply_question(request_id, body.answers)
     return True
 
 
@@ -81,5 +81,5 @@ async def reply_question(request_id: str, body: QuestionReplyBody) -> bool:
 @endpoint(bool, errors=(404,), answer=True)
 async def reject_question(request_id: str) -> bool:
     """Dismiss a model's questions, which ends its turn."""
-    services().asks.reject_question(request_id)
+    services().pending_requests.reject_question(request_id)
     return True

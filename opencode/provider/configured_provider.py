@@ -26,7 +26,7 @@ _LIST_RETRY_S = 30.0
 log = logging.getLogger(__name__)
 
 
-class Connection:
+class ConfiguredProvider:
     """A provider that can be asked.
 
     `url`: its base URL, "" for the one that its SDK knows. `elsewhere`: the URL is not the provider's own
@@ -65,7 +65,7 @@ class Connection:
         self._asking: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"Connection({self.id!r}, {self._npm!r})"
+        return f"ConfiguredProvider({self.id!r}, {self._npm!r})"
 
     @property
     def models(self) -> dict[str, Model]:

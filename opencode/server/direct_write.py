@@ -16,7 +16,7 @@ FULL_BYTES = 64 * 1024
 _KEY = "opencode.line"
 
 
-class Line:
+class DirectWriter:
     """An HTTP/1.1 connection whose response has begun, is chunked and has not ended.
 
     What is written in one turn of the event loop goes out at its end, in one chunk, and before anything that
@@ -56,9 +56,9 @@ class EndOfTurn:
     """The end of the event loop's turn, for all lines that were written to in it."""
 
     def __init__(self) -> None:
-        self._lines: list[Line] = []
+        self._lines: list[DirectWriter] = []
 
-    def wait(self, line: Line) -> None:
+    def wait(self, line: DirectWriter) -> None:
         """Flush a line then."""
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._flush)
@@ -77,13 +77,13 @@ def register(app: Quart) -> None:
 
     async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and (transport := _beneath(scope, send)):
-            scope.setdefault("extensions", {})[_KEY] = Line(transport, turn)
+            scope.setdefault("extensions", {})[_KEY] = DirectWriter(transport, turn)
         await inner(scope, receive, send)
 
     app.asgi_app = asgi_app  # type: ignore[method-assign]
 
 
-def line_of(request: Request) -> Line | None:
+def direct_writer(request: Request) -> DirectWriter | None:
     """Return the line beneath a request's response, None where there is none."""
     extensions: dict[str, Any] = request.scope.get("extensions") or {}
     return extensions.get(_KEY)

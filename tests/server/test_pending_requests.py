@@ -57,7 +57,7 @@ async def the_call(server: Server, session_id: str, number: int = 0) -> dict[str
 
 async def test_a_call_waits_for_its_permission_and_runs_once_it_has_it(careful: Server, llm: LLM) -> None:
     llm.script(Answer(tools=(FETCH,)), Answer(text="done"))
-    session_id = await careful.new_session(title="Asks")
+    session_id = await careful.new_session(title="Permissions")
     async with careful.listen() as stream:
         request = await asked(careful, session_id, stream, "permission")
         assert request["permission"] == "webfetch"
@@ -77,7 +77,7 @@ async def test_a_call_waits_for_its_permission_and_runs_once_it_has_it(careful: 
 
 async def test_always_is_remembered_with_the_session(careful: Server, llm: LLM) -> None:
     llm.script(Answer(tools=(FETCH, FETCH)), Answer(text="one"), Answer(tools=(FETCH,)), Answer(text="two"))
-    session_id = await careful.new_session(title="Asks")
+    session_id = await careful.new_session(title="Permissions")
     async with careful.listen() as stream:
         request = await asked(careful, session_id, stream, "permission")
         await careful.client.post(
@@ -93,7 +93,7 @@ async def test_a_refusal_with_a_word_goes_to_the_model_and_one_without_ends_the_
     careful: Server, llm: LLM
 ) -> None:
     llm.script(Answer(tools=(FETCH,)), Answer(text="Then not."), Answer(tools=(FETCH,)))
-    session_id = await careful.new_session(title="Asks")
+    session_id = await careful.new_session(title="Permissions")
     async with careful.listen() as stream:
         request = await asked(careful, session_id, stream, "permission")
         body = {"reply": "reject", "message": "no network please"}
@@ -113,7 +113,7 @@ async def test_a_refused_call_ends_the_turn_but_not_that_of_a_prompt_that_waits(
     careful: Server, llm: LLM
 ) -> None:
     llm.script(Answer(tools=(FETCH,)), Answer(text="Something else."))
-    session_id = await careful.new_session(title="Asks")
+    session_id = await careful.new_session(title="Permissions")
     async with careful.listen() as stream:
         request = await asked(careful, session_id, stream, "permission")
         waiting = await careful.client.post(
@@ -130,7 +130,7 @@ async def test_a_refused_call_ends_the_turn_but_not_that_of_a_prompt_that_waits(
 
 async def test_a_refused_call_ends_an_answer_as_data_too(careful: Server, llm: LLM) -> None:
     llm.script(Answer(tools=(FETCH,)))
-    session_id = await careful.new_session(title="Asks")
+    session_id = await careful.new_session(title="Permissions")
     form = {"type": "json_schema", "schema": {"type": "object"}}
     async with careful.listen() as stream:
         await careful.client.post(
@@ -146,7 +146,7 @@ async def test_a_refused_call_ends_an_answer_as_data_too(careful: Server, llm: L
 
 async def test_an_abort_takes_the_request_back(careful: Server, llm: LLM) -> None:
     llm.script(Answer(tools=(FETCH,)))
-    session_id = await careful.new_session(title="Asks")
+    session_id = await careful.new_session(title="Permissions")
     async with careful.listen() as stream:
         request = await asked(careful, session_id, stream, "permission")
         await careful.client.post(f"/session/{session_id}/abort")
@@ -159,7 +159,7 @@ async def test_an_abort_takes_the_request_back(careful: Server, llm: LLM) -> Non
 
 async def test_who_comes_late_is_told_what_waits(careful: Server, llm: LLM) -> None:
     llm.script(Answer(tools=(FETCH,)))
-    session_id = await careful.new_session(title="Asks")
+    session_id = await careful.new_session(title="Permissions")
     async with careful.listen() as stream:
         request = await asked(careful, session_id, stream, "permission")
     long_ago = "evt_" + "0" * 26
@@ -172,14 +172,14 @@ async def test_what_the_rules_deny_is_not_even_asked_for(tmp_path: Path, llm: LL
     rules = {"webfetch": {"*": "ask", "http://127.0.0.1*": "deny"}}
     async with running_server(tmp_path, provider_config(llm) | {"permission": rules}) as server:
         llm.script(Answer(tools=(FETCH,)), Answer(text="Then not."))
-        session_id = await server.new_session(title="Asks")
+        session_id = await server.new_session(title="Permissions")
         assert text_of(await server.ask(session_id, "go")) == "Then not."
         assert "has specified a rule against webfetch" in (await the_call(server, session_id))["error"]
 
 
 async def test_a_question_is_answered_and_the_model_goes_on(server: Server, llm: LLM) -> None:
     llm.script(Answer(tools=(("question", QUESTIONS),)), Answer(text="Red it is."))
-    session_id = await server.new_session(title="Asks")
+    session_id = await server.new_session(title="Permissions")
     async with server.listen() as stream:
         request = await asked(server, session_id, stream, "question")
         assert request["questions"] == QUESTIONS["questions"]
@@ -199,7 +199,7 @@ async def test_a_question_is_answered_and_the_model_goes_on(server: Server, llm:
 
 async def test_a_dismissed_question_ends_the_turn(server: Server, llm: LLM) -> None:
     llm.script(Answer(tools=(("question", QUESTIONS),)))
-    session_id = await server.new_session(title="Asks")
+    session_id = await server.new_session(title="Permissions")
     async with server.listen() as stream:
         request = await asked(server, session_id, stream, "question")
         assert (await server.client.post(f"/question/{request['id']}/reject")).json() is True

@@ -7,7 +7,7 @@ import pytest
 
 from opencode.provider.adapters import OPENAI
 from opencode.provider.compatible import CompatibleAdapter
-from opencode.provider.connection import Connection
+from opencode.provider.configured_provider import ConfiguredProvider
 from opencode.provider.timeouts import Timeouts
 from opencode.schema.message import ModelChoice
 from opencode.schema.provider import ApiAuth
@@ -38,7 +38,7 @@ async def test_a_server_that_lists_nothing_is_trusted_with_any_model_that_is_nam
 async def test_a_model_that_came_since_the_last_list_is_found(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opencode.provider.connection._LIST_RETRY_S", 0)
+    monkeypatch.setattr("opencode.provider.configured_provider._LIST_RETRY_S", 0)
     async with serving("old") as server:
         registry = connect(provider={"mine": {"options": {"baseURL": server.url}}})
         await registry.providers()
@@ -75,7 +75,7 @@ async def test_a_provider_that_does_not_answer_holds_up_neither_lists_nor_prompt
 
 async def test_a_providers_own_list_adds_to_the_catalog() -> None:
     async with serving("gpt-5.5", "gpt-5.5-2026-04-23", "gpt-9", "gpt-9-image", "whisper-1") as server:
-        openai = Connection("openai", "OpenAI", "env", npm=OPENAI, url=server.url, key="k")
+        openai = ConfiguredProvider("openai", "OpenAI", "env", npm=OPENAI, url=server.url, key="k")
         await openai.ask(0, 30)
         models = openai.models
         await openai.close()

@@ -12,7 +12,7 @@ from opencode.schema.base import given
 
 from . import catalog
 from .adapters import ANTHROPIC, COMPATIBLE, OPENAI
-from .connection import Connection
+from .configured_provider import ConfiguredProvider
 from .demo import DEMO, DEMO_MODELS, DEMO_NAME, TOKENS_PER_SECOND, DemoAdapter
 from .keys import Keys
 
@@ -45,7 +45,7 @@ def is_enabled(provider_id: str, settings: Settings) -> bool:
     return provider_id in only and provider_id not in settings.config.disabled_providers
 
 
-def connect(provider_id: str, settings: Settings, keys: Keys) -> Connection | None:
+def connect(provider_id: str, settings: Settings, keys: Keys) -> ConfiguredProvider | None:
     """Set a provider up; None where there is neither a key for it nor an address of its own.
 
     A key in opencode.json comes before one set at run time, and that before one in the environment.
@@ -54,7 +54,7 @@ def connect(provider_id: str, settings: Settings, keys: Keys) -> Connection | No
     """
     if provider_id == DEMO:
         demo = DemoAdapter(_demo_pace(settings.environ))
-        return Connection(DEMO, DEMO_NAME, "custom", npm=DEMO, only=(demo, DEMO_MODELS))
+        return ConfiguredProvider(DEMO, DEMO_NAME, "custom", npm=DEMO, only=(demo, DEMO_MODELS))
     public = catalog.providers().get(provider_id)
     entry = settings.config.provider.get(provider_id)
     config = entry or ProviderConfig()
@@ -79,7 +79,7 @@ def connect(provider_id: str, settings: Settings, keys: Keys) -> Connection | No
             missing = "baseURL" if key else "key (or baseURL, of a server that needs none)"
             log.warning("opencode.json's provider %s is not used: it has no %s", provider_id, missing)
         return None
-    return Connection(
+    return ConfiguredProvider(
         provider_id,
         given(config.name, public.name if public else provider_id),
         "config" if entry else "api" if stored else "env",

@@ -9,7 +9,7 @@ CLIENTS = 10_000
 """Clients that are counted at once; beyond that, who was quiet longest is forgotten."""
 
 
-class Pace:
+class RateLimiter:
     """Counts what clients do: each may do `limit` things a minute, together or spread out.
 
     One number is kept for each: when all that it did is forgotten (the generic cell rate algorithm).

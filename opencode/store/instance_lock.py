@@ -27,7 +27,7 @@ _SETTINGS = {
 log = logging.getLogger(__name__)
 
 
-def claim(data_dir: Path) -> FileLock:
+def lock_data_dir(data_dir: Path) -> FileLock:
     """Return the lock that makes `data_dir` this server's until it is released, or the process ends.
 
     Raises SettingsError where it can't be had.
@@ -48,7 +48,7 @@ def claim(data_dir: Path) -> FileLock:
     return lock
 
 
-def claim_postgres(connection: Any) -> None:
+def lock_postgres(connection: Any) -> None:
     """Make a PostgreSQL database this server's as long as the connection lives; raises psycopg's error.
 
     It is the connection that writes. Where it is lost, nothing is written until the next one has the lock.

@@ -13,7 +13,7 @@ KEPT = 500
 """How many sessions are held in memory after their last use; a few KB each."""
 
 
-class Book:
+class SessionCache:
     """Looks sessions up, and writes their changes. A change is made without awaiting, so none is lost."""
 
     def __init__(self, store: Store, bus: Bus) -> None:

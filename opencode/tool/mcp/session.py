@@ -29,9 +29,9 @@ from opencode import __version__
 from opencode.schema.base import JsonObject
 from opencode.schema.mcp import McpConfig, McpLocalConfig
 
-from .address import UNAUTHORIZED, Address
-from .failure import CallRefused, Hush, LinkFailed, connect_seconds
-from .program import Program
+from .failure import CallRefused, ConnectionFailed, Redactor, connect_seconds
+from .remote import UNAUTHORIZED, RemoteTransport
+from .stdio import StdioTransport
 
 MAX_LISTED = 500
 """Tools or prompts of one server."""
@@ -54,34 +54,34 @@ Listed = TypeVar("Listed")
 Page = TypeVar("Page", bound=PaginatedResult)
 
 
-class Link:
+class McpSession:
     """A live session. `news` is set when it was lost (`lost` says why) or its tools must be listed anew."""
 
     def __init__(self, config: McpConfig) -> None:
-        self._hush = Hush(config)
+        self._redactor = Redactor(config)
         self._seconds = connect_seconds(config)
-        self._program = Program(config, self._ended) if isinstance(config, McpLocalConfig) else None
-        self._address = None if isinstance(config, McpLocalConfig) else Address(config)
+        self._stdio = StdioTransport(config, self._ended) if isinstance(config, McpLocalConfig) else None
+        self._remote = None if isinstance(config, McpLocalConfig) else RemoteTransport(config)
         self._client: Client | None = None
         self.news = asyncio.Event()
-        self.lost: LinkFailed | None = None
+        self.lost: ConnectionFailed | None = None
 
     async def connect(self, stack: AsyncExitStack) -> None:
         """Begin the session, until `stack` is closed."""
-        if self._program is not None:
-            self._client = await stack.enter_async_context(self._session(self._program.transport()))
+        if self._stdio is not None:
+            self._client = await stack.enter_async_context(self._session(self._stdio.transport()))
             return
-        assert self._address is not None
-        client = await stack.enter_async_context(self._address.client())
-        newer, older = self._address.transports(client)
+        assert self._remote is not None
+        client = await stack.enter_async_context(self._remote.client())
+        newer, older = self._remote.transports(client)
         try:
             self._client = await stack.enter_async_context(self._session(newer))
         except Exception:
-            if not self._address.knows_no_posts:
+            if not self._remote.knows_no_posts:
                 raise
-            self._address.refusal = None
+            self._remote.refusal = None
             self._client = await stack.enter_async_context(self._session(older))
-        self._address.refusal = None
+        self._remote.refusal = None
 
     async def tools(self) -> list[Tool]:
         """Return the tools that the server offers, in its order."""
@@ -91,7 +91,7 @@ class Link:
         return await _all(self._client.list_tools, lambda page: page.tools)
 
     async def tools_again(self) -> list[Tool]:
-        """Return what the server offers by now; raises LinkFailed."""
+        """Return what the server offers by now; raises ConnectionFailed."""
         try:
             async with asyncio.timeout(self._seconds):
                 return await self.tools()
@@ -99,14 +99,14 @@ class Link:
             raise self.lose(error) from None
 
     async def prompts(self) -> list[Prompt]:
-        """Return the prompts that the server offers, in its order; raises CallRefused and LinkFailed."""
+        """Return the server's prompts in its order; raises CallRefused and ConnectionFailed."""
         assert self._client is not None
         if not self._client.server_capabilities.prompts:
             return []
         return await self._answered(_all(self._client.list_prompts, lambda page: page.prompts))
 
     async def prompt(self, name: str, arguments: dict[str, str]) -> list[PromptMessage]:
-        """Return a prompt, filled in by the server; raises CallRefused, LinkFailed and TimeoutError."""
+        """Return a prompt, filled in by the server; raises CallRefused, ConnectionFailed and TimeoutError."""
         assert self._client is not None
         async with asyncio.timeout(self._seconds):
             return (await self._answered(self._client.get_prompt(name, arguments))).messages
@@ -124,7 +124,7 @@ class Link:
             self.news.set()
 
     async def call(self, name: str, arguments: JsonObject, on_progress: Callable[[], None]) -> CallToolResult:
-        """Call a tool; raises CallRefused, and LinkFailed where the session is lost.
+        """Call a tool; raises CallRefused, and ConnectionFailed where the session is lost.
 
         The result is not held against the tool's output schema: it is for a model to read, and a hostile
         schema could keep the whole server busy.
@@ -140,22 +140,22 @@ class Link:
         )
 
     async def _answered(self, request: Awaitable[Answer]) -> Answer:
-        """Wait for the answer to a request; raises CallRefused, and LinkFailed where the session is lost."""
-        if self._address is not None:
-            self._address.refusal = None
+        """Wait for the answer to a request; raises CallRefused, ConnectionFailed if it is lost."""
+        if self._remote is not None:
+            self._remote.refusal = None
         try:
             return await request
         except MCPError as error:
-            forgotten = self._address is not None and self._address.refusal in _FORGOTTEN
+            forgotten = self._remote is not None and self._remote.refusal in _FORGOTTEN
             if not self.alive() or _is_closed(error) or forgotten:
                 raise self.lose(error) from None
-            raise CallRefused(self._hush.reason(error.message)) from None
+            raise CallRefused(self._redactor.reason(error.message)) from None
         except ValidationError:
             raise CallRefused("It answered with something that is no result of this kind.") from None
 
     def alive(self) -> bool:
         """Return whether the session can be used, as far as is known."""
-        if self._program is not None and self._program.ended():
+        if self._stdio is not None and self._stdio.ended():
             self._ended()
         return self.lost is None
 
@@ -163,32 +163,32 @@ class Link:
         """Have the tools listed anew, which shows whether the server still answers."""
         self.news.set()
 
-    def lose(self, error: BaseException) -> LinkFailed:
+    def lose(self, error: BaseException) -> ConnectionFailed:
         """Note that the session is of no more use, and return why."""
         self.lost = self.lost or self.explain(error)
         self.news.set()
         return self.lost
 
-    def explain(self, error: BaseException) -> LinkFailed:
+    def explain(self, error: BaseException) -> ConnectionFailed:
         """Return an error as a sentence that holds no secret."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        if isinstance(error, LinkFailed):
+        if isinstance(error, ConnectionFailed):
             return error
         told = isinstance(error, MCPError | httpx2.HTTPStatusError)
-        if told and self._address is not None and self._address.refusal in UNAUTHORIZED:
-            return LinkFailed("It wants other credentials: check its `headers` in opencode.json.", True)
-        return LinkFailed(self._hush.reason(self._reason(error)))
+        if told and self._remote is not None and self._remote.refusal in UNAUTHORIZED:
+            return ConnectionFailed("It wants other credentials: check its `headers` in opencode.json.", True)
+        return ConnectionFailed(self._redactor.reason(self._reason(error)))
 
     def _reason(self, error: BaseException) -> str:
-        program = self._program
+        program = self._stdio
         if isinstance(error, TimeoutError):
             lines = program.stray_lines if program is not None else 0
             stray = f" {lines} lines came that are no MCP messages." if lines else ""
             return f"It did not answer within {self._seconds:g} s.{stray}"
         if program is not None and program.ending:
             return program.ending
-        return _sentence(error, self._address.refusal if self._address is not None else None)
+        return _sentence(error, self._remote.refusal if self._remote is not None else None)
 
     def _session(self, transport: Transport) -> Client:
         return Client(
@@ -203,8 +203,8 @@ class Link:
             self.news.set()
 
     def _ended(self) -> None:
-        if self._program is not None and self._program.ending:
-            self.lose(LinkFailed(self._program.ending))
+        if self._stdio is not None and self._stdio.ending:
+            self.lose(ConnectionFailed(self._stdio.ending))
 
 
 async def _all(
@@ -246,9 +246,9 @@ def _sentence(error: BaseException, status: int | None) -> str:
 
 
 @asynccontextmanager
-async def opened(config: McpConfig) -> AsyncIterator[tuple[Link, list[Tool]]]:
-    """Hold a session with a server, and the tools that it has; raises LinkFailed."""
-    link = Link(config)
+async def opened(config: McpConfig) -> AsyncIterator[tuple[McpSession, list[Tool]]]:
+    """Hold a session with a server, and the tools that it has; raises ConnectionFailed."""
+    link = McpSession(config)
     try:
         async with AsyncExitStack() as stack:
             async with asyncio.timeout(connect_seconds(config)):

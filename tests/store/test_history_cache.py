@@ -1,4 +1,4 @@
-"""Histories that are kept decoded: always what the database holds, whatever happens to it in between."""
+"""HistoryCache that are kept decoded: always what the database holds, whatever happens to it in between."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ from opencode.errors import Unavailable
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import Part, TextPart
 from opencode.store import Store
-from opencode.store.histories import Histories, History
+from opencode.store.history_cache import History, HistoryCache
 
 from .test_store import make_prompt, make_session
 
@@ -162,7 +162,7 @@ async def test_whatever_happens_a_history_is_what_is_stored(store: Store, seed: 
 
 
 def test_little_is_kept_and_what_was_read_last_longest() -> None:
-    histories = Histories(limit=100)
+    histories = HistoryCache(limit=100)
     for session_id in ("a", "b", "a", "c"):
         begun = histories.begin(session_id)
         histories.end(session_id, begun, History([message(session_id)], 40))

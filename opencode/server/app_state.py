@@ -31,7 +31,7 @@ async def opened(app: Quart, settings: Settings, retry: RetryPolicy | None = Non
     async with open_services(settings, retry) as found, telemetry_opened(found) as counted:
         app.extensions[_KEY] = found
         app.extensions[_METRICS] = counted
-        for warning in (*settings.remarks, *found.providers.check_names()):
+        for warning in (*settings.warnings, *found.providers.check_names()):
             log.warning("%s", warning)
         log.info("conversations are kept in %s", found.store.place)
         _tell_providers(found.providers.defaults())

@@ -30,7 +30,7 @@ class History(msgspec.Struct):
         return self.messages[-1].info.id if self.messages else ""
 
 
-class Histories:
+class HistoryCache:
     """The conversations that were read last, by session."""
 
     def __init__(self, limit: int = KEPT_BYTES) -> None:

@@ -8,8 +8,8 @@ from msgspec import inspect
 
 from opencode.schema.base import JsonObject
 
-from .entries import CommandConfig, Config, CostConfig, ModelConfig, ProviderConfig, ProviderOptions
 from .file import references
+from .schema import CommandConfig, Config, CostConfig, ModelConfig, ProviderConfig, ProviderOptions
 
 _NEAR = 0.85
 """How alike two keys are of which one is a slip: `baseUrl` and `baseURL`, `agents` and `agent`."""
@@ -33,7 +33,7 @@ _CLOSED = (Config, ProviderConfig, ModelConfig, CommandConfig)
 """Where opencode takes no other keys."""
 
 
-def remarks(written: JsonObject, source: str, env: Mapping[str, str]) -> tuple[str, ...]:
+def config_warnings(written: JsonObject, source: str, env: Mapping[str, str]) -> tuple[str, ...]:
     """Return a sentence for each variable that is not set, and for each key that nothing reads."""
     unset = {name: None for name in references(written) if not env.get(name)}
     return (

@@ -10,7 +10,6 @@ import msgspec
 from opencode import ids
 from opencode.bus import Bus
 from opencode.errors import BadRequest, NotFound, ToolRefused
-from opencode.schema.asks import PermissionReply as Reply
 from opencode.schema.event import (
     PermissionAsked,
     PermissionReplied,
@@ -20,6 +19,7 @@ from opencode.schema.event import (
     QuestionReplied,
     ToolReference,
 )
+from opencode.schema.pending_request import PermissionReply as Reply
 from opencode.schema.session import PermissionRule
 
 from .permission import fits
@@ -72,7 +72,7 @@ class Waiting(Generic[Asked, Answer]):
         return self._open[request_id]
 
 
-class Asks:
+class PendingRequests:
     """Everything that waits for users, and their answers. What is cancelled waits no more."""
 
     def __init__(self, bus: Bus) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from opencode.provider.bounded import MAX_LIST_BYTES, MAX_REFUSAL_BYTES, cut
+from opencode.provider.body_limits import MAX_LIST_BYTES, MAX_REFUSAL_BYTES, cut
 
 CHUNK = b"x" * 1_000_003
 

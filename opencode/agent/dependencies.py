@@ -14,11 +14,11 @@ from opencode.tool.base import Started, Task, TaskAnswer
 from opencode.tool.registry import Tools
 
 from .agents import Agents
-from .asks import Asks
+from .pending_requests import PendingRequests
 from .retry import RetryPolicy
 
 
-class Workshop(msgspec.Struct, frozen=True, kw_only=True):
+class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
     """What every turn works with."""
 
     store: Store
@@ -26,7 +26,7 @@ class Workshop(msgspec.Struct, frozen=True, kw_only=True):
     providers: Registry
     tools: Tools
     agents: Agents
-    asks: Asks
+    pending_requests: PendingRequests
     instructions: tuple[str, ...] = ()
     directory: str = "/"
     retry: RetryPolicy = RetryPolicy()

@@ -19,7 +19,7 @@ from mcp_types import jsonrpc_message_adapter
 
 from opencode.schema.mcp import McpLocalConfig
 
-from .failure import LinkFailed
+from .failure import ConnectionFailed
 
 MAX_LINE = 16 * 1024 * 1024
 """Bytes of one message."""
@@ -36,7 +36,7 @@ Received = SessionMessage | Exception
 Streams = tuple[MemoryObjectReceiveStream[Received], MemoryObjectSendStream[SessionMessage]]
 
 
-class Program:
+class StdioTransport:
     """Runs a server. `on_end` is called once it can no more be spoken to; `ending` then says why."""
 
     def __init__(self, config: McpLocalConfig, on_end: Callable[[], None]) -> None:
@@ -55,7 +55,7 @@ class Program:
 
     @asynccontextmanager
     async def transport(self) -> AsyncIterator[Streams]:
-        """Run the program until the block ends; raises LinkFailed where it can't be started."""
+        """Run the program until the block ends; raises ConnectionFailed where it can't be started."""
         self._process = process = await self._start()
         incoming, read_stream = anyio.create_memory_object_stream[Received](0)
         write_stream, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
@@ -87,10 +87,10 @@ class Program:
             )
         except (FileNotFoundError, NotADirectoryError):
             place = f", or its directory {cwd}," if cwd else ""
-            raise LinkFailed(f"The program {command[0]}{place} was not found.") from None
+            raise ConnectionFailed(f"The program {command[0]}{place} was not found.") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise LinkFailed(f"The program {command[0]} can't be started: {reason}.") from None
+            raise ConnectionFailed(f"The program {command[0]} can't be started: {reason}.") from None
 
     async def _read(
         self, process: asyncio.subprocess.Process, incoming: MemoryObjectSendStream[Received]

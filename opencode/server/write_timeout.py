@@ -3,7 +3,7 @@
 import asyncio
 
 
-class StallLimit:
+class WriteTimeout:
     """Cancels the task that sends a response where one piece is not taken within `seconds`.
 
     One timer for each stream, moved on when it fires: a piece costs a reading of the clock.

@@ -62,7 +62,7 @@ _NAMED_CAUSES = (
 )
 
 
-class Place:
+class ProviderErrors:
     """One provider as its failures name it, and the secrets that no failure may show."""
 
     def __init__(self, provider_id: str, base_url: str, key: str, headers: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from math import inf
 
-from opencode.agent.asks import Asks
+from opencode.agent.pending_requests import PendingRequests
 from opencode.clock import now_ms
 from opencode.errors import NotFound
 from opencode.schema.base import given
@@ -20,7 +20,7 @@ from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.session import StatusIdle
 from opencode.store import SessionQuery, Store
 
-from .book import Book
+from .cache import SessionCache
 from .runner import Runner
 
 SESSIONS = 50
@@ -34,14 +34,16 @@ TOLD_WITHIN = 10_000
 """Milliseconds: a change carries the time at which it was made, and is told once it is on disk."""
 
 
-class State:
+class Snapshot:
     """Tells states, whole: applying one twice does no harm."""
 
-    def __init__(self, store: Store, book: Book, runner: Runner, asks: Asks) -> None:
+    def __init__(
+        self, store: Store, cache: SessionCache, runner: Runner, pending_requests: PendingRequests
+    ) -> None:
         self._store = store
-        self._book = book
+        self._cache = cache
         self._runner = runner
-        self._asks = asks
+        self._pending_requests = pending_requests
 
     async def since(self, session_id: str | None, since: int) -> list[EventProperties]:
         """Return what is stored of the sessions, or the one, that changed since `since` (Unix ms)."""
@@ -67,10 +69,10 @@ class State:
             yield SessionStatusChanged(session_id=key, status=running.state)
             if (message := running.turn.current()) is not None:
                 yield from _anew(message)
-        yield from self._asks.of(session_id)
+        yield from self._pending_requests.of(session_id)
 
     async def _session_since(self, session_id: str, since: int) -> list[EventProperties]:
-        session = await self._book.get(session_id)
+        session = await self._cache.get(session_id)
         messages = await self._store.messages(session_id, limit=MESSAGES)
         todos = await self._store.todos(session_id)
         events: list[EventProperties] = [SessionUpdated(session_id=session_id, info=session)]

@@ -19,7 +19,7 @@ _SILENCE_SECONDS = 660.0
 UNAUTHORIZED = (401, 403)
 
 
-class Address:
+class RemoteTransport:
     """Where a server is. `refusal`: the status of the last message that it refused; None so far."""
 
     def __init__(self, config: McpRemoteConfig) -> None:

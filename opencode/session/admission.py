@@ -10,7 +10,7 @@ from opencode.errors import TooManyRequests
 from .runner import Runner
 
 
-class Door:
+class Admission:
     """Lets prompts in while there is room. Those on their way in count too: a rush is no way around it."""
 
     def __init__(self, runner: Runner, limits: Limits) -> None:
@@ -19,7 +19,7 @@ class Door:
         self._entering: Counter[str] = Counter()
 
     @contextmanager
-    def entered(self, session_id: str) -> Iterator[None]:
+    def reserve(self, session_id: str) -> Iterator[None]:
         """Hold a place for a prompt until it is submitted; raises TooManyRequests where none is free."""
         self._check(session_id)
         self._entering[session_id] += 1
