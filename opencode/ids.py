@@ -1,6 +1,9 @@
-"""Time-ordered, prefixed identifiers: `msg_` + 12 hex digits of time + 14 base-62 characters.
+"""Time-ordered, prefixed identifiers: `msg_` + 12 digits of time + 14 base-62 characters.
 
-Clients sort messages and parts by id, so ids made in one process are strictly monotonic.
+Clients sort messages and parts by id, so ids made in one process are strictly monotonic. The 12 digits are
+opencode's: a stamp of milliseconds times 4096 plus a counter, modulo 2^48, in hexadecimal. That runs over
+every 2^36 ms; the next time is 17 October 2028. From then on the digits are base 36 and begin with `g`, so
+that new ids still sort after all old ones (descending ids begin with `-`, before all old ones).
 """
 
 import secrets
@@ -11,20 +14,36 @@ from typing import Literal
 
 Kind = Literal["ses", "msg", "prt", "evt", "per", "que", "req", "call"]
 
+DAY_MS = 86_400_000
+
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_TIME_MASK = (1 << 48) - 1
-_COUNTER_SPACE = 0x1000  # the lowest 12 bits of the 48-bit stamp count ids within one millisecond
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_COUNTER_SPACE = 0x1000  # the lowest 12 bits of the stamp count ids within one millisecond
+_HEX_STAMPS = 1 << 48
+"""How many stamps twelve hexadecimal digits hold."""
+
+_FIRST_MS = 26 << 36
+"""Unix ms of stamp 0: 14 August 2026, when opencode's 36 bits of milliseconds last ran over."""
+
+_LATER = 16 * 36**11
+"""What `g00000000000` stands for in base 36: the first stamp that twelve hexadecimal digits can't hold."""
 
 _lock = threading.Lock()
 _last_stamp = 0
 
 
 def _next_stamp() -> int:
-    """Return a stamp greater than every one before: milliseconds times 4096, plus a counter."""
+    """Return a stamp greater than every one before."""
     global _last_stamp
     with _lock:
-        _last_stamp = max(_last_stamp + 1, time.time_ns() // 1_000_000 * _COUNTER_SPACE + 1)
+        _last_stamp = max(_last_stamp + 1, _stamp(time.time_ns() // 1_000_000) + 1)
         return _last_stamp
+
+
+def _stamp(ms: int) -> int:
+    """Return the first stamp of a millisecond; modulo 2^48 if the clock is not set (1970)."""
+    stamp = (ms - _FIRST_MS) * _COUNTER_SPACE
+    return stamp if stamp >= 0 else stamp % _HEX_STAMPS
 
 
 def _random_tails() -> Iterator[str]:
@@ -39,41 +58,53 @@ def _random_tails() -> Iterator[str]:
 _tails = _random_tails()
 
 
-def ascending(kind: Kind) -> str:
-    """Return a new id that sorts after every earlier one of its kind."""
-    return f"{kind}_{_next_stamp() & _TIME_MASK:012x}{next(_tails)}"
+def ascending(kind: Kind, after: str = "") -> str:
+    """Return a new id that sorts after every earlier one of its kind, and after the id `after`.
+
+    `after` moves this id alone: a client with a wrong clock may have chosen it.
+    """
+    stamp = _next_stamp()
+    if after and (floor := _decode(after)) is not None:
+        stamp = max(stamp, floor + 1)
+    return f"{kind}_{_encode(stamp)}{next(_tails)}"
 
 
 def descending(kind: Kind) -> str:
     """Return a new id that sorts before every earlier one of its kind (sessions list newest first)."""
-    return f"{kind}_{~_next_stamp() & _TIME_MASK:012x}{next(_tails)}"
-
-
-def stamp_of(identifier: str) -> int | None:
-    """Return the stamp of an ascending id; None where it carries no plausible time."""
-    try:
-        low = int(identifier.partition("_")[2][:12], 16)
-    except ValueError:
-        return None
-    now = time.time_ns() // 1_000_000 * _COUNTER_SPACE
-    stamp = (now & ~_TIME_MASK) | low
-    one_day = 86_400_000 * _COUNTER_SPACE
-    return stamp if now - one_day * 36_500 < stamp < now + one_day * 365 else None
+    stamp = _next_stamp()
+    if stamp < _HEX_STAMPS:
+        return f"{kind}_{_HEX_STAMPS - 1 - stamp:012x}{next(_tails)}"
+    return f"{kind}_-{_base36(36**11 - 1 - (stamp - _HEX_STAMPS), 11)}{next(_tails)}"
 
 
 def time_of(identifier: str) -> int | None:
-    """Return when an ascending id was made, in Unix milliseconds; None where it carries no plausible time."""
-    stamp = stamp_of(identifier)
-    return None if stamp is None else stamp // _COUNTER_SPACE
+    """Return when an ascending id was made, in Unix milliseconds; None if it carries no plausible time."""
+    stamp = _decode(identifier)
+    return None if stamp is None else stamp // _COUNTER_SPACE + _FIRST_MS
 
 
-def advance_past(identifier: str) -> None:
-    """Make every id from now on sort after `identifier`, whatever the clock says.
+def _encode(stamp: int) -> str:
+    if stamp < _HEX_STAMPS:
+        return f"{stamp:012x}"
+    return _base36(_LATER + stamp - _HEX_STAMPS, 12)
 
-    Called at start with the newest stored id, so that a clock set back cannot reorder history.
-    Ids that do not carry a plausible time (a client may choose its own) are ignored.
-    """
-    global _last_stamp
-    if (stamp := stamp_of(identifier)) is not None:
-        with _lock:
-            _last_stamp = max(_last_stamp, stamp)
+
+def _decode(identifier: str) -> int | None:
+    """Return the stamp of an ascending id, None if it has none."""
+    digits = identifier.partition("_")[2][:12]
+    if len(digits) < 12 or digits != digits.lower() or not digits.isalnum():
+        return None
+    try:
+        if digits[0] < "g":
+            return int(digits, 16)
+        return int(digits, 36) - _LATER + _HEX_STAMPS
+    except ValueError:
+        return None
+
+
+def _base36(number: int, length: int) -> str:
+    digits = ""
+    for _ in range(length):
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits

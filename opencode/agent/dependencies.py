@@ -1,15 +1,17 @@
-"""What every turn works with, and who hears how it goes."""
+"""What every turn works with, and the session that it runs in."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
 from opencode.bus import Bus
 from opencode.provider.registry import Registry
+from opencode.schema.event import EventProperties
 from opencode.schema.message import ModelChoice
 from opencode.schema.part import Tokens
 from opencode.schema.session import PermissionRule, SessionStatus
-from opencode.store import Store
+from opencode.store import Store, Unit
 from opencode.tool.base import Started, Task, TaskAnswer
 from opencode.tool.registry import Tools
 
@@ -37,26 +39,31 @@ class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
         return self.directory.lstrip("/")
 
 
-class TurnListener(Protocol):
-    """A turn's session: hears how the turn goes, and has work done that is not the turn's own."""
+class TurnSession(Protocol):
+    """The session of a turn: stores what the turn changes in it, and is notified of the turn's progress."""
+
+    def new_message_id(self) -> str:
+        """Return an id that sorts after all messages of the session."""
+
+    async def commit(
+        self, unit: Unit, events: Sequence[EventProperties], cost: float = 0, tokens: Tokens | None = None
+    ) -> None:
+        """Write a unit and what it cost (USD, tokens) as one change of the session, then publish the events.
+
+        Raises Unavailable, or NotFound if the session was deleted; then nothing has changed.
+        """
+
+    async def allow(self, rules: list[PermissionRule]) -> None:
+        """Add what the user allowed for good to the session's permission rules."""
 
     def status(self, status: SessionStatus) -> None:
-        """The turn is busy, or waits before it asks the model again."""
-
-    def charge(self, cost: float, tokens: Tokens) -> None:
-        """A step cost so many USD and tokens; note it, for it is about to be stored."""
-
-    def allowed(self, rules: list[PermissionRule]) -> None:
-        """The user allowed something for good; note it."""
+        """Publish that the turn is busy, or waits before it asks the model again."""
 
     def answering(self) -> None:
         """The model has begun to answer."""
 
-    def stepped(self) -> None:
-        """The step is stored."""
-
     async def delegate(self, task: Task, model: ModelChoice, started: Started) -> TaskAnswer:
-        """Have another agent carry a task out, in a session of its own. Raises ToolError.
+        """Have another agent carry out a task in a session of its own; raises ToolError.
 
         Cancelling it aborts that session's turn.
         """

@@ -5,7 +5,7 @@ import logging
 from contextlib import aclosing
 from types import TracebackType
 
-from opencode import ids, observe
+from opencode import observe
 from opencode.clock import now_ms
 from opencode.errors import ModelAPIError, ModelError, RequestError, TurnAborted
 from opencode.provider.base import Finish, ModelRequest
@@ -16,7 +16,7 @@ from opencode.schema.message import AssistantMessage, MessagePath, MessageTime, 
 from opencode.schema.part import Tokens
 from opencode.schema.session import StatusBusy, StatusRetry
 
-from .dependencies import TurnDependencies, TurnListener
+from .dependencies import TurnDependencies, TurnSession
 from .transcript import Transcript
 
 _MORE_STEPS = ("tool-calls", "pause")
@@ -33,15 +33,16 @@ class Exchange:
     def __init__(
         self,
         dependencies: TurnDependencies,
-        listener: TurnListener,
+        session: TurnSession,
         prompt: UserMessage,
         summary_by: str | None = None,
     ) -> None:
         self._dependencies = dependencies
-        self._listener = listener
-        message = new_answer(prompt, summary_by or prompt.agent, dependencies.directory)
+        self._session = session
+        message_id = session.new_message_id()
+        message = new_answer(prompt, message_id, summary_by or prompt.agent, dependencies.directory)
         message.summary = optional(True if summary_by else None)
-        self.transcript = Transcript(dependencies.store, dependencies.bus, message)
+        self.transcript = Transcript(dependencies.store, dependencies.bus, session, message)
         self._purpose: observe.Purpose = "summary" if summary_by else "answer"
         self._work = observe.Step(provider=message.provider_id, model=message.model_id)
         self._watch = observe.watch(self._work)
@@ -91,10 +92,10 @@ class Exchange:
                 if wait is None:
                     raise
                 retry = StatusRetry(attempt=attempt, message=error.message, next=now_ms() + int(wait * 1000))
-            self._listener.status(retry)
+            self._session.status(retry)
             await asyncio.sleep(wait)
             await self.transcript.discard()
-            self._listener.status(StatusBusy())
+            self._session.status(StatusBusy())
 
     async def _stream(self, resolved: Resolved, request: ModelRequest, attempt: int) -> Finish:
         write = self.transcript.write
@@ -113,14 +114,14 @@ class Exchange:
                     if not answering:
                         answering = True
                         call.answers()
-                        self._listener.answering()
+                        self._session.answering()
             raise ModelAPIError("The provider's answer ended before it was whole.", retryable=True)
 
 
-def new_answer(prompt: UserMessage, agent: str, directory: str) -> AssistantMessage:
+def new_answer(prompt: UserMessage, message_id: str, agent: str, directory: str) -> AssistantMessage:
     """Return the message that answers a prompt, with nothing in it yet."""
     return AssistantMessage(
-        id=ids.ascending("msg"),
+        id=message_id,
         session_id=prompt.session_id,
         time=MessageTime(created=now_ms()),
         parent_id=prompt.id,

@@ -1,8 +1,7 @@
-"""What waits for the user: permissions that tool calls ask for, and questions that models put."""
+"""Requests that wait for the user: permissions for tool calls, and questions of models."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 import msgspec
@@ -40,17 +39,17 @@ class Waiting(Generic[Asked, Answer]):
         self._open: dict[str, tuple[Asked, asyncio.Future[Answer]]] = {}
 
     def __iter__(self) -> Iterator[Asked]:
-        return iter([asked for asked, _ in self._open.values()])
+        return iter([request for request, future in self._open.values() if not future.done()])
 
-    @asynccontextmanager
-    async def opened(self, asked: Asked) -> AsyncIterator[asyncio.Future[Answer]]:
-        """Have a request listed until the block ends; yields what its answer comes through."""
+    def open(self, request: Asked) -> asyncio.Future[Answer]:
+        """List a request until it is answered; returns the future of its answer."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._open[asked.id] = asked, future
-        try:
-            yield future
-        finally:
-            self._open.pop(asked.id, None)
+        self._open[request.id] = request, future
+        return future
+
+    def withdraw(self, request_id: str) -> bool:
+        """Take a request back; returns whether nobody had answered it."""
+        return self._open.pop(request_id, None) is not None
 
     def get(self, request_id: str) -> Asked:
         """Return a request; raises NotFound."""
@@ -62,18 +61,21 @@ class Waiting(Generic[Asked, Answer]):
         del self._open[request_id]
 
     def fail(self, request_id: str, error: Exception) -> None:
-        """Turn a request down; raises NotFound."""
-        self._find(request_id)[1].set_exception(error)
+        """Refuse a request; raises NotFound."""
+        future = self._find(request_id)[1]
+        future.set_exception(error)
+        future.exception()  # counts as seen, even if the call that waits is cancelled before it sees it
         del self._open[request_id]
 
     def _find(self, request_id: str) -> tuple[Asked, asyncio.Future[Answer]]:
-        if request_id not in self._open:
+        found = self._open.get(request_id)
+        if found is None or found[1].done():  # done: the call that waits for it is being cancelled
             raise NotFound(f"{self._kind} request not found: {request_id}. It may be answered already.")
-        return self._open[request_id]
+        return found
 
 
 class PendingRequests:
-    """Everything that waits for users, and their answers. What is cancelled waits no more."""
+    """All requests that wait for users, and their answers. A cancelled call takes its request back."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -108,12 +110,13 @@ class PendingRequests:
             always=always,
             tool=tool,
         )
+        reply = self.permissions.open(asked)
+        self._bus.publish(asked)
         try:
-            async with self.permissions.opened(asked) as reply:
-                self._bus.publish(asked)
-                given = await reply
+            given = await reply
         except asyncio.CancelledError:
-            self._tell_permission(asked, "reject")
+            if self.permissions.withdraw(asked.id):
+                self._publish_reply(asked, "reject")
             raise
         if given == "once":
             return []
@@ -129,30 +132,31 @@ class PendingRequests:
         asked = self.permissions.get(request_id)
         if reply != "reject":
             self.permissions.answer(request_id, reply)
-            self._tell_permission(asked, reply)
+            self._publish_reply(asked, reply)
             for other in list(self.permissions) if reply == "always" else ():
                 same = (other.session_id, other.permission) == (asked.session_id, asked.permission)
                 if same and all(any(fits(rule, one) for rule in asked.always) for one in other.patterns):
                     self.permissions.answer(other.id, "once")
-                    self._tell_permission(other, "once")
+                    self._publish_reply(other, "once")
             return
         error = ToolRefused(CORRECTED + message, ends_turn=False) if message else ToolRefused(REJECTED)
         for other in list(self.permissions):
             if other.session_id == asked.session_id:
                 self.permissions.fail(other.id, error if other is asked else ToolRefused(REJECTED))
-                self._tell_permission(other, "reject")
+                self._publish_reply(other, "reject")
 
     async def question(
         self, session_id: str, questions: list[Question], tool: ToolReference
     ) -> list[list[str]]:
         """Wait for the user's answers, one list of labels for each question. Raises ToolRefused."""
         asked = QuestionAsked(session_id=session_id, id=ids.ascending("que"), questions=questions, tool=tool)
+        answers = self.questions.open(asked)
+        self._bus.publish(asked)
         try:
-            async with self.questions.opened(asked) as answers:
-                self._bus.publish(asked)
-                return await answers
+            return await answers
         except asyncio.CancelledError:
-            self._bus.publish(QuestionRejected(session_id=session_id, request_id=asked.id))
+            if self.questions.withdraw(asked.id):
+                self._bus.publish(QuestionRejected(session_id=session_id, request_id=asked.id))
             raise
 
     def reply_question(self, request_id: str, answers: list[list[str]]) -> None:
@@ -174,5 +178,5 @@ class PendingRequests:
         self.questions.fail(request_id, ToolRefused(DISMISSED))
         self._bus.publish(QuestionRejected(session_id=asked.session_id, request_id=request_id))
 
-    def _tell_permission(self, asked: PermissionAsked, reply: Reply) -> None:
+    def _publish_reply(self, asked: PermissionAsked, reply: Reply) -> None:
         self._bus.publish(PermissionReplied(session_id=asked.session_id, request_id=asked.id, reply=reply))

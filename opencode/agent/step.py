@@ -23,7 +23,7 @@ from opencode.schema.session import PermissionRule
 from . import structured
 from .agents import DEFAULT_STEPS
 from .context import system_prompt, turns
-from .dependencies import TurnDependencies, TurnListener
+from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange
 from .permission import hidden, tool_rules
 from .tool_execution import ToolExecution
@@ -52,7 +52,7 @@ class Step:
     def __init__(
         self,
         dependencies: TurnDependencies,
-        listener: TurnListener,
+        session: TurnSession,
         execution: ToolExecution,
         prompt: UserMessage,
         *,
@@ -62,7 +62,7 @@ class Step:
         may_overflow: bool,
     ) -> None:
         self._dependencies = dependencies
-        self._listener = listener
+        self._session = session
         self._execution = execution
         self._prompt = prompt
         self._number = number
@@ -70,7 +70,7 @@ class Step:
         self._may_overflow = may_overflow
         self.failed_answers = failed_answers
         self.refused = False
-        self.exchange = Exchange(dependencies, listener, prompt)
+        self.exchange = Exchange(dependencies, session, prompt)
 
     async def run(self, history: Iterable[MessageWithParts]) -> bool:
         """Take the step; returns whether the conversation fitted. Only cancellation is raised."""
@@ -131,7 +131,6 @@ class Step:
         transcript = self.exchange.transcript
         form = self._prompt.format
         cost = cost_usd(resolved.model, finish.tokens)
-        self._listener.charge(cost, finish.tokens)
         reason: str = finish.reason
         error: ModelError | None = None
         answer = structured.Answer(form) if isinstance(form, JsonSchemaFormat) else None
@@ -151,7 +150,6 @@ class Step:
                 "The answer met its output limit before it began; ask for less, or choose less effort."
             )
         await transcript.finish_step(reason, finish.tokens, cost, error)
-        self._listener.stepped()
 
     def _take_data(self, answer: structured.Answer, reason: str) -> tuple[str, ModelError | None]:
         """Return how a step ends whose answer is to be data: with it, with another try, or with an error."""

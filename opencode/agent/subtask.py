@@ -15,7 +15,7 @@ from opencode.schema.part import (
 from opencode.schema.session import PermissionRule
 from opencode.tool.task import TASK
 
-from .dependencies import TurnDependencies, TurnListener
+from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange
 from .tool_execution import ToolExecution
 
@@ -47,16 +47,16 @@ class Subtasks:
     def __init__(
         self,
         dependencies: TurnDependencies,
-        listener: TurnListener,
+        session: TurnSession,
         execution: ToolExecution,
         prompt: MessageWithParts,
     ) -> None:
         assert isinstance(prompt.info, UserMessage)
         self._dependencies = dependencies
-        self._listener = listener
+        self._session = session
         self._execution = execution
         self._tasks = subtasks_of(prompt)
-        self.exchange = Exchange(dependencies, listener, prompt.info)
+        self.exchange = Exchange(dependencies, session, prompt.info)
 
     async def run(self) -> None:
         """Have the tasks carried out. Only cancellation is raised."""
@@ -69,7 +69,6 @@ class Subtasks:
                 await transcript.write(ToolCallEnd(call_id, _arguments(task), BY_USER))
             await self._execution.run(transcript, agent, [*agent.permission, ALLOWED], None)
             await transcript.finish_step("tool-calls", Tokens(), 0)
-            self._listener.stepped()
 
 
 def _arguments(task: SubtaskPart) -> str:

@@ -9,7 +9,7 @@ from opencode.schema.event import SessionCompacted
 from opencode.schema.message import MessageWithParts, UserMessage
 
 from .compaction import condensing_request, since_summary
-from .dependencies import TurnDependencies, TurnListener
+from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange
 
 AGENT = "compaction"
@@ -24,15 +24,15 @@ class Summary:
     def __init__(
         self,
         dependencies: TurnDependencies,
-        listener: TurnListener,
+        session: TurnSession,
         prompt: UserMessage,
         covered: list[MessageWithParts],
     ) -> None:
         self._dependencies = dependencies
-        self._listener = listener
+        self._session = session
         self._prompt = prompt
         self._covered = since_summary(covered)
-        self.exchange = Exchange(dependencies, listener, prompt, summary_by=AGENT)
+        self.exchange = Exchange(dependencies, session, prompt, summary_by=AGENT)
 
     async def run(self) -> bool:
         """Write the summary; returns whether there is one now. Only cancellation is raised."""
@@ -45,9 +45,7 @@ class Summary:
             resolved = await self._dependencies.providers.resolve(choice.provider_id, choice.model_id)
             finish = await self._ask(resolved, agent)
             cost = cost_usd(resolved.model, finish.tokens)
-            self._listener.charge(cost, finish.tokens)
             await transcript.finish_step("stop", finish.tokens, cost)
-            self._listener.stepped()
             self._dependencies.bus.publish(SessionCompacted(session_id=self._prompt.session_id))
         return not transcript.message.error
 

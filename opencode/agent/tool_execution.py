@@ -1,11 +1,10 @@
 """Running the tool calls of one step: side by side, each to its own end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from opencode.bus import Bus
 from opencode.errors import ToolError, ToolRefused
 from opencode.schema.agent import Agent
 from opencode.schema.base import JsonObject
@@ -16,21 +15,21 @@ from opencode.store import Store
 from opencode.tool.base import Started, Task, TaskAnswer, ToolContext, Waits
 
 from . import structured
-from .dependencies import TurnDependencies, TurnListener
+from .dependencies import TurnDependencies, TurnSession
 from .permission import decide, hidden, widest
 from .structured import Answer
 from .transcript import Transcript
 
-Remember = Callable[[list[PermissionRule]], None]
-"""Notes rules that hold from now on."""
+Remember = Callable[[list[PermissionRule]], Awaitable[None]]
+"""Stores rules that apply from now on."""
 
 
 class StoredTodos:
     """A session's todo list, as tools see it."""
 
-    def __init__(self, store: Store, bus: Bus, session_id: str) -> None:
+    def __init__(self, store: Store, session: TurnSession, session_id: str) -> None:
         self._store = store
-        self._bus = bus
+        self._session = session
         self._session_id = session_id
 
     async def read(self) -> list[Todo]:
@@ -39,16 +38,15 @@ class StoredTodos:
     async def write(self, todos: list[Todo]) -> None:
         unit = self._store.unit()
         unit.put_todos(self._session_id, todos)
-        await unit.commit()
-        self._bus.publish(TodoUpdated(session_id=self._session_id, todos=todos))
+        await self._session.commit(unit, [TodoUpdated(session_id=self._session_id, todos=todos)])
 
 
 class ToolExecution:
     """Runs what the model called; every call ends with a result or an error that the model can read."""
 
-    def __init__(self, dependencies: TurnDependencies, listener: TurnListener, remember: Remember) -> None:
+    def __init__(self, dependencies: TurnDependencies, session: TurnSession, remember: Remember) -> None:
         self._dependencies = dependencies
-        self._listener = listener
+        self._session = session
         self._remember = remember
 
     async def run(
@@ -100,7 +98,7 @@ class ToolExecution:
                     )
                 if allowed:
                     rules.extend(allowed)
-                    self._remember(allowed)
+                    await self._remember(allowed)
 
         async def question(questions: list[Question]) -> list[list[str]]:
             with waits.waiting():
@@ -111,7 +109,7 @@ class ToolExecution:
         async def delegate(task: Task, started: Started) -> TaskAnswer:
             asked = transcript.message
             model = ModelChoice(provider_id=asked.provider_id, model_id=asked.model_id, variant=asked.variant)
-            return await self._listener.delegate(task, model, started)
+            return await self._session.delegate(task, model, started)
 
         def progress(title: str, metadata: JsonObject) -> None:
             transcript.tool_progress(call_id, title, metadata)
@@ -121,7 +119,7 @@ class ToolExecution:
             message_id=part.message_id,
             call_id=call_id,
             agent=agent.name,
-            todos=StoredTodos(self._dependencies.store, self._dependencies.bus, part.session_id),
+            todos=StoredTodos(self._dependencies.store, self._session, part.session_id),
             ask=ask,
             question=question,
             delegate=delegate,

@@ -1,6 +1,7 @@
-"""The one writer of a step: what a model says and what tools give becomes parts, stored and then told.
+"""The one writer of an assistant message: what a model says and tools return becomes parts.
 
-Text goes out at once and to the store behind; whatever is finished is on disk before anyone hears of it.
+Streaming text is published at once and written behind; whatever is finished is on disk before it is
+published.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from msgspec import UNSET
 from opencode import ids
 from opencode.bus import Bus
 from opencode.clock import now_ms
-from opencode.errors import ModelError, ToolError, Unavailable
+from opencode.errors import ModelError, NotFound, ToolError, Unavailable
 from opencode.provider.base import (
     BlockEnd,
     ReasoningDelta,
@@ -24,6 +25,7 @@ from opencode.provider.base import (
 )
 from opencode.schema.base import JsonObject, optional
 from opencode.schema.event import (
+    EventProperties,
     MessageRemoved,
     MessageUpdated,
     PartDelta,
@@ -51,9 +53,10 @@ from opencode.schema.part import (
     ToolStateRunning,
 )
 from opencode.store import Store
+from opencode.tasks import hold
 from opencode.tool.base import ToolResult
 
-from .uncut import uncut
+from .dependencies import TurnSession
 
 
 class Block:
@@ -78,12 +81,13 @@ class Block:
 class Transcript:
     """Writes one assistant message. `calls`: the step's tool calls with their input as the model wrote it.
 
-    `closed`: its end is on disk and told.
+    `closed`: its end is on disk and published, or its session is deleted.
     """
 
-    def __init__(self, store: Store, bus: Bus, message: AssistantMessage) -> None:
+    def __init__(self, store: Store, bus: Bus, session: TurnSession, message: AssistantMessage) -> None:
         self._store = store
         self._bus = bus
+        self._session = session
         self._block: Block | None = None
         self._ended: list[Part] = []
         self._opening: asyncio.Task[None] | None = None
@@ -93,23 +97,23 @@ class Transcript:
         self.calls: dict[str, tuple[ToolPart, str]] = {}
 
     def open(self) -> None:
-        """Begin the message and its step: stored, and then told, while the model is asked already."""
+        """Begin the message and its step: stored, then published, while the model is asked already."""
         step = StepStartPart(**self._identity())
         self.parts.append(step)
         self._store.put_message(self.message)
         self._store.put_part(step)
-        self._opening = asyncio.create_task(self._tell_opening(step, self._store.commit()))
+        self._opening = asyncio.create_task(self._publish_opening(step, self._commit()))
 
     async def opened(self) -> None:
-        """Wait until the beginning has been told; raises Unavailable where it can't be stored."""
+        """Wait until the beginning has been published; raises Unavailable if it can't be stored."""
         if self._opening is not None:
             await asyncio.shield(self._opening)
             self._opening = None
 
-    async def _tell_opening(self, step: StepStartPart, committed: asyncio.Future[None]) -> None:
+    async def _publish_opening(self, step: StepStartPart, committed: asyncio.Future[None]) -> None:
         await committed
-        self._tell_message()
-        self._tell(step)
+        self._bus.publish(self._message_updated())
+        self._publish(step)
 
     async def write(self, event: StreamEvent) -> None:
         """Write what the model said next; raises Unavailable."""
@@ -146,7 +150,7 @@ class Transcript:
         part, _ = self.calls[call_id]
         part.state = ToolStateRunning(input=arguments, time=StartTime(start=now_ms()))
         self._store.put_part(part)
-        self._tell(part)
+        self._publish(part)
 
     def tool_progress(self, call_id: str, title: str, metadata: JsonObject) -> None:
         """Tell what a running call is at."""
@@ -155,7 +159,7 @@ class Transcript:
             part.state.title = title
             part.state.metadata = metadata
             self._store.put_part(part)
-            self._tell(part)
+            self._publish(part)
 
     async def tool_completed(self, call_id: str, result: ToolResult) -> None:
         part, _ = self.calls[call_id]
@@ -199,48 +203,57 @@ class Transcript:
         for part in self.parts:
             self._store.remove_part(part.session_id, part.id)
         self._store.remove_message(self.message.session_id, self.message.id)
-        await uncut(self._commit_and_tell_removed())
+        await hold(self._commit_removal())
 
-    async def _commit_and_tell_removed(self) -> None:
-        await self._store.commit()
+    async def _commit_removal(self) -> None:
+        await self._commit()
         self.closed = True
         self._bus.publish(MessageRemoved(session_id=self.message.session_id, message_id=self.message.id))
 
     async def finish_step(
         self, reason: str, tokens: Tokens, cost: float, error: ModelError | None = None
     ) -> None:
-        """End the step and the message: why the model stopped, its tokens, USD, and what is wrong with it."""
+        """End the step and the message: why the model stopped, its tokens, USD, and what is wrong with it.
+
+        What it cost is added to the session in the same transaction. Raises Unavailable, and NotFound if the
+        session was deleted.
+        """
         await self.opened()
         self._end_block({})
         step = StepFinishPart(**self._identity(), reason=reason, tokens=tokens, cost=cost)
-        self.parts.append(step)
         self.message.finish = reason
         self.message.tokens = tokens
         self.message.cost = cost
         if error is not None:
-            self._tell_error(error)
-        await self._close(step)
+            self._set_error(error)
+        await hold(self._close(step, cost, tokens))
 
     async def fail(self, error: ModelError) -> None:
         """End the message with an error; what it said until then stays.
 
-        One that cannot be stored now is told nevertheless, and Unavailable raised.
+        An end that can't be stored now is published nevertheless, stored later, and Unavailable raised.
         """
-        await uncut(self._fail(error))
+        await hold(self._fail(error))
 
     async def _fail(self, error: ModelError) -> None:
-        with suppress(Unavailable):  # where its beginning could not be stored, its end is tried
+        with suppress(Unavailable):  # if its beginning could not be stored, its end may be
             await self.opened()
         self._end_block({})
-        for part, _ in self.calls.values():
-            if isinstance(part.state, ToolStatePending | ToolStateRunning):
-                part.state = interrupted(part, error.message)
-                self._ended.append(part)
-        self._tell_error(error)
+        for call, _ in self.calls.values():
+            if isinstance(call.state, ToolStatePending | ToolStateRunning):
+                call.state = interrupted(call, error.message)
+                self._ended.append(call)
+        self._set_error(error)
+        parts = list(self._ended)
         try:
             await self._close()
+        except NotFound:
+            self.closed = True  # the session was deleted, and the message with it
         except Unavailable:
-            self._tell_message()
+            for part in parts:
+                self._store.put_part(part)
+            self._store.put_message(self.message)
+            self._bus.publish(self._message_updated())
             raise
 
     def snapshot(self) -> MessageWithParts:
@@ -249,19 +262,35 @@ class Transcript:
             self._block.current()
         return MessageWithParts(info=self.message, parts=self.parts)
 
-    def _tell_error(self, error: ModelError) -> None:
+    def _set_error(self, error: ModelError) -> None:
         self.message.error = error.wire()
         self._bus.publish(SessionFailed(session_id=self.message.session_id, error=self.message.error))
 
-    async def _close(self, *last: Part) -> None:
+    async def _close(
+        self, step: StepFinishPart | None = None, cost: float = 0, tokens: Tokens | None = None
+    ) -> None:
+        """Store the message's end with what the step cost the session, as one change, then publish it."""
         self.message.time.completed = now_ms()
-        await self._finish([*self._take_ended(), *last], closes=True)
+        last: list[Part] = [step] if step is not None else []
+        parts = [*self._ended, *last]
+        unit = self._store.unit()
+        for part in parts:
+            unit.put_part(part)
+        unit.put_message(self.message)
+        now = now_ms()
+        events: list[EventProperties] = [
+            PartUpdated(session_id=part.session_id, part=part, time=now) for part in parts
+        ]
+        await self._session.commit(unit, [*events, self._message_updated()], cost, tokens)
+        self._ended.clear()
+        self.parts += last
+        self.closed = True
 
     async def _open_block(self, part: TextPart | ReasoningPart) -> None:
         await self._settle()
         self._block = Block(part)
         self.parts.append(part)
-        self._tell(part)
+        self._publish(part)
 
     def _grow(self, text: str) -> None:
         block = self._block
@@ -281,7 +310,7 @@ class Transcript:
         )
 
     def _end_block(self, metadata: JsonObject) -> None:
-        """Close the open block; it is stored and told with what comes next, in one write."""
+        """Close the open block; it is stored and published with what comes next, in one write."""
         if self._block is None:
             return
         part = self._block.current()
@@ -292,7 +321,7 @@ class Transcript:
         self._block = None
 
     async def _settle(self) -> None:
-        """Store and tell the blocks that have ended."""
+        """Store and publish the blocks that have ended."""
         self._end_block({})
         if self._ended:
             await self._finish(self._take_ended())
@@ -301,31 +330,29 @@ class Transcript:
         ended, self._ended = self._ended, []
         return ended
 
-    async def _finish(self, parts: Sequence[Part], closes: bool = False) -> None:
-        """Put finished parts, and the message where this `closes` it, on disk, then tell."""
+    async def _finish(self, parts: Sequence[Part]) -> None:
+        """Store finished parts, then publish them."""
         for part in parts:
             self._store.put_part(part)
-        if closes:
-            self._store.put_message(self.message)
-        await uncut(self._commit_and_tell(parts, closes))
+        await hold(self._commit_parts(parts))
 
-    async def _commit_and_tell(self, parts: Sequence[Part], closes: bool) -> None:
-        await self._store.commit()
+    async def _commit_parts(self, parts: Sequence[Part]) -> None:
+        await self._commit()
         for part in parts:
-            self._tell(part)
-        if closes:
-            self.closed = True
-            self._tell_message()
+            self._publish(part)
+
+    def _commit(self) -> asyncio.Future[None]:
+        return self._store.commit(self.message.session_id)
 
     def _add(self, part: Part) -> None:
         self.parts.append(part)
         self._store.put_part(part)
-        self._tell(part)
+        self._publish(part)
 
-    def _tell_message(self) -> None:
-        self._bus.publish(MessageUpdated(session_id=self.message.session_id, info=self.message))
+    def _message_updated(self) -> MessageUpdated:
+        return MessageUpdated(session_id=self.message.session_id, info=self.message)
 
-    def _tell(self, part: Part) -> None:
+    def _publish(self, part: Part) -> None:
         self._bus.publish(PartUpdated(session_id=part.session_id, part=part, time=now_ms()))
 
     def _identity(self) -> dict[str, Any]:

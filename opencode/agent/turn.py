@@ -1,27 +1,24 @@
 """A turn: from a prompt to the answer, step by step, until the model has nothing more to do."""
 
-from collections.abc import Sequence
 from itertools import takewhile
 from weakref import proxy
 
 from opencode import ids
 from opencode.clock import now_ms
-from opencode.errors import AgentServerError
+from opencode.errors import AgentServerError, ModelError
 from opencode.schema.base import optional
 from opencode.schema.event import EventProperties, MessageUpdated, PartUpdated
 from opencode.schema.message import AssistantMessage, MessageWithParts, UserMessage
-from opencode.schema.part import CompactionPart, CreatedTime, Part, TextPart
+from opencode.schema.part import CompactionPart, CreatedTime, Part, TextPart, ToolPart
 from opencode.schema.session import PermissionRule, StatusBusy
-from opencode.store import Unit
 
 from .compaction import clear_old_output, compaction_of, is_nearly_full, tokens_in_use
-from .dependencies import TurnDependencies, TurnListener
+from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange, is_last_step
 from .step import Step
 from .subtask import Subtasks, subtasks_of
 from .summary import Summary
 from .tool_execution import ToolExecution
-from .uncut import uncut
 
 GO_ON = "The conversation so far was condensed to make room. Go on with what was asked."
 
@@ -32,24 +29,28 @@ class Turn:
     def __init__(
         self,
         dependencies: TurnDependencies,
-        history: list[MessageWithParts],
         rules: list[PermissionRule],
-        listener: TurnListener,
+        session: TurnSession,
     ) -> None:
         self._dependencies = dependencies
-        self._history = history
+        self._history: list[MessageWithParts] = []
         self._rules = rules
-        self._listener = listener
+        self._session = session
         turn = proxy(self)
         # A bound method would hold the turn itself, and each keep the other when it is over.
-        self._execution = ToolExecution(dependencies, listener, lambda rules: turn._remember(rules))  # noqa: PLW0108
+        self._execution = ToolExecution(dependencies, session, lambda rules: turn._remember(rules))  # noqa: PLW0108
         self._exchange: Exchange | None = None
         self._place = 0
         self._steps: dict[str, int] = {}
         self._origin: dict[str, str] = {}
-        self._failed_answers = 0
+        self._failed_answers: dict[str, int] = {}
         self._refused = False
         self._condensed = False
+
+    def load(self, history: list[MessageWithParts]) -> None:
+        """Take the conversation so far. Prompts that were added already stay at its end."""
+        queued = {message.info.id for message in self._history}
+        self._history = [each for each in history if each.info.id not in queued] + self._history
 
     def add(self, message: MessageWithParts) -> None:
         """Queue a prompt: the next step answers it.
@@ -73,7 +74,7 @@ class Turn:
     @property
     def failed(self) -> bool:
         """Whether the last answer ended with an error."""
-        return self._history[-1].failure is not None
+        return bool(self._history) and self._history[-1].failure is not None
 
     def current(self) -> MessageWithParts | None:
         """Return the message that is being written, as it stands."""
@@ -96,7 +97,7 @@ class Turn:
 
     async def run(self) -> None:
         """Answer everything that was asked. Failures end up in messages; only cancellation is raised."""
-        self._listener.status(StatusBusy())
+        self._session.status(StatusBusy())
         while (prompt := self._unanswered()) is not None:
             if compaction_of(prompt) is not None:
                 await self._condense(prompt, self._history[: self._history.index(prompt)])
@@ -104,6 +105,17 @@ class Turn:
                 await self._carry_out_tasks(prompt)
             elif not await self._make_room(prompt):
                 await self._step(prompt)
+
+    async def fail(self, error: ModelError) -> None:
+        """Answer the prompts with an error: the turn can't begin."""
+        for prompt in [message.info for message in self._history if isinstance(message.info, UserMessage)]:
+            exchange = Exchange(self._dependencies, self._session, prompt)
+            self._begin(exchange)
+            try:
+                async with exchange:
+                    raise error
+            finally:
+                self._end()
 
     def _unanswered(self) -> MessageWithParts | None:
         """Return the last prompt where it still wants an answer, or another step of one."""
@@ -120,12 +132,12 @@ class Turn:
         number = self._steps[origin] = self._steps.get(origin, 0) + 1
         step = Step(
             self._dependencies,
-            self._listener,
+            self._session,
             self._execution,
             prompt.info,
             number=number,
             rules=self._rules,
-            failed_answers=self._failed_answers,
+            failed_answers=self._failed_answers.get(origin, 0),
             may_overflow=not self._condensed and bool(self._coverable(prompt)),
         )
         fits = True
@@ -134,7 +146,7 @@ class Turn:
             fits = await step.run(self._history)
         finally:
             self._end(keep=fits)
-        self._failed_answers = step.failed_answers
+        self._failed_answers[origin] = step.failed_answers
         self._refused = step.refused
         if fits:
             self._condensed = False
@@ -142,7 +154,7 @@ class Turn:
             await self._compact(prompt, overflow=True)
 
     async def _carry_out_tasks(self, prompt: MessageWithParts) -> None:
-        tasks = Subtasks(self._dependencies, self._listener, self._execution, prompt)
+        tasks = Subtasks(self._dependencies, self._session, self._execution, prompt)
         self._begin(tasks.exchange)
         try:
             await tasks.run()
@@ -186,7 +198,7 @@ class Turn:
         self._condensed = True
         covered = self._coverable(prompt)
         begun = self.answer_to(prompt.info.id) is not None
-        asked = _follow_up(prompt.info)
+        asked = self._follow_up(prompt.info)
         part = CompactionPart(
             id=ids.ascending("prt"),
             session_id=asked.session_id,
@@ -197,7 +209,7 @@ class Turn:
         )
         compaction = await self._say(asked, part)
         if await self._condense(compaction, covered) and begun:
-            asked = _follow_up(prompt.info)
+            asked = self._follow_up(prompt.info)
             self._origin[asked.id] = self._origin.get(prompt.info.id, prompt.info.id)
             text = TextPart(
                 id=ids.ascending("prt"),
@@ -212,7 +224,7 @@ class Turn:
     async def _condense(self, compaction: MessageWithParts, covered: list[MessageWithParts]) -> bool:
         """Answer what asks for a compaction; returns whether that worked."""
         assert isinstance(compaction.info, UserMessage)
-        summary = Summary(self._dependencies, self._listener, compaction.info, covered)
+        summary = Summary(self._dependencies, self._session, compaction.info, covered)
         self._begin(summary.exchange)
         try:
             return await summary.run()
@@ -231,28 +243,39 @@ class Turn:
         unit = self._dependencies.store.unit()
         unit.put_message(info)
         unit.put_part(part)
-        told = PartUpdated(session_id=info.session_id, part=part, time=now_ms())
-        await uncut(self._write(unit, [MessageUpdated(session_id=info.session_id, info=info), told]))
+        events: list[EventProperties] = [
+            MessageUpdated(session_id=info.session_id, info=info),
+            PartUpdated(session_id=info.session_id, part=part, time=now_ms()),
+        ]
+        await self._session.commit(unit, events)
         self._history.append(message)
         return message
 
-    async def _put(self, parts: Sequence[Part]) -> None:
-        """Store and tell changed parts of earlier messages."""
+    async def _put(self, parts: list[ToolPart]) -> None:
+        """Store changed parts of earlier messages, then publish them."""
         unit = self._dependencies.store.unit()
         for part in parts:
             unit.put_part(part)
         now = now_ms()
         events = [PartUpdated(session_id=part.session_id, part=part, time=now) for part in parts]
-        await uncut(self._write(unit, events))
+        await self._session.commit(unit, events)
 
-    async def _write(self, unit: Unit, events: Sequence[EventProperties]) -> None:
-        await unit.commit()
-        for event in events:
-            self._dependencies.bus.publish(event)
-
-    def _remember(self, rules: list[PermissionRule]) -> None:
+    async def _remember(self, rules: list[PermissionRule]) -> None:
         self._rules = [*self._rules, *rules]
-        self._listener.allowed(rules)
+        await self._session.allow(rules)
+
+    def _follow_up(self, prompt: UserMessage) -> UserMessage:
+        """Return a message that carries a prompt on, with all its settings."""
+        return UserMessage(
+            id=self._session.new_message_id(),
+            session_id=prompt.session_id,
+            time=CreatedTime(created=now_ms()),
+            agent=prompt.agent,
+            model=prompt.model,
+            format=prompt.format,
+            system=prompt.system,
+            tools=prompt.tools,
+        )
 
 
 def _asks(message: MessageWithParts) -> bool:
@@ -261,17 +284,3 @@ def _asks(message: MessageWithParts) -> bool:
         return False
     compaction = compaction_of(message)
     return compaction is None or not compaction.auto
-
-
-def _follow_up(prompt: UserMessage) -> UserMessage:
-    """Return a message that carries a prompt on, with all its settings."""
-    return UserMessage(
-        id=ids.ascending("msg"),
-        session_id=prompt.session_id,
-        time=CreatedTime(created=now_ms()),
-        agent=prompt.agent,
-        model=prompt.model,
-        format=prompt.format,
-        system=prompt.system,
-        tools=prompt.tools,
-    )

@@ -100,7 +100,7 @@ async def _state(found: Services, subscription: Subscription[Event], last_id: st
     Text that grew meanwhile is in the running turns' parts, so its deltas are left out.
     """
     since = time_of(last_id)
-    state = found.sessions.snapshot
+    state = found.snapshot
     stored = await state.since(subscription.session_id, since) if since is not None else []
     meanwhile = [event.properties for event in subscription.take()]
     whole = [properties for properties in meanwhile if not isinstance(properties, PartDelta)]

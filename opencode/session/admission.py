@@ -7,20 +7,23 @@ from contextlib import contextmanager
 from opencode.config import Limits
 from opencode.errors import TooManyRequests
 
-from .runner import Runner
+from .turns import Turns
 
 
 class Admission:
-    """Lets prompts in while there is room. Those on their way in count too: a rush is no way around it."""
+    """Admits prompts while there is room.
 
-    def __init__(self, runner: Runner, limits: Limits) -> None:
-        self._runner = runner
+    Requests being admitted count towards the limits, so a burst cannot exceed them.
+    """
+
+    def __init__(self, turns: Turns, limits: Limits) -> None:
+        self._turns = turns
         self._limits = limits
         self._entering: Counter[str] = Counter()
 
     @contextmanager
     def reserve(self, session_id: str) -> Iterator[None]:
-        """Hold a place for a prompt until it is submitted; raises TooManyRequests where none is free."""
+        """Reserve a place for a prompt until it is submitted; raises TooManyRequests if none is free."""
         self._check(session_id)
         self._entering[session_id] += 1
         try:
@@ -31,17 +34,17 @@ class Admission:
                 del self._entering[session_id]
 
     def _check(self, session_id: str) -> None:
-        running = self._runner.all()
-        here = running.get(session_id)
-        waiting = self._entering[session_id] + (here.turn.unanswered if here else 0)
+        running = self._turns.all()
+        turn = running.get(session_id)
+        waiting = self._entering[session_id] + (turn.turn.unanswered if turn else 0)
         if waiting >= self._limits.waiting:
             raise TooManyRequests(
-                f"{waiting} prompts wait for an answer in this session, the most that may: wait until the "
-                "agent has come to them, or abort it. (OPENCODE_MAX_WAITING)"
+                f"{waiting} prompts wait for an answer in this session, the limit: wait until the agent has "
+                "answered some, or abort it. (OPENCODE_MAX_WAITING)"
             )
         at_work = running.keys() | self._entering.keys()
         if session_id not in at_work and len(at_work) >= self._limits.running:
             raise TooManyRequests(
-                f"{self._limits.running} sessions are at work, the most that this server runs at once: try "
-                "again in a few seconds. (OPENCODE_MAX_RUNNING)"
+                f"{self._limits.running} sessions are running, the limit of this server: try again in a few "
+                "seconds. (OPENCODE_MAX_RUNNING)"
             )

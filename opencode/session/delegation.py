@@ -1,12 +1,14 @@
 """Tasks that one session's agent gives to another: each is carried out in a session of its own."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 from msgspec import UNSET
 
 from opencode.agent.agents import DENY_TASK, Agents
-from opencode.errors import RequestError, ToolError
+from opencode.errors import NotFound, RequestError, ToolError
 from opencode.schema.agent import Agent
 from opencode.schema.base import given
 from opencode.schema.error import MessageError
@@ -16,54 +18,52 @@ from opencode.schema.prompt import CreateSessionBody, PromptBody, TextPartInput
 from opencode.schema.session import PermissionRule, Session
 from opencode.tool.base import Started, Task, TaskAnswer
 
+from .sessions import Sessions
+
 
 class Answering(Protocol):
+    """A prompt that was sent."""
+
     async def answer(self) -> MessageWithParts: ...
 
 
-class Prompts(Protocol):
-    async def send(self, session_id: str, body: PromptBody) -> Answering: ...
+class Send(Protocol):
+    """Sends a prompt to a session, as every client does."""
 
-
-class Sessions(Protocol):
-    """What a task needs of the real ones."""
-
-    @property
-    def prompts(self) -> Prompts: ...
-
-    async def create(self, body: CreateSessionBody) -> Session: ...
-
-    async def get(self, session_id: str) -> Session: ...
-
-    async def abort(self, session_id: str) -> bool: ...
+    async def __call__(self, session_id: str, body: PromptBody) -> Answering: ...
 
 
 class Delegation:
-    """Carries out tasks through the door that every prompt goes through."""
+    """Carries out tasks as prompts to sessions of their own."""
 
-    def __init__(self, sessions: Sessions, agents: Agents) -> None:
+    def __init__(
+        self, sessions: Sessions, agents: Agents, send: Send, abort: Callable[[str], Awaitable[bool]]
+    ) -> None:
         self._sessions = sessions
         self._agents = agents
+        self._send = send
+        self._abort = abort
 
     async def __call__(self, parent: Session, task: Task, model: ModelChoice, started: Started) -> TaskAnswer:
-        """Carry a task out; raises ToolError. Cancelled, it aborts the task's turn first."""
+        """Carry a task out; raises ToolError. Cancelling it aborts the task's turn first."""
         try:
             agent = self._agents.get(task.agent)
             child = await self._session(parent, agent, task)
             started(child.id)
-            chosen = model
+            choice = model
             if agent.model:
-                chosen = ModelChoice(
+                choice = ModelChoice(
                     provider_id=agent.model.provider_id, model_id=agent.model.model_id, variant=agent.variant
                 )
-            body = PromptBody(parts=[TextPartInput(text=task.prompt)], agent=agent.name, model=chosen)
-            prompted = await self._sessions.prompts.send(child.id, body)
+            body = PromptBody(parts=[TextPartInput(text=task.prompt)], agent=agent.name, model=choice)
+            prompted = await self._send(child.id, body)
         except RequestError as error:
             raise ToolError(error.message) from None
         try:
             answer = await prompted.answer()
         except asyncio.CancelledError:
-            await self._sessions.abort(child.id)
+            with suppress(NotFound):  # deleted with its parent
+                await self._abort(child.id)
             raise
         return TaskAnswer(child.id, _text(answer, child.id))
 
@@ -72,7 +72,7 @@ class Delegation:
             child = await self._sessions.get(task.session_id)
             if child.parent_id == parent.id:
                 return child
-            raise ToolError(f"{task.session_id} is no task of this session. Leave task_id out.")
+            raise ToolError(f"{task.session_id} is not a task of this session. Leave task_id out.")
         rules = [*given(parent.permission, []), *_restrictions(agent)]
         body = CreateSessionBody(
             parent_id=parent.id,
@@ -84,7 +84,7 @@ class Delegation:
 
 
 def _restrictions(agent: Agent) -> list[PermissionRule]:
-    """Keep an agent from passing its task on, unless the rules of the configuration speak of that."""
+    """Keep an agent from delegating its task further, unless the configuration has a rule for that."""
     return [] if any(rule.permission == DENY_TASK.permission for rule in agent.permission) else [DENY_TASK]
 
 

@@ -1,171 +1,143 @@
-"""Going back in a conversation: fork it, take its end back or forth again, remove a message or a part.
+"""Going back in a conversation: fork, revert and unrevert it, remove or change a message or a part.
 
 A session's cost and tokens are those of the steps that it holds: they come and go with their messages.
 """
 
-import asyncio
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from msgspec import UNSET, structs
 
 from opencode import ids
-from opencode.bus import Bus
+from opencode.agent.recovery import closed
 from opencode.clock import now_ms
-from opencode.errors import BadRequest, NotFound, Unavailable
-from opencode.schema.event import EventProperties, MessageRemoved, PartRemoved, PartUpdated, SessionCreated
+from opencode.config import Limits
+from opencode.errors import BadRequest, NotFound, TurnAborted
+from opencode.schema.event import MessageRemoved, PartRemoved, PartUpdated
 from opencode.schema.message import AssistantMessage, MessageWithParts
-from opencode.schema.part import CompactionPart, FilePart, Part, StepFinishPart, TextPart, Tokens, ToolPart
+from opencode.schema.part import CompactionPart, Part, StepFinishPart, TextPart, Tokens, ToolPart
 from opencode.schema.session import Session, SessionRevert, SessionTime
 from opencode.store import Store, Unit
+from opencode.tasks import hold
 
-from .cache import SessionCache
-from .prompt import check_url
-from .runner import Runner
+from .draft import Draft
+from .sessions import Sessions
 from .slug import make_slug
-from .whole import whole
+from .turns import Turns
+from .validation import check_parts
+
+COPIED = TurnAborted("This answer was still being written when the conversation was copied.")
 
 _FORK = re.compile(r"(?P<title>.*) \(fork #(?P<number>\d+)\)")
 
 
 class History:
-    """What `Sessions` does with messages that are there already. Nothing of it while a turn runs."""
+    """Changes messages that are there already. All but a fork is refused with Conflict while a turn runs."""
 
-    def __init__(self, store: Store, bus: Bus, cache: SessionCache, runner: Runner) -> None:
+    def __init__(self, store: Store, sessions: Sessions, turns: Turns, limits: Limits) -> None:
         self._store = store
-        self._bus = bus
-        self._cache = cache
-        self._runner = runner
-        self.underway: set[asyncio.Task[Any]] = set()
+        self._sessions = sessions
+        self._turns = turns
+        self._limits = limits
 
-    @whole
     async def fork(self, session_id: str, before: str | None) -> Session:
-        """Copy a session with its messages up to, and without, the one named; raises NotFound."""
-        origin = await self._cache.get(session_id)
-        kept = await self._store.messages(session_id, before=before)
-        if before is not None:
-            await self._message(session_id, before)
-        now = now_ms()
-        fork = structs.replace(
-            origin,
-            id=ids.descending("ses"),
-            slug=make_slug(),
-            title=_fork_title(origin.title),
-            time=SessionTime(created=now, updated=now),
-            cost=0,
-            tokens=Tokens(),
-            parent_id=UNSET,
-            share=UNSET,
-            revert=UNSET,
-        )
-        _count(fork, [part for message in kept for part in message.parts])
-        unit = self._store.unit()
-        unit.put_session(fork)
-        new_ids: dict[str, str] = {}
-        for message in kept:
-            new_ids[message.info.id] = ids.ascending("msg")
-            _copy(unit, message, fork.id, new_ids)
-        unit.put_todos(fork.id, await self._store.todos(session_id))
-        await unit.commit()
-        self._cache.add(fork)
-        self._bus.publish(SessionCreated(session_id=fork.id, info=fork))
+        """Copy a session with its messages up to, and without, the one named; raises NotFound.
+
+        An answer that is being written ends in the copy where it stands, with an error that says so.
+        """
+        async with self._sessions.locked(session_id) as live:
+            messages = await self._store.messages(session_id, before=before)
+            if before is not None:
+                await self._message(session_id, before)
+            todos = await self._store.todos(session_id)
+            unit = self._store.unit()
+            fork = _forked(live.info)
+            copies = _copies(messages, fork.id)
+            for message in copies:
+                unit.put_message(message.info)
+                for part in message.parts:
+                    unit.put_part(part)
+                _count(fork, message.parts)
+            unit.put_session(fork)
+            unit.put_todos(fork.id, todos)
+            await hold(self._store_fork(fork, unit, copies[-1].info.id if copies else ""))
         return fork
 
-    @whole
     async def revert(self, session_id: str, message_id: str, part_id: str | None = None) -> Session:
-        """Take a conversation back to before a prompt, an answer's prompt, or a part of an answer.
+        """Revert a conversation to before a prompt, an answer's prompt, or a part of an answer.
 
-        What is taken back stays until the next prompt; `unrevert` brings it forth again. Raises NotFound.
+        What was reverted stays until the next prompt; `unrevert` restores it. Raises NotFound and Conflict.
         """
-        session = await self._at_rest(session_id)
-        message = await self._message(session_id, message_id)
-        session.revert = SessionRevert(message_id=message_id)
+        async with self._edit_at_rest(session_id) as draft:
+            await self.revert_draft(draft, message_id, part_id)
+        return draft.session
+
+    async def revert_draft(self, draft: Draft, message_id: str, part_id: str | None = None) -> None:
+        """Revert a conversation as part of a larger change; raises NotFound and Conflict."""
+        self._turns.check_at_rest(draft.session.id)
+        message = await self._message(draft.session.id, message_id)
+        revert = SessionRevert(message_id=message_id)
         if part_id is not None and _says_something(_parts_before(message, part_id)):
-            session.revert.part_id = part_id
+            revert.part_id = part_id
         elif isinstance(message.info, AssistantMessage):
-            session.revert.message_id = message.info.parent_id
-        return await self._changed(session)
+            revert.message_id = message.info.parent_id
+        draft.session.revert = revert
 
-    @whole
     async def unrevert(self, session_id: str) -> Session:
-        """Bring forth again what was taken back; raises NotFound."""
-        session = await self._at_rest(session_id)
-        session.revert = UNSET
-        return await self._changed(session)
+        """Restore what was reverted; raises NotFound and Conflict."""
+        async with self._edit_at_rest(session_id) as draft:
+            draft.session.revert = UNSET
+        return draft.session
 
-    async def settle(self, session: Session, unit: Unit) -> list[EventProperties]:
-        """Have a unit remove for good what was taken back; returns the events to tell once it is written."""
-        if not session.revert:
-            return []
-        events: list[EventProperties] = []
-        messages = await self._store.messages(session.id)
-        revert, session.revert = session.revert, UNSET
-        for message in messages:
+    async def settle_revert(self, draft: Draft) -> None:
+        """Remove for good what was reverted."""
+        revert, draft.session.revert = draft.session.revert, UNSET
+        if not revert:
+            return
+        for message in await self._store.messages(draft.session.id):
             if message.info.id > revert.message_id or (
                 message.info.id == revert.message_id and not revert.part_id
             ):
-                events.append(_remove(unit, message))
-                _count(session, message.parts, -1)
+                _remove_message(draft, message)
             elif message.info.id == revert.message_id:
-                gone = [part for part in message.parts if part.id >= (revert.part_id or "")]
-                events += [_remove_part(unit, part) for part in gone]
-                _count(session, gone, -1)
-        return events
+                for part in message.parts:
+                    if part.id >= (revert.part_id or ""):
+                        _remove_part(draft, part)
 
-    @whole
     async def remove_message(self, session_id: str, message_id: str) -> None:
-        """Remove a message; raises NotFound."""
-        session = await self._at_rest(session_id)
-        message = await self._message(session_id, message_id)
-        unit = self._store.unit()
-        event = _remove(unit, message)
-        await self._take_out(session, message.parts, unit, event)
+        """Remove a message; raises NotFound and Conflict."""
+        async with self._edit_at_rest(session_id) as draft:
+            _remove_message(draft, await self._message(session_id, message_id))
 
-    @whole
     async def remove_part(self, session_id: str, message_id: str, part_id: str) -> None:
-        """Remove a part of a message; raises NotFound."""
-        session = await self._at_rest(session_id)
-        part = _part(await self._message(session_id, message_id), part_id)
-        unit = self._store.unit()
-        event = _remove_part(unit, part)
-        await self._take_out(session, [part], unit, event)
+        """Remove a part of a message; raises NotFound and Conflict."""
+        async with self._edit_at_rest(session_id) as draft:
+            _remove_part(draft, _part(await self._message(session_id, message_id), part_id))
 
-    @whole
     async def update_part(self, session_id: str, message_id: str, part: Part) -> Part:
-        """Replace a part of a message by one with the same ids; raises NotFound and BadRequest."""
-        await self._at_rest(session_id)
-        old = _part(await self._message(session_id, message_id), part.id)
-        if (part.session_id, part.message_id) != (session_id, message_id) or type(part) is not type(old):
-            raise BadRequest("The part must keep its type, sessionID and messageID.")
-        if isinstance(part, FilePart):
-            check_url(part.url, part.filename or "the file")
-        unit = self._store.unit()
-        unit.put_part(part)
-        await unit.commit()
-        self._bus.publish(PartUpdated(session_id=session_id, part=part, time=now_ms()))
+        """Replace a part of a message by one with the same ids.
+
+        Raises NotFound, Conflict, BadRequest, and BodyTooLarge where a prompt with it would be refused.
+        """
+        async with self._edit_at_rest(session_id) as draft:
+            message = await self._message(session_id, message_id)
+            old = _part(message, part.id)
+            if (part.session_id, part.message_id) != (session_id, message_id) or type(part) is not type(old):
+                raise BadRequest("The part must keep its type, sessionID and messageID.")
+            parts = [part if each is old else each for each in message.parts]
+            check_parts(message.info, parts, self._limits, "part")
+            draft.unit.put_part(part)
+            _count(draft.session, [old], -1)
+            _count(draft.session, [part])
+            draft.publish(PartUpdated(session_id=session_id, part=part, time=now_ms()))
         return part
 
-    async def _take_out(
-        self, session: Session, parts: Sequence[Part], unit: Unit, event: EventProperties
-    ) -> None:
-        """Write a unit that removes `parts`, and tell it; raises Unavailable, nothing changed."""
-        before = session.cost, session.tokens
-        _count(session, parts, -1)
-        self._cache.write(session)
-        try:
-            await unit.commit()
-        except Unavailable:
-            session.cost, session.tokens = before
-            self._cache.write(session)
-            raise
-        self._bus.publish(event)
-        self._cache.tell(session)
-
-    async def _at_rest(self, session_id: str) -> Session:
-        session = await self._cache.get(session_id)
-        self._runner.check_at_rest(session_id)
-        return session
+    @asynccontextmanager
+    async def _edit_at_rest(self, session_id: str) -> AsyncIterator[Draft]:
+        async with self._sessions.edit(session_id) as draft:
+            self._turns.check_at_rest(session_id)
+            yield draft
 
     async def _message(self, session_id: str, message_id: str) -> MessageWithParts:
         message = await self._store.message(session_id, message_id)
@@ -173,11 +145,9 @@ class History:
             raise NotFound(f"Message not found: {message_id}")
         return message
 
-    async def _changed(self, session: Session) -> Session:
-        self._cache.write(session)
-        await self._store.commit()
-        self._cache.tell(session)
-        return session
+    async def _store_fork(self, fork: Session, unit: Unit, newest: str) -> None:
+        await unit.commit()
+        self._sessions.add(fork, newest)
 
 
 def _count(session: Session, parts: Sequence[Part], times: int = 1) -> None:
@@ -188,29 +158,60 @@ def _count(session: Session, parts: Sequence[Part], times: int = 1) -> None:
             session.tokens = session.tokens.plus(part.tokens, times)
 
 
-def _copy(unit: Unit, message: MessageWithParts, session_id: str, new_ids: dict[str, str]) -> None:
+def _forked(origin: Session) -> Session:
+    """Return a new session like another one, without what it cost and what is its alone."""
+    now = now_ms()
+    return structs.replace(
+        origin,
+        id=ids.descending("ses"),
+        slug=make_slug(),
+        title=_fork_title(origin.title),
+        time=SessionTime(created=now, updated=now),
+        cost=0,
+        tokens=Tokens(),
+        parent_id=UNSET,
+        share=UNSET,
+        revert=UNSET,
+    )
+
+
+def _copies(messages: Sequence[MessageWithParts], session_id: str) -> list[MessageWithParts]:
+    """Return messages as those of another session, with new ids, each of them closed."""
+    new_ids: dict[str, str] = {}
+    copies = []
+    for message in messages:
+        new_ids[message.info.id] = ids.ascending("msg")
+        ended = closed(message, COPIED, "the conversation was copied.")
+        copies.append(_copy(ended, session_id, new_ids))
+    return copies
+
+
+def _copy(message: MessageWithParts, session_id: str, new_ids: dict[str, str]) -> MessageWithParts:
     info = structs.replace(message.info, id=new_ids[message.info.id], session_id=session_id)
     if isinstance(info, AssistantMessage):
         info.parent_id = new_ids.get(info.parent_id, info.parent_id)
-    unit.put_message(info)
+    parts = []
     for part in message.parts:
         copy = structs.replace(part, id=ids.ascending("prt"), session_id=session_id, message_id=info.id)
         if isinstance(copy, CompactionPart) and copy.tail_start_id:
             copy.tail_start_id = new_ids.get(copy.tail_start_id, UNSET)
-        unit.put_part(copy)
+        parts.append(copy)
+    return MessageWithParts(info=info, parts=parts)
 
 
-def _remove(unit: Unit, message: MessageWithParts) -> MessageRemoved:
+def _remove_message(draft: Draft, message: MessageWithParts) -> None:
     info = message.info
     for part in message.parts:
-        unit.remove_part(info.session_id, part.id)
-    unit.remove_message(info.session_id, info.id)
-    return MessageRemoved(session_id=info.session_id, message_id=info.id)
+        draft.unit.remove_part(info.session_id, part.id)
+    draft.unit.remove_message(info.session_id, info.id)
+    _count(draft.session, message.parts, -1)
+    draft.publish(MessageRemoved(session_id=info.session_id, message_id=info.id))
 
 
-def _remove_part(unit: Unit, part: Part) -> PartRemoved:
-    unit.remove_part(part.session_id, part.id)
-    return PartRemoved(session_id=part.session_id, message_id=part.message_id, part_id=part.id)
+def _remove_part(draft: Draft, part: Part) -> None:
+    draft.unit.remove_part(part.session_id, part.id)
+    _count(draft.session, [part], -1)
+    draft.publish(PartRemoved(session_id=part.session_id, message_id=part.message_id, part_id=part.id))
 
 
 def _fork_title(title: str) -> str:
@@ -226,7 +227,9 @@ def _part(message: MessageWithParts, part_id: str) -> Part:
 
 
 def _parts_before(message: MessageWithParts, part_id: str) -> list[Part]:
-    return [part for part in message.parts if part.id < _part(message, part_id).id]
+    """Return the parts before one of a message; raises NotFound."""
+    end = _part(message, part_id)
+    return [part for part in message.parts if part.id < end.id]
 
 
 def _says_something(parts: list[Part]) -> bool:

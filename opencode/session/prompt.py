@@ -1,8 +1,9 @@
-"""From what a client sends to a user message: everything is checked here, before anything is stored."""
+"""From a request body to a user message: everything is checked here, before anything is stored."""
 
 import base64
 import binascii
 
+import msgspec
 from msgspec import UNSET, structs
 
 from opencode import ids
@@ -28,36 +29,58 @@ from opencode.schema.session import Session
 from .validation import check_prompt
 
 
-async def user_message(
+class CheckedPrompt(msgspec.Struct, frozen=True):
+    """A prompt in which everything is right. `chosen_ids`: those that the client chose for its parts."""
+
+    body: PromptBody
+    inputs: list[PartInput]
+    agent: str
+    model: ModelChoice
+
+    @property
+    def chosen_ids(self) -> list[str]:
+        return [str(part.id) for part in self.inputs if part.id]
+
+    def message(self, session_id: str, message_id: str) -> MessageWithParts:
+        """Return the message that it stands for."""
+        body = self.body
+        message = UserMessage(
+            id=message_id,
+            session_id=session_id,
+            time=CreatedTime(created=now_ms()),
+            agent=self.agent,
+            model=self.model,
+            format=body.format,
+            system=body.system,
+            tools=body.tools,
+        )
+        return MessageWithParts(info=message, parts=[_part(item, message) for item in self.inputs])
+
+
+async def checked_prompt(
     body: PromptBody, session: Session, agents: Agents, providers: Registry, limits: Limits
-) -> MessageWithParts:
-    """Return the message that a prompt stands for; raises BadRequest or BodyTooLarge: what to change."""
+) -> CheckedPrompt:
+    """Check a prompt; raises BadRequest or BodyTooLarge, which say what to change."""
     body = _in_present_form(body)
     inputs = _inputs(body)
     check_prompt(body, inputs, limits)
+    for item in inputs:
+        _check_input(item, agents)
     agent = agents.get(given(body.agent, given(session.agent, agents.default)))
     model = await _model(body, session, agents, providers)
     if isinstance(body.format, JsonSchemaFormat):
         check_schema(body.format)
     if body.message_id:
-        _check_order(body.message_id)
-    message = UserMessage(
-        id=given(body.message_id, "") or ids.ascending("msg"),
-        session_id=session.id,
-        time=CreatedTime(created=now_ms()),
-        agent=agent.name,
-        model=model,
-        format=body.format,
-        system=body.system,
-        tools=body.tools,
-    )
-    return MessageWithParts(info=message, parts=[_part(item, message, agents) for item in inputs])
+        _check_message_id(body.message_id)
+    return CheckedPrompt(body, inputs, agent.name, model)
 
 
-def compaction_message(session: Session, model: ModelChoice, agents: Agents) -> MessageWithParts:
+def compaction_message(
+    session: Session, message_id: str, model: ModelChoice, agents: Agents
+) -> MessageWithParts:
     """Return the message that asks for a compaction of a session."""
     message = UserMessage(
-        id=ids.ascending("msg"),
+        id=message_id,
         session_id=session.id,
         time=CreatedTime(created=now_ms()),
         agent=given(session.agent, agents.default),
@@ -120,7 +143,16 @@ async def _model(body: PromptBody, session: Session, agents: Agents, providers: 
     )
 
 
-def _part(item: PartInput, message: UserMessage, agents: Agents) -> Part:
+def _check_input(item: PartInput, agents: Agents) -> None:
+    if isinstance(item, FilePartInput):
+        check_url(item.url, given(item.filename, "the file"))
+    elif isinstance(item, SubtaskPartInput):
+        if not item.prompt.strip():
+            raise BadRequest("A subtask's prompt is empty: say what the agent is to do.")
+        agents.get(item.agent)
+
+
+def _part(item: PartInput, message: UserMessage) -> Part:
     part_id = given(item.id, "") or ids.ascending("prt")
     match item:
         case TextPartInput():
@@ -135,7 +167,6 @@ def _part(item: PartInput, message: UserMessage, agents: Agents) -> Part:
                 metadata=item.metadata,
             )
         case FilePartInput():
-            check_url(item.url, given(item.filename, "the file"))
             return FilePart(
                 id=part_id,
                 session_id=message.session_id,
@@ -154,9 +185,6 @@ def _part(item: PartInput, message: UserMessage, agents: Agents) -> Part:
                 source=item.source,
             )
         case SubtaskPartInput():
-            if not item.prompt.strip():
-                raise BadRequest("A subtask's prompt is empty: say what the agent is to do.")
-            agents.get(item.agent)
             return SubtaskPart(
                 id=part_id,
                 session_id=message.session_id,
@@ -185,11 +213,16 @@ def check_url(url: str, name: str) -> None:
             raise BadRequest(f"{name}: the content is not valid base64: {error}.") from None
 
 
-def _check_order(message_id: str) -> None:
-    """Raise BadRequest where no answer could sort after a prompt with an id that the client chose."""
-    ids.advance_past(message_id)
-    if message_id >= ids.ascending("msg"):
+def _check_message_id(message_id: str) -> None:
+    """Raise BadRequest if answers could not sort after a prompt with an id that the client chose.
+
+    They sort after an id that is up to a day ahead of this server's clock.
+    """
+    if message_id < ids.ascending("msg"):
+        return
+    time = ids.time_of(message_id)
+    if time is None or time > now_ms() + ids.DAY_MS:
         raise BadRequest(
-            f"messageID {message_id} would sort after every answer: use msg_ with 12 hex digits of the time "
-            "now and 14 letters or digits, or leave it out to get one."
+            f"messageID {message_id} is more than a day ahead of this server's clock: use msg_ with 12 hex "
+            "digits of the time now and 14 letters or digits, or leave it out to get one."
         )

@@ -1,7 +1,6 @@
-"""What users say in sessions: prompts, commands, and the wish for a summary."""
+"""Sending to a session: prompts, commands, and requests for a summary."""
 
-import asyncio
-from typing import Any
+from contextlib import ExitStack
 
 import msgspec
 
@@ -11,17 +10,19 @@ from opencode.config import Limits
 from opencode.errors import BadRequest, Conflict, TurnFailed, Unavailable
 from opencode.schema.base import given
 from opencode.schema.event import CommandExecuted, MessageUpdated, PartUpdated
-from opencode.schema.message import MessageWithParts, ModelChoice, UserMessage
+from opencode.schema.message import MessageWithParts, ModelChoice
 from opencode.schema.prompt import CommandBody, PromptBody, SummarizeBody
 from opencode.schema.session import Session, SessionModel
+from opencode.tasks import Tasks
 
 from .admission import Admission
-from .cache import SessionCache
+from .chosen_ids import ChosenIds
 from .command import Commands
+from .draft import Draft
 from .history import History
-from .prompt import compaction_message, user_message
-from .runner import Runner, RunningTurn
-from .whole import whole
+from .prompt import checked_prompt, compaction_message
+from .sessions import Sessions
+from .turns import RunningTurn, Turns
 
 UNWATCHED = frozenset({"question", "plan_enter", "plan_exit"})
 """What `opencode run` denies in its sessions, for nobody is there to be asked. With `--attach` it ends with 0
@@ -53,48 +54,48 @@ class Prompted(msgspec.Struct, frozen=True):
 
 
 class Prompts:
-    """How users talk in sessions: what they say is stored, told, and answered. `commands`: theirs by name."""
+    """Stores what users send, publishes it and has it answered. `commands`: the commands by name."""
 
     def __init__(
         self,
         dependencies: TurnDependencies,
-        cache: SessionCache,
-        runner: Runner,
+        sessions: Sessions,
+        turns: Turns,
         history: History,
         commands: Commands,
+        chosen_ids: ChosenIds,
         limits: Limits,
+        changes: Tasks,
     ) -> None:
         self._dependencies = dependencies
         self._store = dependencies.store
-        self._bus = dependencies.bus
-        self._cache = cache
-        self._runner = runner
+        self._sessions = sessions
+        self._turns = turns
         self._history = history
+        self._chosen_ids = chosen_ids
         self._limits = limits
-        self._admission = Admission(runner, limits)
+        self._changes = changes
+        self._admission = Admission(turns, limits)
         self.commands = commands
-        self.underway: set[asyncio.Task[Any]] = set()
 
-    @whole
-    async def send(self, session_id: str, body: PromptBody) -> Prompted:
+    async def send(self, session_id: str, body: PromptBody, replaces: str | None = None) -> Prompted:
         """Store a prompt and have it answered.
 
-        Raises NotFound, BadRequest, BodyTooLarge, Conflict, TooManyRequests or Unavailable, nothing stored.
+        `replaces`: the id of a message that is removed with all that follows it, as part of the same change.
+        Raises NotFound, BadRequest, BodyTooLarge, Conflict, TooManyRequests or Unavailable; then nothing has
+        been stored.
         """
-        session = await self._cache.get(session_id)
-        if body.no_reply is True:
-            return Prompted(await self._keep(session, body), None)
-        with self._admission.reserve(session_id):
-            message = await self._keep(session, body)
-            return Prompted(message, await self._runner.submit(session, message), _unwatched(session))
+        return await self._changes.finish(self._send(session_id, body, replaces), f"prompt to {session_id}")
 
     async def summarize(self, session_id: str, body: SummarizeBody) -> None:
-        """Have a summary take the place of a conversation, for models; it stays as it is for people.
+        """Have a summary take a conversation's place in requests to models; people still see all of it.
 
-        Raises NotFound, BadRequest, TooManyRequests, Conflict where a turn runs, and Unavailable where no
-        summary was made.
+        Raises NotFound, BadRequest, TooManyRequests, Conflict if a turn runs, and Unavailable if no summary
+        was made.
         """
-        answer = await (await self._ask_for_summary(session_id, body)).answer()
+        asked = self._ask_for_summary(session_id, body)
+        prompted = await self._changes.finish(asked, f"summary of {session_id}")
+        answer = await prompted.answer()
         if answer.failure:
             raise Unavailable("The model made no summary; the session's last message says why.")
 
@@ -108,77 +109,81 @@ class Prompts:
             arguments=body.arguments,
             message_id=prompted.message.info.id,
         )
-        self._bus.publish(executed)
+        self._dependencies.bus.publish(executed)
         return prompted.checked(answer)
 
-    @whole
+    async def _send(self, session_id: str, body: PromptBody, replaces: str | None) -> Prompted:
+        live = await self._sessions.open(session_id)
+        prompt = await checked_prompt(
+            body, live.info, self._dependencies.agents, self._dependencies.providers, self._limits
+        )
+        chosen = given(prompt.body.message_id, "")
+        with ExitStack() as reserved:
+            reserved.enter_context(self._chosen_ids.reserve(filter(None, [chosen, *prompt.chosen_ids])))
+            if body.no_reply is not True:
+                reserved.enter_context(self._admission.reserve(session_id))
+                await self._turns.settled(session_id)
+            self._check_open()
+            async with self._sessions.edit(session_id) as draft:
+                await self._check_ids(session_id, chosen, prompt.chosen_ids)
+                if replaces is not None:
+                    await self._history.revert_draft(draft, replaces)
+                message = prompt.message(session_id, chosen or live.new_message_id())
+                draft.session.agent = prompt.agent
+                draft.session.model = SessionModel(
+                    id=prompt.model.model_id,
+                    provider_id=prompt.model.provider_id,
+                    variant=prompt.model.variant,
+                )
+                await self._put(draft, message, answered=body.no_reply is True)
+            live.note_message_id(message.info.id)
+            running = None if body.no_reply is True else self._turns.submit(live, message)
+        return Prompted(message, running, running is not None and _unwatched(live.info))
+
     async def _ask_for_summary(self, session_id: str, body: SummarizeBody) -> Prompted:
-        session = await self._cache.get(session_id)
-        self._runner.check_at_rest(session_id)
+        live = await self._sessions.open(session_id)
         choice = ModelChoice(provider_id=body.provider_id, model_id=body.model_id)
         await self._dependencies.providers.resolve(choice.provider_id, choice.model_id)
-        if not await self._store.messages(session_id, limit=1):
-            raise BadRequest("The session has no messages that could be condensed.")
         with self._admission.reserve(session_id):
-            message = compaction_message(session, choice, self._dependencies.agents)
-            await self._say(session, message, answered=False)
-            return Prompted(message, await self._runner.submit(session, message))
+            self._check_open()
+            async with self._sessions.edit(session_id) as draft:
+                self._turns.check_at_rest(session_id)
+                if not await self._store.messages(session_id, limit=1):
+                    raise BadRequest("The session has no messages to summarize.")
+                agents = self._dependencies.agents
+                message = compaction_message(live.info, live.new_message_id(), choice, agents)
+                await self._put(draft, message, answered=False)
+            return Prompted(message, self._turns.submit(live, message))
 
-    async def _keep(self, session: Session, body: PromptBody) -> MessageWithParts:
-        """Store a prompt and tell it."""
-        message = await user_message(
-            body, session, self._dependencies.agents, self._dependencies.providers, self._limits
-        )
-        info = message.info
-        await self._check_ids(body, message)
-        if isinstance(info, UserMessage):
-            session.agent = info.agent
-            session.model = SessionModel(
-                id=info.model.model_id, provider_id=info.model.provider_id, variant=info.model.variant
-            )
-        await self._say(session, message, answered=body.no_reply is True)
-        return message
+    async def _put(self, draft: Draft, message: MessageWithParts, answered: bool) -> None:
+        """Put a user's message into a draft; what was reverted before is removed for good.
 
-    async def _say(self, session: Session, message: MessageWithParts, answered: bool) -> None:
-        """Store what the user says, then tell it; what was taken back before goes for good.
-
-        `answered`: nothing is owed to it. Raises NotFound and Unavailable; then nothing has been stored.
+        `answered`: nothing more is to be done for it.
         """
-        if self._runner.closing:
-            raise Unavailable("The server is about to stop; send this again in a moment.")
-        before = session.revert, session.cost, session.tokens
-        unit = self._store.unit()
-        events = await self._history.settle(session, unit)
-        self._cache.write(session)
-        unit.put_message(message.info, answered=answered)
+        await self._history.settle_revert(draft)
+        draft.unit.put_message(message.info, answered=answered)
         for part in message.parts:
-            unit.put_part(part)
-        try:
-            await unit.commit()
-        except Unavailable:
-            session.revert, session.cost, session.tokens = before
-            self._cache.write(session)
-            raise
-        await self._cache.get(session.id)  # raises NotFound where it was deleted meanwhile
-        for event in events:
-            self._bus.publish(event)
-        self._cache.tell(session)
-        self._bus.publish(MessageUpdated(session_id=session.id, info=message.info))
-        for part in message.parts:
-            self._bus.publish(PartUpdated(session_id=session.id, part=part, time=now_ms()))
+            draft.unit.put_part(part)
+        session_id, now = message.info.session_id, now_ms()
+        draft.publish_later(
+            MessageUpdated(session_id=session_id, info=message.info),
+            *(PartUpdated(session_id=session_id, part=part, time=now) for part in message.parts),
+        )
 
-    async def _check_ids(self, body: PromptBody, message: MessageWithParts) -> None:
-        """Raise Conflict where an id that the client chose is taken, in this session or another."""
-        own = [part.id for part in given(body.parts, []) if part.id]
-        if not body.message_id and not own:
+    def _check_open(self) -> None:
+        if self._turns.closing:
+            raise Unavailable("The server is about to stop; send this again in a moment.")
+
+    async def _check_ids(self, session_id: str, message_id: str, part_ids: list[str]) -> None:
+        """Raise Conflict if an id that the client chose is taken, in this session or another."""
+        if not message_id and not part_ids:
             return
-        taken = await self._store.taken([message.info.id], [str(part_id) for part_id in own])
-        if message.info.id in taken:
+        taken = await self._store.taken([message_id], part_ids)
+        if message_id in taken:
             raise Conflict(
-                f"There is a message {message.info.id} already; follow it at "
-                f"/session/{message.info.session_id}/event."
+                f"There is a message {message_id} already; follow it at /session/{session_id}/event."
             )
-        if taken or len(set(own)) < len(own):
+        if taken or len(set(part_ids)) < len(part_ids):
             raise Conflict("A part's id is taken: leave the ids of parts out to get new ones.")
 
 

@@ -19,12 +19,25 @@ from opencode.provider.registry import Registry
 from opencode.schema.base import given
 from opencode.schema.event import McpToolsChanged
 from opencode.store import Store
+from opencode.tasks import Tasks
 from opencode.tool.mcp import McpServers
 from opencode.tool.registry import Tools
 from opencode.tool.task import RunTask
 
+from .chosen_ids import ChosenIds
 from .command import Commands
+from .delegation import Delegation
+from .deletion import Deletion
+from .history import History
+from .prompts import Prompts
+from .recovery import recover
 from .sessions import Sessions
+from .snapshot import Snapshot
+from .transfer import Transfer
+from .turns import Turns
+
+CHANGE_SECONDS = 5.0
+"""How long the end of the server waits for changes that have begun."""
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +47,13 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: Settings
     sessions: Sessions
+    prompts: Prompts
+    history: History
+    transfer: Transfer
+    deletion: Deletion
+    turns: Turns
+    snapshot: Snapshot
+    changes: Tasks
     bus: Bus
     providers: Registry
     agents: Agents
@@ -43,7 +63,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
     async def stop(self, grace: float = 0) -> None:
         """Let turns end within `grace` seconds, abort the rest, store and tell all ends, end every stream."""
-        await self.sessions.close(grace)
+        self.turns.closing = True
+        await self.changes.close(CHANGE_SECONDS)
+        await self.turns.close(grace)
         self.bus.close()
         await self.mcp.close()
 
@@ -80,10 +102,23 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     )
     commands = Commands(settings.config.command, agents, mcp)
     may_share = settings.config.share != "disabled"
-    sessions = Sessions(dependencies, commands, may_share, settings.limits)
+    changes = Tasks()
+    chosen_ids = ChosenIds()
+    sessions = Sessions(dependencies, may_share)
+    turns = Turns(dependencies, sessions, Tasks())
+    history = History(store, sessions, turns, settings.limits)
+    prompts = Prompts(dependencies, sessions, turns, history, commands, chosen_ids, settings.limits, changes)
+    turns.delegate = Delegation(sessions, agents, prompts.send, turns.abort)
     services = Services(
         settings=settings,
         sessions=sessions,
+        prompts=prompts,
+        history=history,
+        transfer=Transfer(dependencies, sessions, chosen_ids, settings.limits),
+        deletion=Deletion(dependencies, sessions, turns, changes),
+        turns=turns,
+        snapshot=Snapshot(store, sessions, turns, pending_requests),
+        changes=changes,
         bus=bus,
         providers=providers,
         agents=agents,
@@ -93,7 +128,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     )
     try:
         mcp.begin()
-        await _recover(sessions)
+        await _recover(dependencies, sessions)
         yield services
     finally:
         await services.stop()
@@ -111,9 +146,9 @@ def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
     ]
 
 
-async def _recover(sessions: Sessions) -> None:
+async def _recover(dependencies: TurnDependencies, sessions: Sessions) -> None:
     try:
-        if cut := await sessions.recover():
+        if cut := await recover(dependencies, sessions):
             log.warning("%d answers were cut when the server last stopped; they are closed now", cut)
     except Unavailable as error:
         raise SettingsError(error.message) from None

@@ -1,4 +1,4 @@
-"""How sessions stand, told as events: for a client that comes back after too long for a replay."""
+"""The state of sessions as events, for a client that comes back after too long for a replay."""
 
 from collections.abc import Iterable, Iterator
 from math import inf
@@ -20,50 +20,50 @@ from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.session import StatusIdle
 from opencode.store import SessionQuery, Store
 
-from .cache import SessionCache
-from .runner import Runner
+from .sessions import Sessions
+from .turns import Turns
 
 SESSIONS = 50
-"""How many changed sessions a client of all of them is told of."""
+"""How many changed sessions a client of all sessions is sent."""
 
 MESSAGES = 200
-"""How many of a session's messages it is told of."""
+"""How many messages of a session it is sent."""
 
 
-TOLD_WITHIN = 10_000
-"""Milliseconds: a change carries the time at which it was made, and is told once it is on disk."""
+PUBLISHED_WITHIN = 10_000
+"""Milliseconds: a change carries the time at which it was made, and is published once it is on disk."""
 
 
 class Snapshot:
-    """Tells states, whole: applying one twice does no harm."""
+    """Describes states in full: applying one twice does no harm."""
 
     def __init__(
-        self, store: Store, cache: SessionCache, runner: Runner, pending_requests: PendingRequests
+        self, store: Store, sessions: Sessions, turns: Turns, pending_requests: PendingRequests
     ) -> None:
         self._store = store
-        self._cache = cache
-        self._runner = runner
+        self._sessions = sessions
+        self._turns = turns
         self._pending_requests = pending_requests
 
     async def since(self, session_id: str | None, since: int) -> list[EventProperties]:
-        """Return what is stored of the sessions, or the one, that changed since `since` (Unix ms)."""
-        since -= TOLD_WITHIN
+        """Return what is stored of all sessions, or of one, that changed since `since` (Unix ms)."""
+        since -= PUBLISHED_WITHIN
         if session_id is None:
             query = SessionQuery(updated_since=since, limit=SESSIONS)
             changed = [session.id for session in await self._store.sessions(query)]
         else:
             changed = [session_id]
         events: list[EventProperties] = []
-        for each in changed:
+        for changed_id in changed:
             try:
-                events += await self._session_since(each, since)
+                events += await self._session_since(changed_id, since)
             except NotFound:
                 continue  # deleted meanwhile, which has an event of its own
         return events
 
     def present(self, session_id: str | None = None) -> Iterator[EventProperties]:
-        """Yield how running turns stand: status, message and all its parts; and what waits for the user."""
-        for key, running in self._runner.all().items():
+        """Yield the state of running turns (status, message and its parts), and what waits for users."""
+        for key, running in self._turns.all().items():
             if session_id is not None and key != session_id:
                 continue
             yield SessionStatusChanged(session_id=key, status=running.state)
@@ -72,11 +72,11 @@ class Snapshot:
         yield from self._pending_requests.of(session_id)
 
     async def _session_since(self, session_id: str, since: int) -> list[EventProperties]:
-        session = await self._cache.get(session_id)
+        session = await self._sessions.get(session_id)
         messages = await self._store.messages(session_id, limit=MESSAGES)
         todos = await self._store.todos(session_id)
         events: list[EventProperties] = [SessionUpdated(session_id=session_id, info=session)]
-        if self._runner.get(session_id) is None:
+        if self._turns.get(session_id) is None:
             events.append(SessionStatusChanged(session_id=session_id, status=StatusIdle()))
         for message in _since(messages, since):
             events += _anew(message)

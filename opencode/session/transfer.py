@@ -1,86 +1,104 @@
 """Conversations out of the server and in again, as JSON."""
 
-import asyncio
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 from msgspec import UNSET, UnsetType, structs
 
 from opencode import __version__, ids
 from opencode.agent.dependencies import TurnDependencies
-from opencode.agent.recovery import close_cut
+from opencode.agent.recovery import closed
 from opencode.clock import now_ms
-from opencode.errors import BadRequest, RequestError, TurnAborted
+from opencode.config import Limits
+from opencode.errors import BadRequest, Conflict, RequestError, TurnAborted
 from opencode.schema.base import given
-from opencode.schema.event import SessionCreated
 from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.part import CompactionPart, FilePart, Part, TextPart, ToolPart, ToolStateCompleted
 from opencode.schema.session import Session, SessionModel, SessionRevert, SessionTime
 from opencode.schema.transfer import ImportedTime, SessionExport, SessionImport
 from opencode.store import Unit
+from opencode.tasks import hold
 
-from .cache import SessionCache
+from .chosen_ids import ChosenIds
 from .prompt import check_url
+from .sessions import Sessions
 from .slug import make_slug
-from .validation import check_metadata, clean_title
-from .whole import whole
+from .validation import check_metadata, check_parts, check_todos, clean_title
 
 UNFINISHED = TurnAborted("This answer was still being written when the conversation was exported.")
 
 _SLUG = re.compile(r"[a-z0-9-]{1,64}")
-_ID = re.compile(r"(?:ses|msg|prt)_[0-9a-f]{12}[0-9A-Za-z]{14}")
+_ID = re.compile(r"(?:ses|msg|prt)_[-0-9a-z][0-9a-z]{11}[0-9A-Za-z]{14}")
 
 
 class Transfer:
-    """What `Sessions` does to export and import."""
+    """Exports sessions and imports them."""
 
-    def __init__(self, dependencies: TurnDependencies, cache: SessionCache) -> None:
+    def __init__(
+        self, dependencies: TurnDependencies, sessions: Sessions, chosen_ids: ChosenIds, limits: Limits
+    ) -> None:
         self._dependencies = dependencies
         self._store = dependencies.store
-        self._cache = cache
-        self._lock = asyncio.Lock()
-        self.underway: set[asyncio.Task[Any]] = set()
+        self._sessions = sessions
+        self._chosen_ids = chosen_ids
+        self._limits = limits
 
     async def export(self, session_id: str) -> SessionExport:
-        """Return a whole conversation; raises NotFound. Its shared address is a secret, and left out."""
-        session = await self._cache.get(session_id)
-        return SessionExport(
-            info=structs.replace(session, share=UNSET),
-            messages=await self._store.messages(session_id),
-            todos=await self._store.todos(session_id),
-        )
+        """Return a whole conversation; raises NotFound. Its shared address is a secret, and left out.
 
-    @whole
+        An answer that is being written ends where it stands, with an error that says so.
+        """
+        async with self._sessions.locked(session_id) as live:
+            messages = await self._store.messages(session_id)
+            todos = await self._store.todos(session_id)
+            info = structs.replace(live.info, share=UNSET)
+        return SessionExport(info=info, messages=[_closed(message) for message in messages], todos=todos)
+
     async def import_(self, document: SessionImport) -> Session:
         """Store an exported conversation as a session of this server, all of it or nothing.
 
-        Raises BadRequest and BodyTooLarge. Ids stay as they are where they are free and sort before all new
-        ones; else all of them are new.
+        Raises BadRequest, and BodyTooLarge where prompts with the same content would be refused. Ids stay as
+        they are if they are free and sort before all new ones; else all of them are new.
         """
         if not clean_title(document.info.title):
             raise BadRequest("info.title is empty: send a text.")
         check_metadata(given(document.info.metadata, {}))
+        check_todos(document.todos)
         messages = [
             structs.replace(message, parts=[_usable(part, place) for place, part in _placed(number, message)])
             for number, message in enumerate(document.messages)
         ]
-        async with self._lock:  # two imports of the same ids must not both find them free
-            session_id = given(document.info.id, "")
-            keep = await self._are_free(session_id, messages)
-            session = await self._session(document, session_id if keep else ids.descending("ses"))
-            renamed, new_ids = _renamed(messages, session.id, keep)
-            session.revert = _revert(document.info.revert, new_ids)
-            unit = self._store.unit()
-            unit.put_session(session)
-            for message in renamed:
-                _put(unit, message)
-            unit.put_todos(session.id, document.todos)
-            await unit.commit()
-            self._cache.add(session)
-        self._dependencies.bus.publish(SessionCreated(session_id=session.id, info=session))
+        for number, message in enumerate(messages):
+            check_parts(message.info, message.parts, self._limits, f"messages[{number}]")
+        try:
+            with self._chosen_ids.reserve(_ids(given(document.info.id, ""), messages)):
+                return await self._import(document, messages)
+        except Conflict:
+            return await self._import(document, messages, keep_ids=False)
+
+    async def _import(
+        self, document: SessionImport, messages: list[MessageWithParts], keep_ids: bool = True
+    ) -> Session:
+        session_id = given(document.info.id, "")
+        keep = keep_ids and await self._are_free(session_id, messages)
+        session = await self._session(document, session_id if keep else ids.descending("ses"))
+        renamed, new_ids = _renamed(messages, session.id, keep)
+        session.revert = _revert(document.info.revert, new_ids)
+        unit = self._store.unit()
+        unit.put_session(session)
+        for message in map(_closed, renamed):
+            unit.put_message(message.info)
+            for part in message.parts:
+                unit.put_part(part)
+        unit.put_todos(session.id, document.todos)
+        newest = max((message.info.id for message in renamed), default="")
+        await hold(self._store_import(session, unit, newest))
         return session
+
+    async def _store_import(self, session: Session, unit: Unit, newest: str) -> None:
+        await unit.commit()
+        self._sessions.add(session, newest)
 
     async def _session(self, document: SessionImport, session_id: str) -> Session:
         info = document.info
@@ -103,7 +121,7 @@ class Transfer:
         )
 
     async def _are_free(self, session_id: str, messages: list[MessageWithParts]) -> bool:
-        """Return whether all ids are of this server's form, in order, older than new ones, and not in use."""
+        """Return whether all ids have this server's form, are in order, older than new ones, and free."""
         message_ids = [message.info.id for message in messages]
         part_ids = [part.id for message in messages for part in message.parts]
         newest = [*message_ids[-1:], ids.ascending("msg")]
@@ -114,7 +132,11 @@ class Transfer:
             and len(set(part_ids)) == len(part_ids)
             and max(part_ids, default="") < ids.ascending("prt")
         )
-        if not sound or self._store.was_removed(session_id) or await self._store.session(session_id):
+        if (
+            not sound
+            or self._store.was_removed(session_id)
+            or await self._store.session(session_id) is not None
+        ):
             return False
         return not await self._store.taken(message_ids, part_ids)
 
@@ -133,13 +155,16 @@ class Transfer:
         return model
 
 
-def _put(unit: Unit, message: MessageWithParts) -> None:
-    if isinstance(message.info, AssistantMessage) and not message.info.time.completed:
-        close_cut(unit, message)
-        message.info.error = UNFINISHED.wire()
-    unit.put_message(message.info)
-    for part in message.parts:
-        unit.put_part(part)
+def _closed(message: MessageWithParts) -> MessageWithParts:
+    return closed(message, UNFINISHED, "the conversation was exported.")
+
+
+def _ids(session_id: str, messages: list[MessageWithParts]) -> Iterator[str]:
+    if session_id:
+        yield session_id
+    for message in messages:
+        yield message.info.id
+        yield from (part.id for part in message.parts)
 
 
 def _placed(number: int, message: MessageWithParts) -> Iterator[tuple[str, Part]]:
@@ -148,7 +173,7 @@ def _placed(number: int, message: MessageWithParts) -> Iterator[tuple[str, Part]
 
 
 def _usable(part: Part, place: str) -> Part:
-    """Return a part without files that are not here; raises BadRequest where a file's content is damaged."""
+    """Return a part without files that are elsewhere; raises BadRequest if a file's content is damaged."""
     if isinstance(part, FilePart):
         if _is_elsewhere(part):
             name = part.filename or part.url.rpartition("/")[2]
@@ -166,7 +191,7 @@ def _usable(part: Part, place: str) -> Part:
 
 
 def _is_elsewhere(file: FilePart) -> bool:
-    """Return whether a file is named by a path on the machine of the one who exported it."""
+    """Return whether a file is a path on the machine of whoever exported it."""
     return file.url.startswith("file:")
 
 
@@ -207,7 +232,7 @@ def _moved(part: Part, message_id: str, session_id: str, keep: bool) -> Part:
 
 
 def _revert(revert: SessionRevert | UnsetType, new_ids: dict[str, str]) -> SessionRevert | UnsetType:
-    """Return what was taken back in the conversation, by its new ids; whole messages only."""
+    """Return what was reverted in the conversation, by its new ids; whole messages only."""
     if not revert or revert.message_id not in new_ids:
         return UNSET
     return SessionRevert(message_id=new_ids[revert.message_id])

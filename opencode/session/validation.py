@@ -1,68 +1,143 @@
-"""How much a client may say at once: checked before anything is stored, refused with what to do instead."""
+"""How much clients may send: checked before anything is stored, refused with what to do instead."""
 
 import re
+from collections.abc import Iterable
+
+from msgspec import UNSET, UnsetType, structs
 
 from opencode.config import MEGABYTE, Limits
 from opencode.errors import BadRequest, BodyTooLarge
 from opencode.schema.base import JsonObject, encode, given
-from opencode.schema.prompt import FilePartInput, PartInput, PromptBody, TextPartInput
-from opencode.schema.session import PermissionRule
+from opencode.schema.message import AssistantMessage, Message
+from opencode.schema.part import (
+    FilePart,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolPart,
+    ToolStateCompleted,
+)
+from opencode.schema.prompt import FilePartInput, PartInput, PromptBody, SubtaskPartInput, TextPartInput
+from opencode.schema.session import PermissionRule, Todo
 
-MOST_PARTS = 1_000
-LONGEST_TITLE = 1_000
-LARGEST_METADATA = 256 * 1024
-MOST_RULES = 1_000
+MAX_PARTS = 1_000
+MAX_TITLE = 1_000
+MAX_METADATA = 256 * 1024
+MAX_RULES = 1_000
+MAX_TODOS = 1_000
+
+ANSWER_BYTES = 4 * MEGABYTE
+"""What an assistant's message may have, if messages of users may have less: tools write into it too."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def check_prompt(body: PromptBody, parts: list[PartInput], limits: Limits) -> None:
-    """Raise BodyTooLarge where a prompt is longer, or brings more files, than the server takes."""
-    if len(parts) > MOST_PARTS:
-        raise BodyTooLarge(f"The message has {len(parts):,} parts; send at most {MOST_PARTS:,}.")
-    texts = [part.text for part in parts if isinstance(part, TextPartInput)]
-    size = sum(len(text.encode()) for text in (*texts, given(body.system, "")))
-    if size > limits.message:
+    """Raise BodyTooLarge if a prompt has more parts, text or files than the server takes."""
+    size = len(given(body.system, "").encode())
+    for part in parts:
+        if isinstance(part, TextPartInput):
+            size += len(part.text.encode()) + _metadata_size(part.metadata)
+        elif isinstance(part, SubtaskPartInput):
+            size += len(part.prompt.encode())
+    _check("The message", len(parts), size, limits.message)
+    _check_files("The message", [part for part in parts if isinstance(part, FilePartInput)], limits)
+
+
+def check_parts(info: Message, parts: list[Part], limits: Limits, place: str) -> None:
+    """Raise BodyTooLarge if a message that is stored as it is has more than a prompt may have.
+
+    `place`: what to call the message.
+    """
+    size = sum(_part_size(part) for part in parts)
+    limit = limits.message
+    if isinstance(info, AssistantMessage):
+        limit = max(limit, ANSWER_BYTES)
+    else:
+        size += len(given(info.system, "").encode())
+    _check(place, len(parts), size, limit)
+    _check_files(place, _files(parts), limits)
+
+
+def _check(place: str, parts: int, size: int, limit: int) -> None:
+    if parts > MAX_PARTS:
+        raise BodyTooLarge(f"{place} has {parts:,} parts; the limit is {MAX_PARTS:,}.")
+    if size > limit:
         raise BodyTooLarge(
-            f"The message has {_kilobytes(size)} KB of text; send at most {_kilobytes(limits.message)} KB "
-            "(OPENCODE_MAX_MESSAGE_KB), or attach a part of it."
+            f"{place} has {_kilobytes(size)} KB of text; the limit is {_kilobytes(limit)} KB "
+            "(OPENCODE_MAX_MESSAGE_KB). Send less, or attach a part of it as a file."
         )
-    files = [part for part in parts if isinstance(part, FilePartInput)]
+
+
+def _check_files(place: str, files: list[FilePartInput] | list[FilePart], limits: Limits) -> None:
     if len(files) > limits.attachments:
         raise BodyTooLarge(
-            f"The message has {len(files)} files; send at most {limits.attachments} with one message "
+            f"{place} has {len(files)} files; the limit is {limits.attachments} for one message "
             "(OPENCODE_MAX_ATTACHMENTS)."
         )
     for file in files:
         if _content_size(file.url) > limits.attachment:
             raise BodyTooLarge(
                 f"{given(file.filename, 'A file')} is larger than {limits.attachment // MEGABYTE} MB, the "
-                "most that one file may have (OPENCODE_MAX_ATTACHMENT_MB): send a smaller one, or a part."
+                "limit for one file (OPENCODE_MAX_ATTACHMENT_MB). Send a smaller one, or a part of it."
             )
 
 
+def _files(parts: Iterable[Part]) -> list[FilePart]:
+    files: list[FilePart] = []
+    for part in parts:
+        if isinstance(part, FilePart):
+            files.append(part)
+        elif isinstance(part, ToolPart) and isinstance(part.state, ToolStateCompleted):
+            files += given(part.state.attachments, [])
+    return files
+
+
+def _part_size(part: Part) -> int:
+    """Return the bytes of a part that is not a file's content."""
+    match part:
+        case TextPart() | ReasoningPart():
+            return len(part.text.encode()) + _metadata_size(part.metadata)
+        case FilePart():
+            return 0
+        case ToolPart(state=ToolStateCompleted() as state):
+            return len(encode(structs.replace(state, attachments=UNSET))) + _metadata_size(part.metadata)
+        case _:
+            return len(encode(part))
+
+
+def _metadata_size(metadata: JsonObject | UnsetType) -> int:
+    return len(encode(metadata)) if metadata else 0
+
+
 def clean_title(title: str) -> str:
-    """Return a title on one line; control characters, which no title needs, are spaces. Raises BadRequest."""
+    """Return a title on one line: control characters become spaces. Raises BadRequest."""
     cleaned = _CONTROL.sub(" ", title).strip()
-    if len(cleaned) > LONGEST_TITLE:
-        raise BadRequest(f"title has {len(cleaned):,} characters; send at most {LONGEST_TITLE:,}.")
+    if len(cleaned) > MAX_TITLE:
+        raise BadRequest(f"title has {len(cleaned):,} characters; the limit is {MAX_TITLE:,}.")
     return cleaned
 
 
 def check_metadata(metadata: JsonObject) -> None:
-    """Raise BodyTooLarge where a session's metadata is so large that every event of it would be."""
-    if (size := len(encode(metadata))) > LARGEST_METADATA:
+    """Raise BodyTooLarge if a session's metadata is too large: every event of the session carries it."""
+    if (size := len(encode(metadata))) > MAX_METADATA:
+        raise BodyTooLarge(f"metadata has {_kilobytes(size)} KB; the limit is {_kilobytes(MAX_METADATA)} KB.")
+
+
+def check_todos(todos: list[Todo]) -> None:
+    """Raise BodyTooLarge if a todo list is larger than any that a session can need."""
+    if len(todos) > MAX_TODOS or len(encode(todos)) > MAX_METADATA:
         raise BodyTooLarge(
-            f"metadata has {_kilobytes(size)} KB; send at most {_kilobytes(LARGEST_METADATA)} KB."
+            f"The todo list is too large: send at most {MAX_TODOS:,} items and {_kilobytes(MAX_METADATA)} KB."
         )
 
 
 def check_rules(rules: list[PermissionRule]) -> None:
-    """Raise BadRequest where a session has more permission rules than one can have meant."""
-    if len(rules) > MOST_RULES:
+    """Raise BadRequest if a session has too many permission rules."""
+    if len(rules) > MAX_RULES:
         raise BadRequest(
-            f"The session would have {len(rules):,} permission rules; {MOST_RULES:,} are the most. Begin a "
-            "new session with those that are needed."
+            f"The session would have {len(rules):,} permission rules; the limit is {MAX_RULES:,}. Begin a "
+            "new session with those that it needs."
         )
 
 

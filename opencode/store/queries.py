@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, func, literal, select, tuple_
 
 from opencode.schema.message import Message, MessageWithParts
 from opencode.schema.part import Part
@@ -59,6 +59,18 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 _session_by_id = select(session.c.data).where(session.c.id == bindparam("id"))
 
+_newest_message = select(func.max(message.c.id)).where(message.c.session_id == bindparam("session"))
+
+_below = (
+    select(session.c.id, literal(1).label("depth"))
+    .where(session.c.parent_id == bindparam("id"))
+    .cte("below", recursive=True)
+)
+_below = _below.union_all(
+    select(session.c.id, _below.c.depth + 1).join(_below, session.c.parent_id == _below.c.id)
+)
+_descendants = select(_below.c.id).order_by(_below.c.depth, _below.c.id)
+
 _messages_before = (
     select(message.c.data)
     .where(message.c.session_id == bindparam("session"), message.c.id < bindparam("before"))
@@ -96,9 +108,18 @@ _parts_between = (
 _todos = select(todo.c.data).where(todo.c.session_id == bindparam("session")).order_by(todo.c.position)
 
 
-def find_session(connection: Connection, session_id: str) -> Session | None:
+def find_session(connection: Connection, session_id: str) -> tuple[Session, str] | None:
+    """Return a session and the id of its last message, "" if it has none."""
     data: str | None = connection.execute(_session_by_id, {"id": session_id}).scalar()
-    return None if data is None else decode_session(data)
+    if data is None:
+        return None
+    newest: str | None = connection.execute(_newest_message, {"session": session_id}).scalar()
+    return decode_session(data), newest or ""
+
+
+def list_descendants(connection: Connection, session_id: str) -> list[str]:
+    """Return the ids of all sessions below a session, parents before their children."""
+    return list(_texts(connection, _descendants, {"id": session_id}))
 
 
 def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
@@ -214,13 +235,6 @@ def list_unfinished(connection: Connection) -> list[MessageWithParts]:
 
 def list_todos(connection: Connection, session_id: str) -> list[Todo]:
     return [decode_todo(data) for data in _texts(connection, _todos, {"session": session_id})]
-
-
-def newest_ids(connection: Connection) -> Iterable[str]:
-    """Return the greatest id of the messages and of the parts, where there are any."""
-    for table in (message, part):
-        if newest := connection.execute(select(func.max(table.c.id))).scalar():
-            yield newest
 
 
 def _texts(

@@ -10,7 +10,6 @@ from filelock import FileLock
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from opencode import ids
 from opencode.errors import SettingsError, Unavailable
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import Part
@@ -81,7 +80,6 @@ class Store(ChangeRecorder):
 
     async def _begin(self) -> None:
         await self._database.write(migrate)
-        await self._advance_ids()
         self._writer.start()
 
     async def close(self) -> None:
@@ -96,12 +94,13 @@ class Store(ChangeRecorder):
         if self._lock is not None:
             self._lock.release()
 
-    def commit(self) -> asyncio.Future[None]:
-        """Ask for everything put so far to go to disk, and return at once.
+    def commit(self, session_id: str | None = None) -> asyncio.Future[None]:
+        """Write everything put so far; return at once a future that is done once it is on disk.
 
-        To be awaited: done once it is there; raises Unavailable where that can't be.
+        With `session_id` it is done once that session's changes are, whatever becomes of the others. Raises
+        Unavailable if they can't be written.
         """
-        return self._writer.commit()
+        return self._writer.commit(session_id)
 
     @property
     def place(self) -> str:
@@ -129,8 +128,13 @@ class Store(ChangeRecorder):
     def _put(self, session_id: str, table: Table, key: str, render: Render) -> None:
         self._writer.put(session_id, table, key, render)
 
-    async def session(self, session_id: str) -> Session | None:
+    async def session(self, session_id: str) -> tuple[Session, str] | None:
+        """Return a session and the id of its last message ("" if it has none), or None."""
         return await self._read(lambda c: queries.find_session(c, session_id), session_id)
+
+    async def descendants(self, session_id: str) -> list[str]:
+        """Return the ids of all sessions below a session: its children, theirs, and so on, parents first."""
+        return await self._read(lambda c: queries.list_descendants(c, session_id))
 
     async def sessions(self, query: SessionQuery) -> list[Session]:
         """Return one page of sessions, the last changed first."""
@@ -196,9 +200,4 @@ class Store(ChangeRecorder):
     async def _catch_up(self, session_id: str | None) -> None:
         if self._writer.pending(session_id):
             with suppress(Unavailable):
-                await self._writer.commit()
-
-    async def _advance_ids(self) -> None:
-        """Let new ids sort after all stored ones, though the clock may have been set back."""
-        for newest in await self._read(lambda c: list(queries.newest_ids(c))):
-            ids.advance_past(newest)
+                await self._writer.commit(session_id)

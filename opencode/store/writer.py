@@ -20,7 +20,7 @@ from .upsert import upsert
 FLUSH_SECONDS = 0.2
 """How long a change may wait for others; the promise to users is 0.25 s."""
 
-GONE_KEPT = 1_000
+GONE_KEPT = 10_000
 """How many removed sessions are remembered, so that what comes late for them is dropped."""
 
 DROPPED = "A change could not be stored; the server's log says why."
@@ -48,12 +48,16 @@ class Unit(ChangeRecorder):
         self.changes.setdefault(session_id, {})[table.name, key] = render
 
 
+Waiters = dict[Unit | str | None, list[asyncio.Future[None]]]
+"""Who waits, and for what: a unit, a session's changes, or (None) all changes."""
+
+
 class FlushJob(msgspec.Struct):
-    """What one flush is about: changes that are kept until they are written, units, and who waits."""
+    """What one flush writes: changes that are kept until they are written, units, and who waits."""
 
     dirty: Changes
     units: list[Unit]
-    waiters: dict[Unit | None, list[asyncio.Future[None]]]
+    waiters: Waiters
 
     @property
     def removed(self) -> list[str]:
@@ -84,9 +88,9 @@ class FlushJob(msgspec.Struct):
         return FlushJob(merged(self.dirty, later.dirty), [*self.units, *later.units], waiters)
 
     def pieces(self) -> Iterator["FlushJob"]:
-        """Yield it in pieces that can be written one by one: each session's changes, each unit."""
+        """Yield it in pieces that can be written one by one, each with its own waiters: sessions, units."""
         for session_id, changes in self.dirty.items():
-            yield FlushJob({session_id: changes}, [], {})
+            yield FlushJob({session_id: changes}, [], {session_id: self.waiters.pop(session_id, [])})
         for unit in self.units:
             yield FlushJob({}, [unit], {unit: self.waiters.pop(unit, [])})
 
@@ -148,21 +152,24 @@ class Writer:
         """Return how many changes wait or are being written."""
         return self._next.count() + self._now.count()
 
-    def commit(self) -> asyncio.Future[None]:
-        """Have every change so far go to disk; done once it is, or failed with Unavailable."""
-        return self._written(None)
+    def commit(self, session_id: str | None = None) -> asyncio.Future[None]:
+        """Write every change so far; done once those of the session, or all, are on disk.
+
+        Fails with Unavailable if they can't be written.
+        """
+        return self._written(session_id)
 
     def write(self, unit: Unit) -> asyncio.Future[None]:
-        """Have a unit, and every change so far, go to disk in one transaction; done or failed as above."""
+        """Write a unit, and every change so far, in one transaction; done or failed as above."""
         self._next.units.append(unit)
         return self._written(unit)
 
-    def _written(self, unit: Unit | None) -> asyncio.Future[None]:
+    def _written(self, what: Unit | str | None) -> asyncio.Future[None]:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._closing:
             waiter.set_exception(Unavailable("The database is closed: the server is stopping."))
         else:
-            self._next.waiters.setdefault(unit, []).append(waiter)
+            self._next.waiters.setdefault(what, []).append(waiter)
             self._wanted.set()
         return waiter
 
@@ -200,13 +207,13 @@ class Writer:
             self._succeed(work)
 
     async def _piecemeal(self, work: FlushJob) -> None:
-        """Write each piece alone, so that one which can never be written does not keep the others out."""
-        lost = False
+        """Write each piece alone: one that can never be written fails its own waiters, and no others."""
+        dropped = False
         for piece in work.pieces():
             try:
                 await self._transaction(piece)
             except Exception as error:
-                lost = True
+                dropped = True
                 if _is_of_the_database(error):
                     self._refuse(piece, error)
                 else:
@@ -214,7 +221,9 @@ class Writer:
                     _settle(piece, Unavailable(DROPPED))
             else:
                 self._succeed(piece)
-        _settle(work, Unavailable(DROPPED) if lost else None)
+        everything = work.waiters.pop(None, [])
+        _settle(work, None)  # sessions that had nothing to be written
+        _settle(FlushJob({}, [], {None: everything}), Unavailable(DROPPED) if dropped else None)
 
     async def _transaction(self, work: FlushJob) -> None:
         """Write it. While nothing could be written, a trial is, so that the first that can be is noticed."""

@@ -158,8 +158,8 @@ class _Now(Collector):
     def collect(self) -> Iterator[Metric]:
         found = self._services
         for name, text, value in (
-            ("sessions_running", "Sessions whose turn is running.", len(found.sessions.statuses())),
-            ("prompts_waiting", "Prompts that no step has taken up yet.", found.sessions.waiting()),
+            ("sessions_running", "Sessions whose turn is running.", len(found.turns.statuses())),
+            ("prompts_waiting", "Prompts that no step has taken up yet.", found.turns.waiting()),
             ("subscribers", "Event streams that are open.", found.bus.subscribers),
             ("changes_pending", "Changes that are not on disk yet.", found.store.pending),
             ("store_writable", "1 where the last transaction of the store worked.", not found.store.failure),

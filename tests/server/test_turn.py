@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from opencode.agent.turn import Turn
-from opencode.session.runner import RunningTurn
+from opencode.session.turns import RunningTurn
 from tests.harness import Server, running_server, text_of
 from tests.llm.server import LLM, Answer, Silence, Status, Usage
 from tests.server.conftest import WIRES, provider_config

@@ -81,7 +81,7 @@ async def test_everything_is_there_after_the_store_is_opened_again(tmp_path: Pat
     await store.close()
 
     store = await Store.open(tmp_path, url)
-    assert await store.session(session.id) == session
+    assert await store.session(session.id) == (session, prompt.id)
     (message,) = await store.messages(session.id)
     assert (message.info, message.parts) == (prompt, [part])
     assert [todo.content for todo in await store.todos(session.id)] == ["a", "b"]
@@ -91,7 +91,7 @@ async def test_everything_is_there_after_the_store_is_opened_again(tmp_path: Pat
 async def test_reads_see_what_was_put_and_not_yet_committed(store: Store) -> None:
     session = make_session()
     store.put_session(session)
-    assert await store.session(session.id) == session
+    assert await store.session(session.id) == (session, "")
     session.title = "Another"
     store.put_session(session)
     assert [found.title for found in await store.sessions(SessionQuery())] == ["Another"]
@@ -223,7 +223,7 @@ async def test_what_waits_is_written_though_every_task_was_cancelled(tmp_path: P
     with pytest.raises(Unavailable):
         await asyncio.wait_for(store.commit(), 1)
     store = await Store.open(tmp_path, url)
-    assert await store.session(session.id) == session
+    assert await store.session(session.id) == (session, "")
     await store.close()
 
 
@@ -310,20 +310,37 @@ async def test_unfinished_answers_are_found(store: Store) -> None:
     assert [message.info.id for message in await store.unfinished()] == [cut.id]
 
 
-async def test_new_ids_sort_after_stored_ones_though_the_clock_went_back(
-    tmp_path: Path, url: str | None
-) -> None:
-    store = await Store.open(tmp_path, url)
-    session = make_session()
-    future = make_prompt(session.id)
-    stamp = int(future.id[4:16], 16) + 3_600_000 * 0x1000
-    future.id = f"msg_{stamp:012x}{future.id[16:]}"
-    store.put_session(session)
-    store.put_message(future)
-    await store.close()
-    store = await Store.open(tmp_path, url)
-    assert ids.ascending("msg") > future.id
-    await store.close()
+async def test_descendants_are_found_however_deep_and_many_parents_first(store: Store) -> None:
+    root = make_session()
+    store.put_session(root)
+    store.put_session(make_session("another root"))
+    expected, parent = [], root
+    for _ in range(40):
+        parent = make_session(parent_id=parent.id)
+        store.put_session(parent)
+        expected.append(parent.id)
+    wide = [make_session(parent_id=parent.id) for _ in range(150)]
+    for session in wide:
+        store.put_session(session)
+    found = await store.descendants(root.id)
+    assert found[:40] == expected
+    assert sorted(found[40:]) == sorted(session.id for session in wide)
+    assert await store.descendants(wide[0].id) == []
+
+
+async def test_a_row_that_can_never_be_written_fails_those_who_wait_for_it_alone(store: Store) -> None:
+    good, gone = make_session(), make_session()
+    store.put_session(good)
+    await store.commit()
+    store.put_message(make_prompt(gone.id))  # its session is not stored
+    unit = store.unit()
+    unit.put_session(make_session("stored by a unit"))
+    store.put_message(make_prompt(good.id))
+    results = await asyncio.gather(
+        store.commit(gone.id), store.commit(good.id), unit.commit(), store.commit(), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [Unavailable, type(None), type(None), Unavailable]
+    assert len(await store.messages(good.id)) == 1
 
 
 async def test_a_file_that_is_no_database_stops_the_start_with_one_line(tmp_path: Path) -> None:

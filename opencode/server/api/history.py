@@ -26,7 +26,7 @@ blueprint = Blueprint("history", __name__, url_prefix="/session/<session_id>")
 )
 async def fork_session(session_id: str, body: ForkBody) -> Session:
     """Copy a session, up to a message."""
-    return await services().sessions.history.fork(session_id, given(body.message_id, "") or None)
+    return await services().history.fork(session_id, given(body.message_id, "") or None)
 
 
 @blueprint.post("/revert")
@@ -43,23 +43,21 @@ async def revert_session(session_id: str, body: RevertBody) -> Session:
     It stays until the next prompt, which removes it for good; `/unrevert` brings it forth again. Only the
     conversation goes back: what tools did is not undone.
     """
-    return await services().sessions.history.revert(
-        session_id, body.message_id, given(body.part_id, "") or None
-    )
+    return await services().history.revert(session_id, body.message_id, given(body.part_id, "") or None)
 
 
 @blueprint.post("/unrevert")
 @endpoint(Session, errors=(404, 409), answer=SESSION)
 async def unrevert_session(session_id: str) -> Session:
     """Bring forth again what was taken back."""
-    return await services().sessions.history.unrevert(session_id)
+    return await services().history.unrevert(session_id)
 
 
 @blueprint.delete("/message/<message_id>")
 @endpoint(bool, errors=(404, 409), answer=True)
 async def delete_message(session_id: str, message_id: str) -> bool:
     """Remove a message."""
-    await services().sessions.history.remove_message(session_id, message_id)
+    await services().history.remove_message(session_id, message_id)
     return True
 
 
@@ -67,7 +65,7 @@ async def delete_message(session_id: str, message_id: str) -> bool:
 @endpoint(bool, errors=(404, 409), answer=True)
 async def delete_part(session_id: str, message_id: str, part_id: str) -> bool:
     """Remove a part of a message."""
-    await services().sessions.history.remove_part(session_id, message_id, part_id)
+    await services().history.remove_part(session_id, message_id, part_id)
     return True
 
 
@@ -77,4 +75,4 @@ async def update_part(session_id: str, message_id: str, part_id: str, body: Part
     """Replace a part of a message."""
     if body.id != part_id:
         raise BadRequest(f"The part's id must be {part_id}, as in the address, not {body.id}.")
-    return await services().sessions.history.update_part(session_id, message_id, body)
+    return await services().history.update_part(session_id, message_id, body)

@@ -81,7 +81,7 @@ async def list_agents() -> list[Agent]:
 @endpoint(list[Command])
 async def list_commands() -> list[Command]:
     """List the commands of opencode.json, and the prompts of MCP servers (`source` is `mcp`)."""
-    return await services().sessions.prompts.commands.list()
+    return await services().prompts.commands.list()
 
 
 @blueprint.get("/skill")

@@ -71,12 +71,12 @@ async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | 
     """
     found = services()
     if not _wants_events(body):
-        prompted = await found.sessions.prompts.send(session_id, body)
+        prompted = await found.prompts.send(session_id, body)
         return prompted.checked(await prompted.answer())
     form = Form()
     subscription = found.bus.subscribe(session_id)
     try:
-        prompted = await found.sessions.prompts.send(session_id, body)
+        prompted = await found.prompts.send(session_id, body)
     except BaseException:
         subscription.leave()
         raise
@@ -87,7 +87,7 @@ async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | 
 @endpoint(None, body=PromptBody, status=204, errors=(400, 404, 409, 413), examples=PROMPTS)
 async def send_message_async(session_id: str, body: PromptBody) -> None:
     """Send a message and don't wait: the answer comes as events."""
-    await services().sessions.prompts.send(session_id, body)
+    await services().prompts.send(session_id, body)
 
 
 @blueprint.post("/command")
@@ -103,7 +103,7 @@ async def run_command(session_id: str, body: CommandBody) -> MessageWithParts:
 
     `arguments` takes the places of `$ARGUMENTS`, `$1`, `$2`, … in the command's template.
     """
-    return await services().sessions.prompts.run_command(session_id, body)
+    return await services().prompts.run_command(session_id, body)
 
 
 @blueprint.post("/summarize")
@@ -119,7 +119,7 @@ async def summarize_session(session_id: str, body: SummarizeBody) -> bool:
 
     People still see every message. It happens by itself when a conversation nearly fills its model's context.
     """
-    await services().sessions.prompts.summarize(session_id, body)
+    await services().prompts.summarize(session_id, body)
     return True
 
 

@@ -99,7 +99,7 @@ async def session_statuses() -> dict[str, SessionStatus]:
 
     Sessions that are not named are idle.
     """
-    return services().sessions.statuses()
+    return services().turns.statuses()
 
 
 @blueprint.get("/<session_id>")
@@ -129,7 +129,7 @@ async def delete_session(session_id: str) -> bool:
 
     A running turn is aborted first. Sessions that this one began go with it.
     """
-    await services().sessions.delete(session_id)
+    await services().deletion.delete(session_id)
     return True
 
 
@@ -140,7 +140,7 @@ async def abort_session(session_id: str) -> bool:
 
     `true` also where nothing was running.
     """
-    await services().sessions.abort(session_id)
+    await services().turns.abort(session_id)
     return True
 
 

@@ -20,7 +20,7 @@ async def export_session(session_id: str) -> Response:
 
     `opencode import` reads it, and so does `/session/import`.
     """
-    document = await services().sessions.transfer.export(session_id)
+    document = await services().transfer.export(session_id)
     name = f'attachment; filename="{document.info.slug}.json"'
     return Response(encode(document), content_type=JSON, headers={"Content-Disposition": name})
 
@@ -33,4 +33,4 @@ async def import_session(body: SessionImport) -> Session:
     Its ids stay where they are free; else all of them are new. Permissions, the shared address and the parent
     are not taken over. An answer that was unfinished is closed with an error that says so.
     """
-    return await services().sessions.transfer.import_(body)
+    return await services().transfer.import_(body)

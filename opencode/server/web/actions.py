@@ -40,7 +40,7 @@ async def start() -> Answer:
     form = await request.form
     prompt = await prompt_of()
     session = await services().sessions.create(CreateSessionBody(agent=form.get("agent") or UNSET))
-    await services().sessions.prompts.send(session.id, prompt)
+    await services().prompts.send(session.id, prompt)
     if request.headers.get("HX-Request"):
         return Response("", headers={"HX-Redirect": f"/chat/{session.id}"}, content_type=HTML)
     return redirect(f"/chat/{session.id}", 303)
@@ -55,9 +55,9 @@ async def send(session_id: str) -> Answer:
     kept = files_of(await sessions.message(session_id, replaced)) if replaced else []
     prompt = await prompt_of(kept)
     if replaced:
-        await _instead_of(session_id, replaced, prompt)
+        await _replace(session_id, replaced, prompt)
     else:
-        await sessions.prompts.send(session_id, prompt)
+        await services().prompts.send(session_id, prompt)
     return _done(session_id)
 
 
@@ -67,13 +67,13 @@ async def again(session_id: str) -> Answer:
     form = await request.form
     sessions = services().sessions
     message = await sessions.message(session_id, form.get("message", ""))
-    await _instead_of(session_id, message.info.id, same_as(message))
+    await _replace(session_id, message.info.id, same_as(message))
     return _done(session_id)
 
 
 @blueprint.post("/chat/<session_id>/stop")
 async def stop(session_id: str) -> Answer:
-    await services().sessions.abort(session_id)
+    await services().turns.abort(session_id)
     return _done(session_id)
 
 
@@ -127,7 +127,7 @@ async def condense(session_id: str) -> Answer:
     sessions = services().sessions
     model = (await sessions.get(session_id)).model
     choice = await services().providers.default()
-    await sessions.prompts.summarize(
+    await services().prompts.summarize(
         session_id,
         SummarizeBody(
             provider_id=model.provider_id if model else choice.provider_id,
@@ -143,7 +143,7 @@ async def fork(session_id: str) -> Answer:
     after = (await request.form).get("after")
     history = await services().sessions.messages(session_id)
     later = [each.info.id for each in history if after and each.info.id > after]
-    copy = await services().sessions.history.fork(session_id, later[0] if later else None)
+    copy = await services().history.fork(session_id, later[0] if later else None)
     return redirect(f"/chat/{copy.id}", 303)
 
 
@@ -153,7 +153,7 @@ async def bring_in() -> Answer:
     file = (await request.files).get("file")
     if file is None or not file.filename:
         raise BadRequest("Choose the JSON file of an exported chat.")
-    session = await services().sessions.transfer.import_(decode_body(_EXPORT, file.read(), True))
+    session = await services().transfer.import_(decode_body(_EXPORT, file.read(), True))
     return redirect(f"/chat/{session.id}", 303)
 
 
@@ -208,13 +208,7 @@ def _done(session_id: str, notice: str = "") -> Answer:
     return redirect(f"/chat/{session_id}", 303)
 
 
-async def _instead_of(session_id: str, message_id: str, prompt: PromptBody) -> None:
-    """Send a prompt in the place of a message and what followed it; where it is refused, they stay."""
-    sessions = services().sessions
-    await sessions.abort(session_id)
-    await sessions.history.revert(session_id, message_id)
-    try:
-        await sessions.prompts.send(session_id, prompt)
-    except RequestError:
-        await sessions.history.unrevert(session_id)
-        raise
+async def _replace(session_id: str, message_id: str, prompt: PromptBody) -> None:
+    """Stop the running answer, and send a prompt instead of a message and all that follows it."""
+    await services().turns.abort(session_id)
+    await services().prompts.send(session_id, prompt, replaces=message_id)

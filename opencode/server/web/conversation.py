@@ -47,7 +47,7 @@ class Running(msgspec.Struct):
 
 def running(services: Services, session_id: str) -> Running:
     found = Running()
-    for event in services.sessions.present_state(session_id):
+    for event in services.snapshot.present(session_id):
         if isinstance(event, SessionStatusChanged):
             found.status = event.status
         elif isinstance(event, MessageUpdated):
@@ -154,7 +154,7 @@ def _number(digits: str) -> int | None:
 
 def busy(services: Services) -> Sequence[str]:
     """Return the ids of the sessions that are at work."""
-    return list(services.sessions.statuses())
+    return list(services.turns.statuses())
 
 
 def _day(milliseconds: int) -> str:

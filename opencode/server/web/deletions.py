@@ -9,7 +9,7 @@ from quart import Quart, current_app
 from opencode.clock import now_ms
 from opencode.errors import NotFound, RequestError
 from opencode.schema.prompt import UpdateSessionBody, UpdateSessionTime
-from opencode.session.sessions import Sessions
+from opencode.session.services import Services
 
 from ..app_state import services
 
@@ -24,8 +24,9 @@ log = logging.getLogger(__name__)
 class Deletions:
     """Puts sessions away, and deletes them later; those that wait when the server stops, then."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._sessions = services.sessions
         self._waiting: dict[str, asyncio.Task[None]] = {}
 
     def is_waiting(self, session_id: str) -> bool:
@@ -33,7 +34,7 @@ class Deletions:
 
     async def put_away(self, session_id: str) -> None:
         """Raises NotFound."""
-        await self._sessions.abort(session_id)
+        await self._services.turns.abort(session_id)
         await self._archive(session_id, now_ms())
         if session_id not in self._waiting:
             self._waiting[session_id] = asyncio.create_task(
@@ -64,7 +65,7 @@ class Deletions:
     async def _delete(self, session_id: str) -> None:
         self._waiting.pop(session_id, None)
         try:
-            await self._sessions.delete(session_id)
+            await self._services.deletion.delete(session_id)
         except RequestError as error:
             log.warning("session %s could not be deleted: %s", session_id, error.message)
 
@@ -80,6 +81,6 @@ def register(app: Quart) -> None:
 def deletions() -> Deletions:
     """Return those of the app that serves this request."""
     if _KEY not in current_app.extensions:
-        current_app.extensions[_KEY] = Deletions(services().sessions)
+        current_app.extensions[_KEY] = Deletions(services())
     found: Deletions = current_app.extensions[_KEY]
     return found

@@ -38,7 +38,7 @@ async def prompt_of(kept: Sequence[FilePartInput] = ()) -> PromptBody:
         name, arguments = command
         attached = [part for part in parts if isinstance(part, FilePartInput)]
         body = CommandBody(command=name, arguments=arguments, parts=attached, **chosen)
-        return await services().sessions.prompts.commands.prompt(body)
+        return await services().prompts.commands.prompt(body)
     return PromptBody(parts=parts, **chosen)
 
 
@@ -47,7 +47,7 @@ async def _command(text: str) -> tuple[str, str] | None:
     if not text.startswith("/"):
         return None
     name, _, arguments = text.removeprefix("/").partition(" ")
-    known = {each.name for each in await services().sessions.prompts.commands.list()}
+    known = {each.name for each in await services().prompts.commands.list()}
     return (name, arguments.strip()) if name in known else None
 
 

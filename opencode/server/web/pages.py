@@ -118,7 +118,7 @@ async def effort() -> Response:
 @blueprint.get("/chats/commands")
 async def commands() -> Response:
     """Return the commands that the message box offers."""
-    listed = await services().sessions.prompts.commands.list()
+    listed = await services().prompts.commands.list()
     return Response(piece("command_options", listed, template="lists.html"), content_type=HTML)
 
 
@@ -133,7 +133,7 @@ async def export_markdown(session_id: str) -> Response:
 @blueprint.get("/chat/<session_id>/export.json")
 async def export_json(session_id: str) -> Response:
     """Export as opencode does; an import takes it back."""
-    document = await services().sessions.transfer.export(session_id)
+    document = await services().transfer.export(session_id)
     return _download(encode(document), JSON, f"{document.info.slug}.json")
 
 

@@ -1,0 +1,243 @@
+"""Running turns: one at a time for each session, each in a task that belongs to no request."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from weakref import proxy
+
+from opencode import observe
+from opencode.agent.dependencies import TurnDependencies
+from opencode.agent.turn import Turn
+from opencode.errors import AgentServerError, Conflict, ModelError, NotFound, Unavailable
+from opencode.schema.base import given
+from opencode.schema.event import EventProperties, SessionIdle, SessionStatusChanged
+from opencode.schema.message import MessageWithParts, ModelChoice, UserMessage
+from opencode.schema.part import Tokens
+from opencode.schema.session import PermissionRule, Session, SessionStatus, StatusIdle
+from opencode.store import Unit
+from opencode.tasks import Tasks
+from opencode.tool.base import Started, Task, TaskAnswer
+
+from .cache import LiveSession
+from .sessions import Sessions
+from .titles import Titles
+
+ABORT_SECONDS = 5.0
+"""How long an abort waits for a turn to store its end; it goes on in the background after that."""
+
+STOPPED = "The server was stopped. What was written until then is kept."
+
+log = logging.getLogger(__name__)
+
+
+class RunningTurn:
+    """A session's running turn; the session as the turn sees it. Others may wait for its end.
+
+    `before`: the turn of the same session that is being aborted, and is waited for first.
+    """
+
+    def __init__(self, turns: "Turns", live: LiveSession, before: "RunningTurn | None" = None) -> None:
+        self._turns = turns
+        self.session_id = live.id
+        self._live = live
+        self._before = before
+        self._prompts: list[UserMessage] = []
+        self._begun = asyncio.Event()
+        self._answering = False
+        self.state: SessionStatus = StatusIdle()
+        self.stopping = False
+        self.ended = False
+        # By a proxy, so that both are freed at once when the turn is over, without the garbage collector.
+        self.turn = Turn(turns.dependencies, given(live.info.permission, []), proxy(self))
+        self.task = turns.tasks.spawn(self._run(), f"turn of {live.id}")
+
+    def add(self, prompt: MessageWithParts) -> None:
+        """Have the next step answer a prompt too."""
+        if isinstance(prompt.info, UserMessage):
+            self._prompts.append(prompt.info)
+        self.turn.add(prompt)
+
+    async def wait(self) -> None:
+        """Wait for the end of the turn; cancelling the wait leaves the turn alone."""
+        await asyncio.wait([self.task])
+
+    async def stop(self, reason: str) -> None:
+        """End the turn, and wait until its end is stored, at most ABORT_SECONDS."""
+        self.stopping = True
+        await self._begun.wait()  # a task that is cancelled before its first step never takes it
+        self.task.cancel(reason)
+        await asyncio.wait([self.task], timeout=ABORT_SECONDS)
+
+    def new_message_id(self) -> str:
+        return self._live.new_message_id()
+
+    async def commit(
+        self, unit: Unit, events: Sequence[EventProperties], cost: float = 0, tokens: Tokens | None = None
+    ) -> None:
+        async with self._turns.sessions.edit(self._live.id, unit) as draft:
+            if tokens is not None:
+                draft.charge(cost, tokens)
+            draft.publish(*events)
+
+    async def allow(self, rules: list[PermissionRule]) -> None:
+        try:
+            async with self._turns.sessions.edit(self._live.id) as draft:
+                draft.session.permission = [*given(draft.session.permission, []), *rules]
+        except Unavailable as error:
+            log.warning("a permission holds for this turn only, it could not be stored: %s", error.message)
+
+    def status(self, status: SessionStatus) -> None:
+        self.state = status
+        self._turns.publish(SessionStatusChanged(session_id=self._live.id, status=status))
+
+    def answering(self) -> None:
+        if not self._answering:
+            self._answering = True
+            self._turns.titles.begin(self._live, self.turn.first_prompt(), self.task)
+
+    async def delegate(self, task: Task, model: ModelChoice, started: Started) -> TaskAnswer:
+        return await self._turns.delegate(self._live.info, task, model, started)
+
+    async def _run(self) -> None:
+        self._begun.set()
+        with observe.watch(observe.Turn(session_id=self._live.id)) as work:
+            try:
+                if self._before is not None:
+                    await self._before.wait()
+                    self._before = None
+                await self._answer()
+                work.outcome = "error" if self.turn.failed else "ok"
+            except (asyncio.CancelledError, NotFound):  # aborted, or its session is deleted
+                work.outcome = "aborted"
+            except AgentServerError as error:
+                work.fail(error)
+                log.error("turn ended: %s", error.message)
+            except Exception as error:
+                work.fail(error)
+                log.exception("turn failed")
+            finally:
+                self._mark_answered()
+                self.ended = True
+                self._turns.forget(self)
+                if not self._live.removed:
+                    self.status(StatusIdle())
+                    self._turns.publish(SessionIdle(session_id=self._live.id))
+
+    async def _answer(self) -> None:
+        """Answer all prompts. If the conversation can't be read, the answer is an error that says so."""
+        try:
+            self.turn.load(await self._turns.history(self._live.id, self._prompts[0].id))
+        except Unavailable as error:
+            await self.turn.fail(ModelError(error.message))
+        else:
+            await self.turn.run()
+
+    def _mark_answered(self) -> None:
+        """Mark the prompts as answered; those that the server's end left unanswered stay open."""
+        for prompt in self._prompts if not self._live.removed else ():
+            if not self._turns.closing or self.turn.answer_to(prompt.id) is not None:
+                self._turns.dependencies.store.put_message(prompt)
+
+
+Delegate = Callable[[Session, Task, ModelChoice, Started], Awaitable[TaskAnswer]]
+"""Has another agent carry out a task for a session, with a model unless the agent has its own."""
+
+
+class Turns:
+    """Starts, joins and aborts turns.
+
+    `delegate`: who carries out the tasks that turns give to other agents. `closing`: the server is about to
+    stop, and takes no more prompts.
+    """
+
+    delegate: Delegate
+
+    def __init__(self, dependencies: TurnDependencies, sessions: Sessions, tasks: Tasks) -> None:
+        self.dependencies = dependencies
+        self.sessions = sessions
+        self.tasks = tasks
+        self.titles = Titles(dependencies, sessions, tasks)
+        self.publish = dependencies.bus.publish
+        self.closing = False
+        self._running: dict[str, RunningTurn] = {}
+
+    def submit(self, live: LiveSession, prompt: MessageWithParts) -> RunningTurn:
+        """Have a stored prompt answered: by the running turn's next step, or by a new turn.
+
+        Called right after the prompt's commit, with the session's lock held.
+        """
+        running = self._running.get(live.id)
+        if running is None or running.stopping:
+            running = self._running[live.id] = RunningTurn(self, live, before=running)
+        running.add(prompt)
+        return running
+
+    async def settled(self, session_id: str) -> None:
+        """Wait for a turn that is being aborted, so that what comes next has its end before it."""
+        running = self._running.get(session_id)
+        if running is not None and running.stopping:
+            await running.wait()
+
+    async def history(self, session_id: str, first_prompt: str) -> list[MessageWithParts]:
+        """Return a session's messages for a turn that begins with a prompt; raises Unavailable."""
+        store = self.dependencies.store
+        if store.has_only(session_id, first_prompt):
+            return []
+        return await store.history(session_id, first_prompt)
+
+    def get(self, session_id: str) -> RunningTurn | None:
+        return self._running.get(session_id)
+
+    def check_at_rest(self, session_id: str) -> None:
+        """Raise Conflict if a turn is running."""
+        if session_id in self._running:
+            raise Conflict("The agent is at work in this session; abort it first, or wait.")
+
+    def all(self) -> dict[str, RunningTurn]:
+        return dict(self._running)
+
+    def statuses(self) -> dict[str, SessionStatus]:
+        """Return the status of every session whose turn is running."""
+        return {session_id: running.state for session_id, running in self._running.items()}
+
+    def waiting(self) -> int:
+        """Return how many prompts no step has taken up yet."""
+        return sum(running.turn.waiting for running in self._running.values())
+
+    def forget(self, ended: RunningTurn) -> None:
+        """Note that a turn has ended; another one of its session may have taken its place already."""
+        if self._running.get(ended.session_id) is ended:
+            del self._running[ended.session_id]
+
+    async def abort(self, session_id: str) -> bool:
+        """Stop a session's turn and wait until its end is stored; what it wrote so far stays.
+
+        Returns whether one was running. Raises NotFound.
+        """
+        await self.sessions.open(session_id)
+        return await self._abort(session_id)
+
+    async def remove(self, session_id: str) -> None:
+        """Stop everything that works for a session, which is deleted."""
+        await self._abort(session_id)
+        await self.titles.stop(session_id)
+
+    async def close(self, grace: float = 0) -> None:
+        """Take no more prompts, let turns end within `grace` seconds, and abort the rest.
+
+        Returns once their ends are stored.
+        """
+        self.closing = True
+        turns = list(self._running.values())
+        if turns and grace:
+            log.info("waiting up to %g s for %d turns", grace, len(turns))
+            await asyncio.wait([running.task for running in turns], timeout=grace)
+        self.titles.stop_all()
+        await asyncio.gather(*(running.stop(STOPPED) for running in self._running.values()))
+
+    async def _abort(self, session_id: str) -> bool:
+        running = self._running.get(session_id)
+        if running is None:
+            return False
+        await running.stop("Aborted")
+        return True
