@@ -1,65 +1,100 @@
-"""Values of environment variables; a wrong one is refused with a line that names it."""
+"""Parsers of environment variables' values. Each raises ValueError with what the value must be."""
 
 import ipaddress
 import re
-from collections.abc import Mapping
-
-from opencode.errors import SettingsError
+from collections.abc import Callable
+from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    text = env.get(name)
-    if not text:
-        return default
-    try:
-        value = int(text)
-    except ValueError:
-        value = low - 1
-    if not low <= value <= high:
-        raise SettingsError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
-    return value
-
-
-def choice(env: Mapping[str, str], name: str, default: str, known: tuple[str, ...]) -> str:
-    value = (env.get(name) or default).upper()
-    if value not in known:
-        raise SettingsError(f"{name} must be one of {', '.join(known)}, not {value!r}.")
-    return value
-
-
-def networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
-    try:
-        return tuple(
-            ipaddress.ip_network(text.strip()) for text in env.get(name, "").split(",") if text.strip()
-        )
-    except ValueError as error:
-        raise SettingsError(f"{name} must be a comma-separated list of networks: {error}.") from None
-
-
-def database_url(env: Mapping[str, str], name: str) -> str | None:
-    """Return a PostgreSQL address as SQLAlchemy takes it; refused without telling its password."""
-    text = env.get(name)
-    if not text:
-        return None
-    if (found := _DATABASE.fullmatch(text)) is None:
-        raise SettingsError(
-            f"{name} must be an address such as postgresql://user:password@host:5432/database; "
-            "in a user or password @ is written as %40, / as %2F, # as %23 and ? as %3F."
-        )
-    return f"postgresql://{found[1]}"
-
 
 _DATABASE = re.compile(r"postgres(?:ql)?://((?:[^@/?#]*@)?(?:[\w.,-]|:\d|\[[\da-fA-F:.]+\])+\d*/[^@/]+)")
 _ORIGIN = re.compile(r"https?://[^/@?#\s*]+")
 
 
-def origins(env: Mapping[str, str], name: str) -> frozenset[str]:
-    origins = [text.strip().rstrip("/").lower() for text in env.get(name, "").split(",") if text.strip()]
-    for origin in origins:
-        if not _ORIGIN.fullmatch(origin):
-            raise SettingsError(
-                f"{name} must be comma-separated origins, such as https://app.example, not {origin!r}."
-            )
-    return frozenset(origins)
+def text(value: str) -> str:
+    return value
+
+
+def optional_text(value: str) -> str | None:
+    return value or None
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `low` to `high`."""
+
+    def parse(value: str) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}, not {value!r}")
+        return number
+
+    return parse
+
+
+def decimal(value: str) -> float:
+    if not value.replace(".", "", 1).isdecimal():
+        raise ValueError(f"must be a number, 0 or greater, not {value!r}")
+    return float(value)
+
+
+def choice(*known: str) -> Callable[[str], str]:
+    """Return a parser that accepts the known words in upper or lower case and returns them as listed."""
+
+    def parse(value: str) -> str:
+        for word in known:
+            if value.lower() == word.lower():
+                return word
+        raise ValueError(f"must be {', '.join(known[:-1])} or {known[-1]}, not {value!r}")
+
+    return parse
+
+
+def user_name(value: str) -> str:
+    if ":" in value:
+        raise ValueError("must not contain a colon: in Basic auth a colon ends the user name")
+    return value
+
+
+def networks(value: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(item.strip()) for item in value.split(",") if item.strip())
+    except ValueError as error:
+        raise ValueError(f"must be comma-separated networks, such as 10.0.0.0/8: {error}") from None
+
+
+def origins(value: str) -> frozenset[str]:
+    items = [item.strip().rstrip("/").lower() for item in value.split(",") if item.strip()]
+    for item in items:
+        if not _ORIGIN.fullmatch(item):
+            raise ValueError(f"must be comma-separated origins, such as https://app.example, not {item!r}")
+    return frozenset(items)
+
+
+def base_url(value: str) -> str | None:
+    """Return the address of an HTTP API; the error shows the value unless it may hold a login or a key."""
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid or re.search(r"\s", value):
+        shown = "" if re.search(r"[@?#]", value) else f", not {value!r}"
+        raise ValueError(f"must be an address that begins with http:// or https://{shown}")
+    return value
+
+
+def database_url(value: str) -> str | None:
+    """Return a PostgreSQL address as SQLAlchemy expects it; the error does not show the password."""
+    if not value:
+        return None
+    if (match := _DATABASE.fullmatch(value)) is None:
+        raise ValueError(
+            "must be an address such as postgresql://user:password@host:5432/database; "
+            "in a user name or password write @ as %40, / as %2F, # as %23 and ? as %3F"
+        )
+    return f"postgresql://{match[1]}"

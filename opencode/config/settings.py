@@ -7,12 +7,13 @@ from pathlib import Path
 import msgspec
 from msgspec import field
 
-from opencode.errors import SettingsError
 from opencode.schema.base import JsonObject
 
-from .environment import Network, choice, database_url, integer, networks, origins
+from . import variables
+from .environment import Network
 from .file import parsed, substituted, without_secrets, written
 from .schema import Config
+from .unknown_variables import unknown_variable_warnings
 from .warnings import config_warnings
 
 MEGABYTE = 1024 * 1024
@@ -39,12 +40,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def load(cls, env: Mapping[str, str]) -> "Limits":
         """Read the limits from the environment; raises SettingsError."""
         return cls(
-            requests=integer(env, "OPENCODE_RATE_LIMIT", 12_000, 0, 1_000_000),
-            running=integer(env, "OPENCODE_MAX_RUNNING", 500, 1, 100_000),
-            waiting=integer(env, "OPENCODE_MAX_WAITING", 100, 1, 100_000),
-            message=integer(env, "OPENCODE_MAX_MESSAGE_KB", 4096, 1, 1024 * 1024) * 1024,
-            attachments=integer(env, "OPENCODE_MAX_ATTACHMENTS", 20, 0, 1000),
-            attachment=integer(env, "OPENCODE_MAX_ATTACHMENT_MB", 20, 1, 1024) * MEGABYTE,
+            requests=variables.RATE_LIMIT.read(env),
+            running=variables.MAX_RUNNING.read(env),
+            waiting=variables.MAX_WAITING.read(env),
+            message=variables.MAX_MESSAGE_KB.read(env) * 1024,
+            attachments=variables.MAX_ATTACHMENTS.read(env),
+            attachment=variables.MAX_ATTACHMENT_MB.read(env) * MEGABYTE,
         )
 
 
@@ -85,31 +86,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read the environment and the configuration file; raises SettingsError with one line."""
         env = dict(os.environ if environ is None else environ)
+        variables.check_variables(env)
+        unknown = unknown_variable_warnings(env)
         path, as_written = written(env)
-        if ":" in env.get("OPENCODE_SERVER_USERNAME", ""):
-            raise SettingsError(
-                "OPENCODE_SERVER_USERNAME must have no colon: Basic auth ends the name with one."
-            )
         raw: JsonObject = substituted(as_written, path or Path("opencode.json"), env)
         return cls(
-            data_dir=Path(env.get("OPENCODE_DATA_DIR") or _default_data_dir()).expanduser().absolute(),
-            database_url=database_url(env, "OPENCODE_DATABASE_URL"),
-            host=env.get("HOST") or "0.0.0.0",
-            port=integer(env, "PORT", 7860, 0, 65535),
-            username=env.get("OPENCODE_SERVER_USERNAME") or "opencode",
-            password=env.get("OPENCODE_SERVER_PASSWORD") or None,
+            data_dir=Path(variables.DATA_DIR.read(env) or _default_data_dir()).expanduser().absolute(),
+            database_url=variables.DATABASE_URL.read(env),
+            host=variables.HOST.read(env),
+            port=variables.PORT.read(env),
+            username=variables.USERNAME.read(env),
+            password=variables.PASSWORD.read(env),
             config=parsed(raw, path),
             config_path=path,
             raw=without_secrets(as_written) | {key: raw[key] for key in _NAMES if key in raw},
-            warnings=config_warnings(as_written, str(path or "OPENCODE_CONFIG_CONTENT"), env),
-            fetch_allow=networks(env, "OPENCODE_FETCH_ALLOW"),
-            max_body_bytes=integer(env, "OPENCODE_MAX_BODY_MB", 32, 1, 1024) * MEGABYTE,
+            warnings=(
+                *unknown,
+                *config_warnings(as_written, str(path or variables.CONFIG_CONTENT.name), env),
+            ),
+            fetch_allow=variables.FETCH_ALLOW.read(env),
+            max_body_bytes=variables.MAX_BODY_MB.read(env) * MEGABYTE,
             limits=Limits.load(env),
-            trusted_proxies=networks(env, "OPENCODE_TRUSTED_PROXIES"),
-            cors=origins(env, "OPENCODE_CORS"),
-            log_level=choice(env, "OPENCODE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
-            log_format=choice(env, "OPENCODE_LOG_FORMAT", "TEXT", ("TEXT", "JSON")),
-            stop_grace=integer(env, "OPENCODE_STOP_GRACE", 5, 0, 3600),
+            trusted_proxies=variables.TRUSTED_PROXIES.read(env),
+            cors=variables.CORS.read(env),
+            log_level=variables.LOG_LEVEL.read(env),
+            log_format=variables.LOG_FORMAT.read(env),
+            stop_grace=variables.STOP_GRACE.read(env),
             environ=env,
         )
 
