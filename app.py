@@ -2,17 +2,17 @@
 
 import sys
 
-from opencode.config import Settings
-from opencode.errors import SettingsError
-from opencode.observe import logs
-from opencode.server.app import create_app
-from opencode.server.run import serve
+if sys.version_info < (3, 11):  # noqa: UP036 - without this an older Python ends with a traceback
+    sys.exit(f"OpenCode API needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
 
 try:
-    settings = Settings.load()
-    logs.set_up(settings.log_level, settings.log_format)
-    app = create_app(settings)
-    if __name__ == "__main__":
-        serve(app, settings)
-except SettingsError as error:
-    sys.exit(f"OpenCode API can't start: {error.message}")
+    from opencode.cli import load_app, main
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("opencode"):
+        raise
+    sys.exit(f"The Python package {error.name} is missing: run `pip install -r requirements.txt` first.")
+
+if __name__ == "__main__":
+    main()
+else:
+    app = load_app()

@@ -12,9 +12,11 @@ from .schema import (
     ProviderOptions,
 )
 from .settings import MEGABYTE, Limits, Settings
+from .variables import VARIABLES
 
 __all__ = [
     "MEGABYTE",
+    "VARIABLES",
     "AgentConfig",
     "CommandConfig",
     "Config",

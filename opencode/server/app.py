@@ -1,24 +1,22 @@
 """The Quart app: blueprints, errors, auth, and the services that live as long as it serves."""
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 from quart import Quart
 
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
+from opencode.resources import STATIC, TEMPLATES
 
 from . import app_state, assets, auth, client, cors, direct_write, docs, errors, request_logging, web
 from .api import event, history, instance, mcp, message, pending_requests, provider, session, transfer
 from .shutdown import on_stop_signal
 
-ROOT = Path(__file__).parents[2]
-
 
 def create_app(settings: Settings | None = None, retry: RetryPolicy | None = None) -> Quart:
     """Return the app; raises SettingsError where the environment or opencode.json is wrong."""
     settings = settings or Settings.load()
-    app = Quart("opencode", template_folder=str(ROOT / "templates"), static_folder=None)
+    app = Quart("opencode", template_folder=str(TEMPLATES), static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
@@ -30,7 +28,7 @@ def create_app(settings: Settings | None = None, retry: RetryPolicy | None = Non
     auth.register(app, settings)
     for module in (instance, session, message, history, pending_requests, event, provider, mcp, transfer):
         app.register_blueprint(module.blueprint)
-    assets.register(app, ROOT / "static")
+    assets.register(app, STATIC)
     docs.register(app)
     web.register(app, settings)
 

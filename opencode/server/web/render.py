@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -11,6 +10,7 @@ from markupsafe import Markup
 
 from opencode import __version__
 from opencode.clock import now_ms
+from opencode.resources import STATIC, TEMPLATES
 from opencode.schema.error import failure_text
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import TextPart
@@ -18,14 +18,12 @@ from opencode.schema.part import TextPart
 from .addresses import host
 from .markdown import blocks
 
-ROOT = Path(__file__).parents[3]
-
 
 @cache
 def environment() -> Environment:
     """Return the templates' surroundings. Rendering never waits, so it needs none of Quart's."""
     found = Environment(
-        loader=FileSystemLoader(ROOT / "templates"),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -62,7 +60,7 @@ def piece(macro: str, *values: Any, template: str = "parts.html") -> str:
 @cache
 def static(path: str) -> str:
     """Return the address of a static file; it changes with the content, so that it may be kept for ever."""
-    digest = sha256((ROOT / "static" / path).read_bytes()).hexdigest()[:12]
+    digest = sha256((STATIC / path).read_bytes()).hexdigest()[:12]
     return f"/static/{path}?v={digest}"
 
 

@@ -1,0 +1,5 @@
+"""`python -m opencode`."""
+
+from .cli import main
+
+main()
