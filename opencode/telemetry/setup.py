@@ -9,6 +9,8 @@ from threading import Thread
 from opencode import observe
 from opencode.errors import SettingsError
 
+from .export_log import limit_exporter_log
+
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 PROTOCOL = "http/protobuf"
@@ -43,12 +45,13 @@ async def traced() -> AsyncIterator[None]:
         return
     from .tracing import Tracing  # noqa: PLC0415 - 0.2 s and 20 MB that only those who trace pay
 
+    limit_exporter_log()
     traces = Tracing()
     try:
         with observe.listening(traces):
             yield
     finally:
-        # A thread that nobody joins: a collector that does not answer must not hold up the end.
+        # A thread that nobody joins: a collector that does not answer must not hold up the shutdown.
         closing = Thread(target=traces.close, name="traces-close", daemon=True)
         closing.start()
         await asyncio.to_thread(closing.join, CLOSE_SECONDS)
