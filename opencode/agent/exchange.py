@@ -44,7 +44,7 @@ class Exchange:
         message.summary = optional(True if summary_by else None)
         self.transcript = Transcript(dependencies.store, dependencies.bus, session, message)
         self._purpose: observe.Purpose = "summary" if summary_by else "answer"
-        self._work = observe.Step(provider=message.provider_id, model=message.model_id)
+        self._work = observe.Step(provider=message.provider_id, model=message.model_id, agent=prompt.agent)
         self._watch = observe.watch(self._work)
 
     async def __aenter__(self) -> "Exchange":
@@ -108,7 +108,13 @@ class Exchange:
             async with aclosing(resolved.adapter.stream(request)) as events:
                 async for event in events:
                     if isinstance(event, Finish):
-                        call.finish(event.tokens, cost_usd(model, event.tokens), event.reason)
+                        call.finish(
+                            event.tokens,
+                            cost_usd(model, event.tokens),
+                            event.reason,
+                            event.answered_by,
+                            event.answer_id,
+                        )
                         return event
                     await write(event)
                     if not answering:

@@ -43,7 +43,13 @@ async def make_title(resolved: Resolved, agent: Agent, prompt: str) -> str | Non
                     if len(text) > 20 * LONGEST_TITLE:
                         raise ModelError("The model gave an essay for a title.")
                 elif isinstance(event, Finish):
-                    call.finish(event.tokens, cost_usd(model, event.tokens), event.reason)
+                    call.finish(
+                        event.tokens,
+                        cost_usd(model, event.tokens),
+                        event.reason,
+                        event.answered_by,
+                        event.answer_id,
+                    )
     lines = [line.strip().strip("\"'*#“”«»").strip() for line in text.splitlines()]
     title = next((line for line in lines if line), None)
     return title[:LONGEST_TITLE] if title else None

@@ -43,8 +43,7 @@ def listening(*listeners: Listener) -> Iterator[None]:
 @contextmanager
 def watch(work: W) -> Iterator[W]:
     """Do some work in the block. Cancelled, it is aborted; what is raised out of it, it failed with."""
-    work.parent = _current.get()
-    work.began = now()
+    work.begin(_current.get())
     token = _current.set(work)
     for listener in _listeners:
         listener.began(work)
@@ -71,13 +70,13 @@ def happened(work: Work) -> None:
 
 def current(kind: type[W]) -> W | None:
     """Return the innermost work of a kind that is being done here."""
-    return next((work for work in _inwards_out() if isinstance(work, kind)), None)
+    return next((work for work in _ancestry() if isinstance(work, kind)), None)
 
 
 def origin() -> dict[str, str]:
     """Return whose work is done here, for a log: `request`, `session` and `trace`, where there are any."""
     found: dict[str, str] = {}
-    for work in _inwards_out():
+    for work in _ancestry():
         request_id = getattr(work, "id", "")
         for name, value in (("request", request_id), ("session", work.session_id), ("trace", work.trace_id)):
             if value:
@@ -95,8 +94,6 @@ def carried() -> dict[str, str]:
     return headers
 
 
-def _inwards_out() -> Iterator[Work]:
+def _ancestry() -> Iterator[Work]:
     work = _current.get()
-    while work is not None:
-        yield work
-        work = work.parent
+    return iter(()) if work is None else work.ancestry()

@@ -1,8 +1,8 @@
 """The kinds of work that are watched. No text of a conversation is in them, and no secret."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -16,6 +16,8 @@ from opencode.errors import (
 )
 from opencode.schema.part import Tokens
 
+W = TypeVar("W", bound="Work")
+
 now = perf_counter
 """The clock of work, in seconds."""
 
@@ -28,7 +30,7 @@ Purpose = Literal["answer", "summary", "title"]
 class Work(msgspec.Struct, kw_only=True, eq=False):
     """A piece of work. `seconds`: how long it took, once it has ended. `failure`: the kind of its error.
 
-    `parent`: what it is a piece of. `trace`: what a tracer keeps with it; `trace_id`: its trace in a log.
+    `parent`: the work that it is part of. `trace`: a tracer's own object; `trace_id`: its trace in a log.
     """
 
     session_id: str = ""
@@ -40,10 +42,26 @@ class Work(msgspec.Struct, kw_only=True, eq=False):
     trace: Any = None
     trace_id: str = ""
 
+    def begin(self, parent: "Work | None") -> None:
+        """Note the time and the work that this is part of."""
+        self.parent = parent
+        self.began = now()
+
     def fail(self, error: BaseException) -> None:
         """Note that it failed, and how."""
         self.outcome = "error"
         self.failure = failure_kind(error)
+
+    def within(self, kind: type[W]) -> W | None:
+        """Return the innermost work of a kind that this is part of, itself included."""
+        return next((work for work in self.ancestry() if isinstance(work, kind)), None)
+
+    def ancestry(self) -> Iterator["Work"]:
+        """Yield this work, the work that it is part of, and so on outwards."""
+        work: Work | None = self
+        while work is not None:
+            yield work
+            work = work.parent
 
 
 class Request(Work):
@@ -61,7 +79,21 @@ class Request(Work):
 
 
 class Turn(Work):
-    """From a prompt to the answer."""
+    """The work of an agent from a prompt to the answer.
+
+    `agent`, `provider`, `model`: those of its last step. `tokens` and `cost` (USD) sum up its requests.
+    """
+
+    agent: str = ""
+    provider: str = ""
+    model: str = ""
+    tokens: Tokens | None = None
+    cost: float = 0.0
+
+    def add(self, tokens: Tokens, cost: float) -> None:
+        """Add the usage of one request to a model."""
+        self.tokens = tokens if self.tokens is None else self.tokens.plus(tokens)
+        self.cost += cost
 
 
 class Step(Work):
@@ -69,12 +101,19 @@ class Step(Work):
 
     provider: str
     model: str
+    agent: str = ""
+
+    def begin(self, parent: Work | None) -> None:
+        super().begin(parent)
+        if (turn := self.within(Turn)) is not None:
+            turn.agent, turn.provider, turn.model = self.agent or turn.agent, self.provider, self.model
 
 
 class ModelCall(Work):
-    """One request to a model. `attempt`: from 1.
+    """One request to a model. `attempt`: from 1. `model`: as it was asked for.
 
     `first_token`: seconds until the answer began, None where it never did. `cost`: USD.
+    `answered_by`, `answer_id`: the model and the id in the provider's answer, "" where it names none.
     """
 
     provider: str
@@ -85,14 +124,28 @@ class ModelCall(Work):
     tokens: Tokens | None = None
     cost: float = 0.0
     reason: str = ""
+    answered_by: str = ""
+    answer_id: str = ""
+
+    def begin(self, parent: Work | None) -> None:
+        if self.purpose == "title" and parent is not None:
+            # Begun while a request for the answer runs, and no part of it.
+            parent = parent.within(Turn) or parent
+        super().begin(parent)
 
     def answers(self) -> None:
         """Note that the answer has begun."""
         self.first_token = now() - self.began
 
-    def finish(self, tokens: Tokens, cost: float, reason: str) -> None:
-        """Note what the whole answer took, and why it ended."""
+    def finish(
+        self, tokens: Tokens, cost: float, reason: str, answered_by: str = "", answer_id: str = ""
+    ) -> None:
+        """Note the usage of the whole answer, why it ended, and what the provider calls it."""
         self.tokens, self.cost, self.reason = tokens, cost, reason
+        self.answered_by, self.answer_id = answered_by, answer_id
+        turn = self.within(Turn) if self.purpose != "title" else None
+        if turn is not None:
+            turn.add(tokens, cost)
 
 
 class ToolCall(Work):

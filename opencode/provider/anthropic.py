@@ -44,6 +44,8 @@ class _Usage(msgspec.Struct):
 
 
 class _Message(msgspec.Struct):
+    id: Any = None
+    model: Any = None
     usage: _Usage | None = None
 
 
@@ -131,6 +133,7 @@ class MessagesReader(Reader):
         elif kind == "content_block_stop":
             self._end(event.index)
         elif kind == "message_start" and event.message is not None:
+            self.name_answer(event.message.model, event.message.id)
             self._count(event.message.usage)
         elif kind == "message_delta":
             self._count(event.usage)
@@ -146,7 +149,7 @@ class MessagesReader(Reader):
             self._end(index)
         if self._stop == "model_context_window_exceeded":
             raise ContextOverflow("The answer filled what was left of the model's context window.")
-        return Finish(STOP_REASONS.get(self._stop, "other"), self._tokens())
+        return Finish(STOP_REASONS.get(self._stop, "other"), self._tokens(), self.answered_by, self.answer_id)
 
     def _delta(self, index: int, delta: _Delta) -> None:
         kind = delta.type

@@ -139,10 +139,15 @@ StopReason = Literal["stop", "tool-calls", "length", "content-filter", "pause", 
 
 
 class Finish(msgspec.Struct, frozen=True):
-    """Always the last event, once. `pause`: the provider asks to be sent the conversation again to go on."""
+    """Always the last event, once. `pause`: the provider asks to be sent the conversation again to go on.
+
+    `answered_by`, `answer_id`: the model and the id in the provider's answer, "" where it names none.
+    """
 
     reason: StopReason
     tokens: Tokens
+    answered_by: str = ""
+    answer_id: str = ""
 
 
 StreamEvent = TextDelta | ReasoningDelta | BlockEnd | ToolCallStart | ToolCallDelta | ToolCallEnd | Finish

@@ -78,6 +78,8 @@ class _Usage(msgspec.Struct):
 
 
 class _Chunk(msgspec.Struct):
+    id: Any = None
+    model: Any = None
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     error: Any = None
@@ -142,6 +144,8 @@ class ChatReader(Reader):
         chunk = _decode(payload)
         if chunk.error:
             raise self.place.reported(chunk.error)
+        if not self.answer_id:
+            self.name_answer(chunk.model, chunk.id)
         if chunk.usage is not None:
             self._usage = chunk.usage
         for choice in chunk.choices or ():
@@ -164,7 +168,7 @@ class ChatReader(Reader):
             reason = "content-filter"
         elif self._calls and reason in ("stop", "other"):
             reason = "tool-calls"
-        return Finish(reason, _tokens(self._usage))
+        return Finish(reason, _tokens(self._usage), self.answered_by, self.answer_id)
 
     def _delta(self, delta: _Delta) -> None:
         reasoning = delta.reasoning_content or delta.reasoning

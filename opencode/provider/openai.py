@@ -45,6 +45,8 @@ class _Incomplete(msgspec.Struct):
 
 
 class _Response(msgspec.Struct):
+    id: Any = None
+    model: Any = None
     usage: _Usage | None = None
     error: Any = None
     incomplete_details: _Incomplete | None = None
@@ -139,10 +141,12 @@ class ResponsesReader(Reader):
             self._reason = "content-filter"
         elif self._called and self._reason == "stop":
             self._reason = "tool-calls"
-        return Finish(self._reason, _tokens(self._usage))
+        return Finish(self._reason, _tokens(self._usage), self.answered_by, self.answer_id)
 
     def _state(self, event: _Event) -> None:
         response = event.response
+        if response is not None:
+            self.name_answer(response.model, response.id)
         if event.type == "error":
             raise self.place.reported(event.error or {"message": event.message, "code": event.code})
         if event.type == "response.failed":

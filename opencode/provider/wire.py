@@ -38,6 +38,9 @@ MAX_CONNECTIONS = 1000
 KEPT_CONNECTIONS = 100
 KEPT_S = 30.0
 LIST_TIMEOUT_S = 30.0
+LONGEST_NAME = 200
+"""Characters that are kept of the model and the id in a provider's answer."""
+
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
 """More than the longest answer of any model takes on any wire: a stream that goes on has no end."""
 GRACE_S = 5.0
@@ -57,6 +60,15 @@ class Reader(ABC):
         self.batch = EventBatch()
         self.whole = False
         self.done = False
+        self.answered_by = ""
+        self.answer_id = ""
+
+    def name_answer(self, model: Any, answer_id: Any) -> None:
+        """Note the model and the id that the provider names in its answer; what is no text is ignored."""
+        if isinstance(model, str):
+            self.answered_by = model[:LONGEST_NAME]
+        if isinstance(answer_id, str):
+            self.answer_id = answer_id[:LONGEST_NAME]
 
     @abstractmethod
     def read(self, payload: bytes) -> None:

@@ -1,6 +1,6 @@
 """OpenTelemetry traces: a span for each request, turn, step, model call and tool call.
 
-Names and attributes follow the semantic conventions for HTTP servers and generative AI, where they have one.
+Names and attributes follow the semantic conventions for HTTP servers and generative AI where there are any.
 No prompt, answer, argument or result is in a span.
 """
 
@@ -11,12 +11,13 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from opencode import __version__, observe
+from opencode.schema.part import Tokens
 
 Attributes = Iterator[tuple[str, Any]]
 
@@ -31,6 +32,24 @@ _PROVIDERS = {
 """What the conventions call a provider, where they call it something else."""
 
 
+PROBES = frozenset({"/global/health", "/metrics"})
+"""Routes that monitoring asks every few seconds; their requests are no traces."""
+
+METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+OTHER_METHOD = "_OTHER"
+
+LONGEST_METHOD = 32
+"""Characters of an unknown method, which a client made up."""
+
+
+class _WithoutProbes(BatchSpanProcessor):
+    """Exports all spans but those of PROBES, whose route is known only once they have begun."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if (span.attributes or {}).get("http.route") not in PROBES:
+            super().on_end(span)
+
+
 class Tracing(observe.Listener):
     """Makes spans of work and sends them in the background; `close` sends the last ones, and may block."""
 
@@ -40,7 +59,7 @@ class Tracing(observe.Listener):
         )
         resource = {SERVICE_VERSION: __version__} | ({} if named else {SERVICE_NAME: "opencode-api"})
         self._provider = TracerProvider(resource=Resource.create(resource), shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._provider.add_span_processor(_WithoutProbes(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("opencode", __version__)
         self._w3c = TraceContextTextMapPropagator()
 
@@ -51,7 +70,7 @@ class Tracing(observe.Listener):
         kind = {observe.Request: SpanKind.SERVER, observe.ModelCall: SpanKind.CLIENT}.get(
             type(work), SpanKind.INTERNAL
         )
-        span = self._tracer.start_span(name, self._parent(work), kind)
+        span = self._tracer.start_span(name, self._parent(work), kind, dict(_known_at_start(work)))
         work.trace = span
         work.trace_id = f"{span.get_span_context().trace_id:032x}"
 
@@ -88,9 +107,9 @@ def _name(work: observe.Work) -> str | None:
     """Return what a span is called; None where the work has none."""
     match work:
         case observe.Request():
-            return f"{work.method} {work.route}".rstrip()
+            return f"{work.method if work.method in METHODS else 'HTTP'} {work.route}".rstrip()
         case observe.Turn():
-            return "invoke_agent"
+            return f"invoke_agent {work.agent}".rstrip()
         case observe.Step():
             return "step"
         case observe.ModelCall():
@@ -100,9 +119,21 @@ def _name(work: observe.Work) -> str | None:
     return None
 
 
+def _known_at_start(work: observe.Work) -> Attributes:
+    """Yield what samplers decide by, so that it is there when a span begins."""
+    if operation := _OPERATIONS.get(type(work)):
+        yield "gen_ai.operation.name", operation
+    if isinstance(work, observe.Step | observe.ModelCall):
+        yield from _model(work.provider, work.model)
+    if isinstance(work, observe.ToolCall):
+        yield "gen_ai.tool.name", work.tool
+    session_id = next((outer.session_id for outer in work.ancestry() if outer.session_id), "")
+    if session_id:
+        yield "gen_ai.conversation.id", session_id
+
+
 def _attributes(work: observe.Work) -> Attributes:
-    if work.session_id:
-        yield "gen_ai.conversation.id", work.session_id
+    yield from _known_at_start(work)
     if work.outcome != "ok":
         yield "error.type", work.failure or work.outcome
     kind: Callable[[Any], Attributes] | None = _OWN.get(type(work))
@@ -111,26 +142,33 @@ def _attributes(work: observe.Work) -> Attributes:
 
 
 def _request(work: observe.Request) -> Attributes:
-    yield "http.request.method", work.method
-    yield "http.route", work.route
+    # No url.path, though the conventions ask for it: the address of a shared conversation is its secret.
+    if work.method in METHODS:
+        yield "http.request.method", work.method
+    else:
+        yield "http.request.method", OTHER_METHOD
+        yield "http.request.method_original", work.method[:LONGEST_METHOD]
+    if work.route:
+        yield "http.route", work.route
     yield "opencode.request.id", work.id
     if work.status:
         yield "http.response.status_code", work.status
 
 
 def _turn(work: observe.Turn) -> Attributes:
-    yield "gen_ai.operation.name", "invoke_agent"
+    if work.agent:
+        yield "gen_ai.agent.name", work.agent
+    if work.model:
+        yield from _model(work.provider, work.model)
+    yield from _usage(work.tokens, work.cost)
 
 
 def _step(work: observe.Step) -> Attributes:
-    yield "gen_ai.provider.name", _PROVIDERS.get(work.provider, work.provider)
-    yield "gen_ai.request.model", work.model
+    if work.agent:
+        yield "gen_ai.agent.name", work.agent
 
 
 def _model_call(work: observe.ModelCall) -> Attributes:
-    yield "gen_ai.operation.name", "chat"
-    yield "gen_ai.provider.name", _PROVIDERS.get(work.provider, work.provider)
-    yield "gen_ai.request.model", work.model
     yield "gen_ai.request.stream", True
     yield "opencode.attempt", work.attempt
     yield "opencode.purpose", work.purpose
@@ -138,22 +176,40 @@ def _model_call(work: observe.ModelCall) -> Attributes:
         yield "gen_ai.response.time_to_first_chunk", work.first_token
     if work.reason:
         yield "gen_ai.response.finish_reasons", (work.reason,)
-    if work.tokens is not None:
-        cache = work.tokens.cache
-        # The conventions count cached tokens as input, reasoning as output; opencode's wire does not.
-        yield "gen_ai.usage.input_tokens", work.tokens.input + cache.read + cache.write
-        yield "gen_ai.usage.output_tokens", work.tokens.output + work.tokens.reasoning
-        yield "gen_ai.usage.reasoning.output_tokens", work.tokens.reasoning
-        yield "gen_ai.usage.cache_read.input_tokens", cache.read
-        yield "gen_ai.usage.cache_creation.input_tokens", cache.write
-        yield "opencode.cost_usd", work.cost
+    if work.answered_by:
+        yield "gen_ai.response.model", work.answered_by
+    if work.answer_id:
+        yield "gen_ai.response.id", work.answer_id
+    yield from _usage(work.tokens, work.cost)
 
 
 def _tool_call(work: observe.ToolCall) -> Attributes:
-    yield "gen_ai.operation.name", "execute_tool"
-    yield "gen_ai.tool.name", work.tool
     yield "gen_ai.tool.call.id", work.call_id
 
+
+def _model(provider: str, model: str) -> Attributes:
+    yield "gen_ai.provider.name", _PROVIDERS.get(provider, provider)
+    yield "gen_ai.request.model", model
+
+
+def _usage(tokens: Tokens | None, cost: float) -> Attributes:
+    """Yield tokens as the conventions count them: input includes cached ones, output includes reasoning."""
+    if tokens is None:
+        return
+    cache = tokens.cache
+    yield "gen_ai.usage.input_tokens", tokens.input + cache.read + cache.write
+    yield "gen_ai.usage.output_tokens", tokens.output + tokens.reasoning
+    yield "gen_ai.usage.reasoning.output_tokens", tokens.reasoning
+    yield "gen_ai.usage.cache_read.input_tokens", cache.read
+    yield "gen_ai.usage.cache_creation.input_tokens", cache.write
+    yield "opencode.cost_usd", cost
+
+
+_OPERATIONS: dict[type[observe.Work], str] = {
+    observe.Turn: "invoke_agent",
+    observe.ModelCall: "chat",
+    observe.ToolCall: "execute_tool",
+}
 
 _OWN: dict[type[observe.Work], Callable[[Any], Attributes]] = {
     observe.Request: _request,
