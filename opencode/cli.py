@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from quart import Quart
 
 from . import __version__
-from .config import VARIABLES, Settings
+from .config import VARIABLES, Settings, ensure_temporary_directory
 from .errors import SettingsError
 from .observe import logs
 from .server.app import create_app
@@ -33,9 +33,10 @@ def load_app() -> Quart:
 
 
 def load_settings() -> Settings:
-    """Return the settings, and set up the log by them; raises SettingsError."""
+    """Return the settings, and set up the process by them; raises SettingsError."""
     settings = Settings.load()
     logs.set_up(settings.log_level, settings.log_format)
+    ensure_temporary_directory(settings.data_dir)
     return settings
 
 

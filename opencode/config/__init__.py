@@ -12,6 +12,7 @@ from .schema import (
     ProviderOptions,
 )
 from .settings import MEGABYTE, Limits, Settings
+from .temporary_files import ensure_temporary_directory
 from .variables import VARIABLES
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "ProviderConfig",
     "ProviderOptions",
     "Settings",
+    "ensure_temporary_directory",
 ]

@@ -71,7 +71,7 @@ LOG_LEVEL = Variable(
 LOG_FORMAT = Variable("OPENCODE_LOG_FORMAT", "TEXT", choice("TEXT", "JSON"), "form of a log line")
 DEMO_PACE = Variable("OPENCODE_DEMO_PACE", "80", decimal, "tokens per second of the demo model; 0: at once")
 
-_PROVIDERS = (
+_PROVIDERS: tuple[Variable[Any], ...] = (
     Variable("ANTHROPIC_API_KEY", "", optional_text, "key of Anthropic"),
     Variable("OPENAI_API_KEY", "", optional_text, "key of OpenAI"),
     Variable("HF_TOKEN", "", optional_text, "key of Hugging Face's router"),
@@ -79,7 +79,7 @@ _PROVIDERS = (
     Variable("OPENAI_BASE_URL", "", base_url, "another server with OpenAI's API"),
     Variable("OPENAI_API", "", text, "API of OPENAI_BASE_URL: responses or chat"),
 )
-_SEARCH = tuple(
+_SEARCH: tuple[Variable[Any], ...] = tuple(
     variable
     for name in ("EXA", "TAVILY", "BRAVE")
     for variable in (
