@@ -1,4 +1,4 @@
-"""Settings, read and checked once at start: the environment, and an opencode.json in its own format."""
+"""Settings, read and checked once at start: environment variables and an opencode.json."""
 
 from .environment import Network
 from .schema import (

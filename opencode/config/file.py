@@ -1,4 +1,4 @@
-"""Reading an opencode.json: where it is, its comments, what it refers to, and what of it is no secret."""
+"""Reading an opencode.json: finding, parsing and filling it in, and removing its secrets for display."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def _config_path(env: Mapping[str, str]) -> Path | None:
     if named := env.get("OPENCODE_CONFIG"):
         path = Path(named).expanduser()
         if not path.is_file():
-            raise SettingsError(f"OPENCODE_CONFIG names {named}, which is not a file.")
+            raise SettingsError(f"OPENCODE_CONFIG: there is no file {named}.")
         return path
     home = Path(env.get("HOME") or "~").expanduser()
     places = [
@@ -30,32 +30,32 @@ def _config_path(env: Mapping[str, str]) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
-def written(env: Mapping[str, str]) -> tuple[Path | None, JsonObject]:
-    """Return the configuration as it was written, and the file that it is in, if it is in one."""
+def read_config(env: Mapping[str, str]) -> tuple[Path | None, JsonObject]:
+    """Return the file of the configuration (None: there is none) and its content as it was written."""
     if text := env.get("OPENCODE_CONFIG_CONTENT"):
-        return None, _decoded(text, "OPENCODE_CONFIG_CONTENT")
+        return None, _decode(text, "OPENCODE_CONFIG_CONTENT")
     path = _config_path(env)
     if path is None:
         return None, {}
     try:
-        return path, _decoded(path.read_text(encoding="utf-8"), str(path))
+        return path, _decode(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} can't be read: {error}.") from None
 
 
-def _decoded(text: str, source: str) -> JsonObject:
+def _decode(text: str, source: str) -> JsonObject:
     plain = _plain_json(text)
     try:
         raw = msgspec.json.decode(plain)
     except msgspec.DecodeError as error:
-        raise SettingsError(f"{source} is not valid JSON: {_line_of_fault(plain) or error}.") from None
+        raise SettingsError(f"{source} is not valid JSON: {_syntax_error(plain) or error}.") from None
     if not isinstance(raw, dict):
-        raise SettingsError(f"{source} must hold a JSON object.")
+        raise SettingsError(f"{source} must be a JSON object.")
     return raw
 
 
-def _line_of_fault(plain: str) -> str | None:
-    """Return what is wrong with some JSON, and where; msgspec counts bytes."""
+def _syntax_error(plain: str) -> str | None:
+    """Return the error in a JSON text with its line and column; msgspec would name a byte."""
     try:
         json.loads(plain)
     except json.JSONDecodeError as error:
@@ -63,30 +63,30 @@ def _line_of_fault(plain: str) -> str | None:
     return None
 
 
-def parsed(raw: JsonObject, path: Path | None) -> Config:
+def parse_config(raw: JsonObject, path: Path | None) -> Config:
     source = path or "OPENCODE_CONFIG_CONTENT"
     servers = raw.get("mcp")
     if isinstance(servers, dict):
-        # {"enabled": false} alone switches off what another configuration would add; here is no other.
-        raw = {**raw, "mcp": {name: each for name, each in servers.items() if each != {"enabled": False}}}
+        # {"enabled": false} alone switches off a server of another configuration file; here is only one.
+        raw = {**raw, "mcp": {name: entry for name, entry in servers.items() if entry != {"enabled": False}}}
     try:
         config = msgspec.convert(raw, Config)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{source}: {_placed(error, raw)}.") from None
+        raise SettingsError(f"{source}: {_error_text(error, raw)}.") from None
     for key, value in (("model", config.model), ("small_model", config.small_model)):
         if value is not UNSET and "/" not in value:
             raise SettingsError(f'{source}: {key} must be "provider/model", not {value!r}.')
     return config
 
 
-def _placed(error: msgspec.ValidationError, raw: JsonObject) -> str:
-    """Return what is wrong with a configuration, and with which of a section's entries."""
+def _error_text(error: msgspec.ValidationError, raw: JsonObject) -> str:
+    """Return the error with the name of the entry that it is in, which msgspec shows as `[...]`."""
     for section, entries in raw.items():
         for name, entry in entries.items() if isinstance(entries, dict) else ():
             try:
                 msgspec.convert({section: {name: entry}}, Config)
-            except msgspec.ValidationError as found:
-                return str(found).replace("[...]", f".{name}", 1)
+            except msgspec.ValidationError as entry_error:
+                return str(entry_error).replace("[...]", f".{name}", 1)
     return str(error)
 
 
@@ -94,7 +94,7 @@ _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|,(?=(?:\s|//[^\n]*|/\
 
 
 def _plain_json(text: str) -> str:
-    """Return JSON with comments and trailing commas as plain JSON; all else stays where it is."""
+    """Return a text without comments and trailing commas; blanks keep all positions as they were."""
     return _TOKEN.sub(lambda match: match[0] if match[0][0] == '"' else re.sub(r"[^\n]", " ", match[0]), text)
 
 
@@ -117,13 +117,15 @@ def substituted(value: Any, path: Path, env: Mapping[str, str]) -> Any:
         try:
             return (path.parent / Path(name).expanduser()).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path} refers to {{file:{name}}}, which can't be read: {error}.") from None
+            raise SettingsError(
+                f"{path} uses {{file:{name}}}, but that file can't be read: {error}."
+            ) from None
 
     return _REFERENCE.sub(replace, value)
 
 
 def references(value: Any) -> Iterator[str]:
-    """Yield the names of the environment variables that `value` refers to, as it was written."""
+    """Yield the names in every `{env:NAME}` of `value`."""
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from references(item)
@@ -137,10 +139,10 @@ _URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^/?#\s]*@)?([^?#\s]*)\S*", re.IGNO
 
 
 def without_secrets(value: Any, name: str = "") -> Any:
-    """Return what was written without anything that may be a secret.
+    """Return a configuration as written without anything that may be a secret.
 
-    That is: by key, all headers and environments, a command's arguments, and logins and queries in URLs. What
-    `{env:…}` and `{file:…}` stand for was never put in.
+    Removed are: keys that sound secret, headers and environments, a command's arguments, and logins and
+    queries in URLs. `{env:…}` and `{file:…}` stay as they are.
     """
     if isinstance(value, dict):
         return {

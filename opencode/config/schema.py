@@ -1,4 +1,4 @@
-"""What an opencode.json may say, as far as this server acts on it: the file's own format, typed."""
+"""The part of opencode.json's format that this server acts on, as types."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ PermissionConfig = PermissionAction | dict[str, PermissionAction | dict[str, Per
 
 
 class ConfigStruct(Wire, rename="camel"):
-    """Base of opencode.json's objects: keys that this server has no use for are ignored."""
+    """Base of opencode.json's objects; unknown keys are ignored."""
 
 
 class CostConfig(msgspec.Struct):
@@ -39,7 +39,7 @@ class ModalitiesConfig(msgspec.Struct):
 
 
 class ModelConfig(msgspec.Struct):
-    """A model of a provider entry. `id`: the name to send, where it is not the entry's own key."""
+    """A model of a provider entry. `id`: the name sent to the provider, by default the entry's key."""
 
     id: str | UnsetType = UNSET
     name: str | UnsetType = UNSET
@@ -60,7 +60,7 @@ class ModelConfig(msgspec.Struct):
 
 
 class ProviderOptions(ConfigStruct):
-    """`timeout`, `header_timeout`, `chunk_timeout`: ms, or false for none."""
+    """`timeout`, `header_timeout`, `chunk_timeout`: milliseconds, or false for no limit."""
 
     api_key: str | UnsetType = UNSET
     base_url: str | UnsetType = field(default=UNSET, name="baseURL")
@@ -71,7 +71,7 @@ class ProviderOptions(ConfigStruct):
 
 
 class ProviderConfig(ConfigStruct):
-    """`npm` names opencode's driver; it tells which wire the provider speaks."""
+    """`npm` names opencode's driver package, which stands for the API that the provider speaks."""
 
     name: str | UnsetType = UNSET
     npm: str | UnsetType = UNSET
@@ -84,7 +84,7 @@ class ProviderConfig(ConfigStruct):
 
 
 class AgentConfig(ConfigStruct):
-    """`steps`: how many requests to the model one turn may make."""
+    """`steps`: the most requests to the model in one turn."""
 
     model: str | UnsetType = UNSET
     variant: str | UnsetType = UNSET
@@ -112,7 +112,7 @@ class CommandConfig(ConfigStruct):
 
 
 class Config(ConfigStruct):
-    """What an opencode.json may say, as far as this server acts on it."""
+    """An opencode.json."""
 
     model: str | UnsetType = UNSET
     small_model: str | UnsetType = field(default=UNSET, name="small_model")

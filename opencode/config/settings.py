@@ -1,4 +1,4 @@
-"""Everything that can be set, checked once at start."""
+"""All settings of the server, checked once at start."""
 
 import os
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from opencode.schema.base import JsonObject
 
 from . import variables
 from .environment import Network
-from .file import parsed, substituted, without_secrets, written
+from .file import parse_config, read_config, substituted, without_secrets
 from .schema import Config
 from .unknown_variables import unknown_variable_warnings
 from .warnings import config_warnings
@@ -19,14 +19,14 @@ from .warnings import config_warnings
 MEGABYTE = 1024 * 1024
 
 _NAMES = ("model", "small_model", "default_agent")
-"""Settings that clients act on, shown with what `{env:…}` in them stands for: no secret can be there."""
+"""Settings that clients act on. They are shown with `{env:…}` filled in, since they can hold no secret."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much one client, one session and one message may ask for; far above what people need.
+    """Limits for one client, one session and one message; far above what people need.
 
-    `requests`: that one client may send a minute, 0 for any number. `running`: sessions at work at once.
-    `waiting`: prompts of one session that no step has answered yet. Sizes are bytes.
+    `requests`: per minute and client, 0 for no limit. `running`: sessions with a running turn at once.
+    `waiting`: queued prompts of one session. `message`, `attachment`: bytes.
     """
 
     requests: int = 12_000
@@ -50,13 +50,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that can be set. `raw` is the opencode.json as it was written, without its secrets.
+    """All settings. `raw` is the opencode.json as it was written, without its secrets.
 
-    `warnings`: what of that file is hardly what was meant.
+    `warnings`: sentences about probable mistakes, for the log.
 
     `database_url`: of a PostgreSQL database, password included; None for SQLite in `data_dir`.
-    `stop_grace`: seconds that running turns may go on once the server is told to stop.
-    `environ` holds provider keys by their own variables' names; nothing else should be read from it.
+    `stop_grace`: seconds that running turns get to finish at shutdown.
+    `environ`: the environment, for provider keys, whose names the catalog knows; read nothing else from it.
     """
 
     data_dir: Path
@@ -88,7 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         env = dict(os.environ if environ is None else environ)
         variables.check_variables(env)
         unknown = unknown_variable_warnings(env)
-        path, as_written = written(env)
+        path, as_written = read_config(env)
         raw: JsonObject = substituted(as_written, path or Path("opencode.json"), env)
         return cls(
             data_dir=Path(variables.DATA_DIR.read(env) or _default_data_dir()).expanduser().absolute(),
@@ -97,7 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             port=variables.PORT.read(env),
             username=variables.USERNAME.read(env),
             password=variables.PASSWORD.read(env),
-            config=parsed(raw, path),
+            config=parse_config(raw, path),
             config_path=path,
             raw=without_secrets(as_written) | {key: raw[key] for key in _NAMES if key in raw},
             warnings=(
@@ -117,5 +117,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _default_data_dir() -> str:
-    """`/data` is a Space's persistent disk; elsewhere the data lives beside the program."""
+    """Return `/data`, a Space's persistent disk, if it is writable, else `data` in the working directory."""
     return "/data" if os.access("/data", os.W_OK) else "data"

@@ -1,6 +1,6 @@
-"""What the server does, said once where it is done: pieces of work with a beginning, an end and an outcome.
+"""Instrumentation: the server reports pieces of work, and metrics, traces and logs listen to them.
 
-Whoever counts, traces or logs them listens (`listening`); who does the work knows none of them.
+Code that does the work calls `watch` or `happened` and knows none of the listeners.
 """
 
 from .watch import Listener, carried, current, happened, listening, origin, watch

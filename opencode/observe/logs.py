@@ -1,4 +1,4 @@
-"""The log: one line for each event, for people or as JSON, with the request and the session that it is of."""
+"""The log: one line for each event, as text or JSON, with the ids of its request and session."""
 
 import json
 import logging
@@ -21,20 +21,20 @@ CHATTY = (
     "ddgs",
     "primp",
 )
-"""Libraries that tell at INFO what is of no use here."""
+"""Libraries whose INFO lines are noise here."""
 
 
 def set_up(level: str, form: str) -> None:
-    """Log to standard error; `form`: TEXT or JSON. Where the log is set up already, it stays as it is."""
+    """Log to standard error; `form`: TEXT or JSON. A log that is set up already stays as it is."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "JSON" else TextLines())
     logging.basicConfig(level=level, handlers=[handler])
-    for chatty in CHATTY:
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class TextLines(logging.Formatter):
-    """For people: time, level, logger, message, ids. A traceback follows on lines of its own."""
+    """Text: time, level, logger, message, ids. A traceback follows on lines of its own."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
@@ -46,7 +46,7 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """For programs: one object a line. `data` of a record's `extra` is in it field by field."""
+    """JSON: one object per line. The fields of a record's `extra["data"]` are fields of the object."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -59,4 +59,4 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)  # in ASCII: a lone surrogate must not cost the line
+        return json.dumps(line, default=str)  # ASCII: a lone surrogate could not be written

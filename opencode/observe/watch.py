@@ -1,4 +1,4 @@
-"""Watching work: who is told when it begins and ends, and which work is being done right now."""
+"""Watching work: listeners are called when it begins and ends; a context variable holds the current work."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ W = TypeVar("W", bound=Work)
 
 
 class Listener:
-    """Hears of all work in this process. It must be quick, and never raise."""
+    """Base of what listens to all work in this process. Its methods must be quick and must not raise."""
 
     def began(self, work: Work) -> None:
-        """Some work begins."""
+        """Called when work begins."""
 
     def ended(self, work: Work) -> None:
-        """It has ended, or was over when it was told of."""
+        """Called when work has ended, and for events that take no time."""
 
     def carry(self, work: Work) -> dict[str, str]:
-        """Return headers that tell another server what its work is a piece of."""
+        """Return headers for a request to another server that continue the trace there."""
         return {}
 
 
@@ -31,18 +31,18 @@ _current: ContextVar[Work | None] = ContextVar("work", default=None)
 
 @contextmanager
 def listening(*listeners: Listener) -> Iterator[None]:
-    """Tell listeners of all work until the block ends."""
+    """Call listeners for all work until the block ends."""
     global _listeners
     _listeners = (*_listeners, *listeners)
     try:
         yield
     finally:
-        _listeners = tuple(each for each in _listeners if each not in listeners)
+        _listeners = tuple(listener for listener in _listeners if listener not in listeners)
 
 
 @contextmanager
 def watch(work: W) -> Iterator[W]:
-    """Do some work in the block. Cancelled, it is aborted; what is raised out of it, it failed with."""
+    """Make `work` the current work in the block. A cancellation marks it aborted, an exception failed."""
     work.begin(_current.get())
     token = _current.set(work)
     for listener in _listeners:
@@ -63,29 +63,29 @@ def watch(work: W) -> Iterator[W]:
 
 
 def happened(work: Work) -> None:
-    """Tell of something that takes no time."""
+    """Report something that takes no time."""
     for listener in _listeners:
         listener.ended(work)
 
 
 def current(kind: type[W]) -> W | None:
-    """Return the innermost work of a kind that is being done here."""
+    """Return the innermost current work of a kind."""
     return next((work for work in _ancestry() if isinstance(work, kind)), None)
 
 
 def origin() -> dict[str, str]:
-    """Return whose work is done here, for a log: `request`, `session` and `trace`, where there are any."""
-    found: dict[str, str] = {}
+    """Return the ids of the current work for a log: `request`, `session` and `trace`, where there are any."""
+    known: dict[str, str] = {}
     for work in _ancestry():
         request_id = getattr(work, "id", "")
         for name, value in (("request", request_id), ("session", work.session_id), ("trace", work.trace_id)):
             if value:
-                found.setdefault(name, value)
-    return found
+                known.setdefault(name, value)
+    return known
 
 
 def carried() -> dict[str, str]:
-    """Return headers for a request to another server, which tell whose work it does."""
+    """Return headers for a request to another server that continue the current trace there."""
     work = _current.get()
     headers: dict[str, str] = {}
     if work is not None:

@@ -1,4 +1,4 @@
-"""The kinds of work that are watched. No text of a conversation is in them, and no secret."""
+"""The kinds of work that are reported. They hold no text of a conversation and no secret."""
 
 from collections.abc import Iterator, Mapping
 from time import perf_counter
@@ -19,12 +19,12 @@ from opencode.schema.part import Tokens
 W = TypeVar("W", bound="Work")
 
 now = perf_counter
-"""The clock of work, in seconds."""
+"""The clock for durations, in seconds."""
 
 Outcome = Literal["ok", "error", "aborted"]
 
 Purpose = Literal["answer", "summary", "title"]
-"""What a model's answer is for."""
+"""What a model's answer is used for."""
 
 
 class Work(msgspec.Struct, kw_only=True, eq=False):
@@ -48,7 +48,7 @@ class Work(msgspec.Struct, kw_only=True, eq=False):
         self.began = now()
 
     def fail(self, error: BaseException) -> None:
-        """Note that it failed, and how."""
+        """Mark it as failed with `error`."""
         self.outcome = "error"
         self.failure = failure_kind(error)
 
@@ -65,9 +65,9 @@ class Work(msgspec.Struct, kw_only=True, eq=False):
 
 
 class Request(Work):
-    """An HTTP request. `route`: as the server declares it, never the path. `status`: 0 until it is known.
+    """An HTTP request. `route`: the route's pattern, never the path. `status`: 0 until it is known.
 
-    `carrier`: the headers that say which trace it belongs to.
+    `carrier`: the request's trace headers.
     """
 
     method: str
@@ -134,13 +134,13 @@ class ModelCall(Work):
         super().begin(parent)
 
     def answers(self) -> None:
-        """Note that the answer has begun."""
+        """Note the time of the first token."""
         self.first_token = now() - self.began
 
     def finish(
         self, tokens: Tokens, cost: float, reason: str, answered_by: str = "", answer_id: str = ""
     ) -> None:
-        """Note the usage of the whole answer, why it ended, and what the provider calls it."""
+        """Note the usage and the stop reason of the whole answer, and the model and id that it names."""
         self.tokens, self.cost, self.reason = tokens, cost, reason
         self.answered_by, self.answer_id = answered_by, answer_id
         turn = self.within(Turn) if self.purpose != "title" else None
@@ -149,18 +149,18 @@ class ModelCall(Work):
 
 
 class ToolCall(Work):
-    """One call of a tool that there is: what a model asks for by a wrong name is `unknown`."""
+    """One tool call. `tool` is `unknown` where the model asked for a tool that does not exist."""
 
     tool: str
     call_id: str
 
 
 class Commit(Work):
-    """One transaction of the store's writer."""
+    """One transaction of the store."""
 
 
 class CutOff(Work):
-    """A subscriber fell too far behind and was cut off."""
+    """An event stream was closed because its client fell behind."""
 
 
 _STATUS_KINDS = {
@@ -183,7 +183,7 @@ _KINDS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def failure_kind(error: BaseException) -> str:
-    """Return an error's kind, one of a few words."""
+    """Return the kind of an error, for a metric's label."""
     if isinstance(error, ModelAPIError):
         if error.status is None:
             return "connection"

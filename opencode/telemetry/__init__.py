@@ -1,4 +1,4 @@
-"""What those who watch over the server are told: Prometheus metrics, and OpenTelemetry traces on demand."""
+"""Prometheus metrics, OpenTelemetry traces and the log of turns."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +15,10 @@ __all__ = ["Metrics", "opened"]
 
 @asynccontextmanager
 async def opened(services: Services) -> AsyncIterator[Metrics]:
-    """Count, and trace where OTEL_… variables say so, until the block ends; raises SettingsError."""
+    """Collect metrics, and export traces if OTEL_… variables ask for them, until the block ends.
+
+    Raises SettingsError where one of these variables is wrong.
+    """
     metrics = Metrics(services)
     with observe.listening(metrics, WorkLog()):
         async with traced():

@@ -1,7 +1,7 @@
-"""Prometheus metrics: counted as work ends, and looked up in the services when they are asked for.
+"""Prometheus metrics: counters fed as work ends, and gauges read from the services at each scrape.
 
-Labels are bounded: routes, tools, outcomes and kinds are the server's own words; of models, which clients and
-providers name, the first MODELS get a label of their own.
+The number of label values is bounded: routes, tools, outcomes and kinds are the server's own; of models,
+which clients and providers name, the first MODELS get a label value of their own.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ from opencode import observe
 from opencode.session.services import Services
 
 MODELS = 200
-"""Models with labels of their own; more than that are counted as `other`."""
+"""Models with a label value of their own; all others are counted as `other`."""
 
 FIRST_TOKEN = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 60)
 STEP = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 600)
@@ -38,11 +38,11 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _MODEL = ("provider", "model")
 
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each counter, of use to no one here
+disable_created_metrics()  # type: ignore[no-untyped-call]  # one series less per counter
 
 
 class Metrics(observe.Listener):
-    """Counts for one scrape after another; `text` is what a scrape gets."""
+    """Collects the metrics; `text` returns them for a scrape."""
 
     def __init__(self, services: Services) -> None:
         self._registry = registry = CollectorRegistry()
@@ -56,27 +56,34 @@ class Metrics(observe.Listener):
 
         self._turns = counter("turns", "Turns that have ended.", ("outcome",))
         self._steps = counter("steps", "Steps that have ended.", (*_MODEL, "outcome"))
-        self._step_seconds = histogram("step_seconds", "A step, with its tool calls.", _MODEL, STEP)
+        self._step_seconds = histogram(
+            "step_seconds", "Duration of a step, including its tool calls.", _MODEL, STEP
+        )
         self._tokens = counter("tokens", "Tokens as the provider counts them.", (*_MODEL, "kind"))
-        self._cost = counter("cost_usd", "What the tokens cost, in US dollars.", _MODEL)
+        self._cost = counter("cost_usd", "Cost of the tokens in US dollars.", _MODEL)
         self._errors = counter("provider_errors", "Requests to a model that failed.", ("provider", "kind"))
-        self._retries = counter("provider_retries", "Requests to a model that repeat a failed one.", _MODEL)
+        self._retries = counter("provider_retries", "Requests to a model that retry a failed one.", _MODEL)
         self._first_token = histogram(
-            "first_token_seconds", "From the request to a model to its first token.", _MODEL, FIRST_TOKEN
+            "first_token_seconds", "Time from a request to a model to its first token.", _MODEL, FIRST_TOKEN
         )
         self._tools = counter("tool_calls", "Tool calls that have ended.", ("tool", "outcome"))
         self._tool_seconds = histogram(
-            "tool_seconds", "A tool call, with what it asked the user.", ["tool"], TOOL
+            "tool_seconds", "Duration of a tool call, including time waiting for the user.", ["tool"], TOOL
         )
         self._requests = counter(
             "http_requests", "HTTP requests that have ended.", ("method", "route", "status")
         )
         self._request_seconds = histogram(
-            "http_request_seconds", "An HTTP request that is no event stream.", ("method", "route"), REQUEST
+            "http_request_seconds",
+            "Duration of an HTTP request, event streams excluded.",
+            ("method", "route"),
+            REQUEST,
         )
-        self._cut_off = counter("subscribers_cut_off", "Event streams ended because they fell behind.")
-        self._commits = histogram("commit_seconds", "A transaction of the store.", [], COMMIT)
-        self._failed_commits = counter("commit_failures", "Transactions of the store that failed.")
+        self._cut_off = counter(
+            "subscribers_cut_off", "Event streams closed because their client fell behind."
+        )
+        self._commits = histogram("commit_seconds", "Duration of a database transaction.", [], COMMIT)
+        self._failed_commits = counter("commit_failures", "Database transactions that failed.")
         self._ended: dict[type[observe.Work], Callable[[Any], None]] = {
             observe.Request: self._request,
             observe.Turn: self._turn,
@@ -86,7 +93,7 @@ class Metrics(observe.Listener):
             observe.Commit: self._commit,
             observe.CutOff: lambda _: self._cut_off.inc(),
         }
-        registry.register(_Now(services))
+        registry.register(_Gauges(services))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
 
@@ -94,7 +101,7 @@ class Metrics(observe.Listener):
         self._ended[type(work)](work)
 
     def text(self, accept: str) -> tuple[bytes, str]:
-        """Return all metrics and their content type, in the form that an Accept header asks for."""
+        """Return all metrics and their content type, in the format that an Accept header asks for."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
 
@@ -149,19 +156,23 @@ class Metrics(observe.Listener):
         return named
 
 
-class _Now(Collector):
-    """How things stand at the moment of a scrape."""
+class _Gauges(Collector):
+    """Gauges, read at each scrape."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def collect(self) -> Iterator[Metric]:
-        found = self._services
+        services = self._services
         for name, text, value in (
-            ("sessions_running", "Sessions whose turn is running.", len(found.turns.statuses())),
-            ("prompts_waiting", "Prompts that no step has taken up yet.", found.turns.waiting()),
-            ("subscribers", "Event streams that are open.", found.bus.subscribers),
-            ("changes_pending", "Changes that are not on disk yet.", found.store.pending),
-            ("store_writable", "1 where the last transaction of the store worked.", not found.store.failure),
+            ("sessions_running", "Sessions with a running turn.", len(services.turns.statuses())),
+            ("prompts_waiting", "Queued prompts.", services.turns.waiting()),
+            ("subscribers", "Open event streams.", services.bus.subscribers),
+            ("changes_pending", "Changes that are not on disk yet.", services.store.pending),
+            (
+                "store_writable",
+                "1 if the last database transaction succeeded, else 0.",
+                not services.store.failure,
+            ),
         ):
             yield GaugeMetricFamily(f"opencode_{name}", text, value=float(value))

@@ -1,4 +1,4 @@
-"""Whether and how to trace: by OpenTelemetry's own variables, from the environment of the process."""
+"""Setting up traces by OpenTelemetry's own environment variables."""
 
 import asyncio
 import os
@@ -16,11 +16,11 @@ PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"
 PROTOCOL = "http/protobuf"
 
 CLOSE_SECONDS = 2.0
-"""How long the last spans may take to leave."""
+"""Time limit for sending the last spans at shutdown."""
 
 
-def wanted(env: Mapping[str, str]) -> bool:
-    """Tell whether traces are asked for; raises SettingsError where that is in a way unknown here."""
+def is_enabled(env: Mapping[str, str]) -> bool:
+    """Return whether traces are asked for; raises SettingsError where a variable has an unsupported value."""
     if env.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
     exporters = env.get("OTEL_TRACES_EXPORTER", "otlp")
@@ -33,17 +33,17 @@ def wanted(env: Mapping[str, str]) -> bool:
         raise SettingsError(f"{endpoint} must begin with http:// or https://.")
     for name in PROTOCOLS:
         if env.get(name, PROTOCOL) != PROTOCOL:
-            raise SettingsError(f"{name} must be {PROTOCOL}, the only protocol that is spoken here.")
+            raise SettingsError(f"{name} must be {PROTOCOL}, the only supported protocol, not {env[name]!r}.")
     return True
 
 
 @asynccontextmanager
 async def traced() -> AsyncIterator[None]:
-    """Trace until the block ends, where that is wanted; raises SettingsError."""
-    if not wanted(os.environ):
+    """Export traces until the block ends, if they are asked for; raises SettingsError."""
+    if not is_enabled(os.environ):
         yield
         return
-    from .tracing import Tracing  # noqa: PLC0415 - 0.2 s and 20 MB that only those who trace pay
+    from .tracing import Tracing  # noqa: PLC0415 - takes 0.2 s and 20 MB, needed for traces only
 
     limit_exporter_log()
     traces = Tracing()
@@ -51,7 +51,7 @@ async def traced() -> AsyncIterator[None]:
         with observe.listening(traces):
             yield
     finally:
-        # A thread that nobody joins: a collector that does not answer must not hold up the shutdown.
+        # A daemon thread: a collector that does not answer must not delay the shutdown any longer.
         closing = Thread(target=traces.close, name="traces-close", daemon=True)
         closing.start()
         await asyncio.to_thread(closing.join, CLOSE_SECONDS)

@@ -29,7 +29,7 @@ _PROVIDERS = {
     "mistral": "mistral_ai",
     "xai": "x_ai",
 }
-"""What the conventions call a provider, where they call it something else."""
+"""The conventions' names of providers, where they differ from the catalog's."""
 
 
 PROBES = frozenset({"/global/health", "/metrics"})
@@ -51,7 +51,7 @@ class _WithoutProbes(BatchSpanProcessor):
 
 
 class Tracing(observe.Listener):
-    """Makes spans of work and sends them in the background; `close` sends the last ones, and may block."""
+    """Makes a span of each piece of work and exports it in the background; `close` flushes and may block."""
 
     def __init__(self) -> None:
         named = "OTEL_SERVICE_NAME" in os.environ or "service.name=" in os.environ.get(
@@ -104,7 +104,7 @@ class Tracing(observe.Listener):
 
 
 def _name(work: observe.Work) -> str | None:
-    """Return what a span is called; None where the work has none."""
+    """Return the name of the work's span; None where the work has no span."""
     match work:
         case observe.Request():
             return f"{work.method if work.method in METHODS else 'HTTP'} {work.route}".rstrip()

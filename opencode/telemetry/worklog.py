@@ -1,4 +1,4 @@
-"""What the log says of work that has ended: turns, and requests to models that failed."""
+"""Log lines for turns that have ended and for requests to models that failed."""
 
 import logging
 
@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 
 
 class WorkLog(observe.Listener):
-    """Writes a line for each. Neither what was said nor what a provider answered is in it."""
+    """Writes the lines. They hold neither text of a conversation nor a provider's answer."""
 
     def ended(self, work: observe.Work) -> None:
         if isinstance(work, observe.Turn):

@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from opencode.errors import SettingsError
 from opencode.telemetry.export_log import OncePerMinute
-from opencode.telemetry.setup import wanted
+from opencode.telemetry.setup import is_enabled
 from tests.harness import running_server
 from tests.llm.server import LLM, Answer, Status, Usage
 from tests.server.conftest import provider_config
@@ -245,10 +245,10 @@ def test_what_the_exporter_logs_is_one_line_a_minute(caplog: pytest.LogCaptureFi
 
 def test_traces_are_made_only_where_a_variable_asks_for_them() -> None:
     endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
-    assert wanted(endpoint)
-    assert not wanted({})
-    assert not wanted({**endpoint, "OTEL_SDK_DISABLED": "true"})
-    assert not wanted({**endpoint, "OTEL_TRACES_EXPORTER": "none"})
+    assert is_enabled(endpoint)
+    assert not is_enabled({})
+    assert not is_enabled({**endpoint, "OTEL_SDK_DISABLED": "true"})
+    assert not is_enabled({**endpoint, "OTEL_TRACES_EXPORTER": "none"})
 
 
 @pytest.mark.parametrize(
@@ -262,4 +262,4 @@ def test_traces_are_made_only_where_a_variable_asks_for_them() -> None:
 def test_what_cannot_be_done_is_said_with_its_variable(wrong: dict[str, str]) -> None:
     (name,) = wrong
     with pytest.raises(SettingsError, match=name):
-        wanted({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", **wrong})
+        is_enabled({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", **wrong})

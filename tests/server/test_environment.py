@@ -75,33 +75,33 @@ def test_what_is_wrong_in_the_configuration_is_told_with_its_place(content: str,
 
 
 @pytest.mark.parametrize(
-    ("content", "remark"),
+    ("content", "warning"),
     [
-        ('{"provders": {}}', "provders is not known; did you mean provider?"),
-        ('{"mcpServers": {}}', "mcpServers is not known."),
+        ('{"provders": {}}', "provders is unknown; did you mean provider?"),
+        ('{"mcpServers": {}}', "mcpServers is unknown."),
         (
             '{"provider": {"local": {"options": {"baseUrl": "http://127.0.0.1/v1"}}}}',
-            "provider.local.options.baseUrl is not known; did you mean baseURL?",
+            "provider.local.options.baseUrl is unknown; did you mean baseURL?",
         ),
         (
             '{"agent": {"one": {"permissions": {}}}}',
-            "agent.one.permissions is not known; did you mean permission?",
+            "agent.one.permissions is unknown; did you mean permission?",
         ),
         (
             '{"provider": {"local": {"models": {"m": {"limits": {}}}}}}',
-            "provider.local.models.m.limits is not known; did you mean limit?",
+            "provider.local.models.m.limits is unknown; did you mean limit?",
         ),
     ],
 )
-def test_keys_that_nothing_reads_are_told(content: str, remark: str) -> None:
+def test_keys_that_nothing_reads_are_told(content: str, warning: str) -> None:
     settings = Settings.load({"OPENCODE_CONFIG_CONTENT": content})
-    assert settings.warnings == (f"OPENCODE_CONFIG_CONTENT: {remark}",)
+    assert settings.warnings == (f"OPENCODE_CONFIG_CONTENT: {warning}",)
 
 
 def test_variables_that_are_not_set_are_told_once() -> None:
     content = '{"command": {"a": {"template": "{env:SET} {env:UNSET}"}, "b": {"template": "{env: UNSET }"}}}'
     settings = Settings.load({"OPENCODE_CONFIG_CONTENT": content, "SET": "x"})
-    assert settings.warnings == ("OPENCODE_CONFIG_CONTENT speaks of {env:UNSET}, but UNSET is not set.",)
+    assert settings.warnings == ("OPENCODE_CONFIG_CONTENT uses {env:UNSET}, but UNSET is not set.",)
 
 
 def test_nothing_is_said_of_what_opencode_knows() -> None:
