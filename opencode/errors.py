@@ -1,8 +1,8 @@
-"""Every failure that the server can name, as one tree.
+"""All exceptions of the server, as one tree.
 
 AgentServerError
-├── SettingsError          a bad setting: the start stops with this one line
-├── RequestError           a request that can't be served: `status`, and opencode's error body
+├── SettingsError          a wrong setting: the start stops with this one line
+├── RequestError           a refused HTTP request: `status` and opencode's error body
 │   ├── BadRequest         400
 │   ├── Unauthorized       401
 │   ├── Forbidden          403
@@ -14,14 +14,14 @@ AgentServerError
 │   └── Unavailable        503
 ├── ModelError             a request to a model failed; becomes `AssistantMessage.error`
 │   ├── ModelAPIError      the provider refused, failed, or could not be reached
-│   ├── ModelAuthError     there is no key to ask the provider with
+│   ├── ModelAuthError     the provider has no key, or refused it
 │   ├── ContextOverflow    the conversation does not fit the model's context window
 │   ├── ContentFiltered    the provider or the model declined to answer
-│   ├── OutputTooLong      the answer met the output limit before it began
-│   ├── StructuredOutputFailed  no answer that fits the JSON schema asked for
-│   └── TurnAborted        the user, or the end of the server, stopped the turn
+│   ├── OutputTooLong      the answer reached the output limit before its first text
+│   ├── StructuredOutputFailed  the answer does not match the requested JSON schema
+│   └── TurnAborted        the user or a shutdown stopped the turn
 └── ToolError              a tool call failed; the text is for the model to read
-    └── ToolRefused        the user did not want it
+    └── ToolRefused        the user refused the call
 """
 
 from collections.abc import Iterable
@@ -50,7 +50,7 @@ from opencode.schema.error import (
 
 
 class AgentServerError(Exception):
-    """Base of every failure with a name; `message` tells what to do next."""
+    """Base of the tree; `message` says what to do next."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ class SettingsError(AgentServerError):
 
 
 class RequestError(AgentServerError):
-    """A request that can't be served; nothing was stored and nothing runs because of it."""
+    """A refused request: nothing was stored and nothing was started. `status`: the HTTP status."""
 
     status: ClassVar[int] = 400
     name: ClassVar[str] = "BadRequest"
@@ -77,17 +77,21 @@ class BadRequest(RequestError):
 
 
 class Unauthorized(RequestError):
+    """401. The password is missing or wrong."""
+
     status = 401
     name = "Unauthorized"
 
 
 class Forbidden(RequestError):
+    """403. This client may not do this."""
+
     status = 403
     name = "ForbiddenError"
 
 
 class TooManyRequests(RequestError):
-    """429. `retry_after`: seconds after which it is worth another try."""
+    """429. `retry_after`: seconds to wait before the next try."""
 
     status = 429
     name = "TooManyRequestsError"
@@ -98,22 +102,28 @@ class TooManyRequests(RequestError):
 
 
 class NotFound(RequestError):
+    """404. The session, message or other object does not exist."""
+
     status = 404
     name = "NotFoundError"
 
 
 class Conflict(RequestError):
+    """409. The request contradicts the current state, such as a running turn."""
+
     status = 409
     name = "ConflictError"
 
 
 class BodyTooLarge(RequestError):
+    """413. A body, message or file exceeds its limit."""
+
     status = 413
     name = "BodyTooLargeError"
 
 
 class TurnFailed(RequestError):
-    """502. A prompt was stored, but its answer ended with `error`: what is told where only a script waits."""
+    """502. The prompt was stored, but its answer ended with `error`. Returned to non-interactive clients."""
 
     status = 502
 
@@ -123,6 +133,8 @@ class TurnFailed(RequestError):
 
 
 class Unavailable(RequestError):
+    """503. The database can't be written, or the server is shutting down."""
+
     status = 503
     name = "UnavailableError"
 
@@ -132,17 +144,17 @@ class ModelError(AgentServerError):
 
     retryable: bool = False
     retry_after: float | None = None
-    """Seconds that the provider asks to wait; None where it does not say."""
+    """Seconds that the provider asks to wait; None if it does not say."""
 
     def wire(self) -> MessageError:
-        """Return the error as a message carries it."""
+        """Return the error as `AssistantMessage.error` has it."""
         return UnknownError(data=UnknownData(message=self.message))
 
 
 class ModelAPIError(ModelError):
     """The provider refused, failed, or could not be reached.
 
-    `status`: HTTP status of its answer, None where there was none. `retry_after`: seconds.
+    `status`: HTTP status of its answer, None if there was no answer. `retry_after`: seconds.
     """
 
     def __init__(
@@ -178,6 +190,8 @@ class ModelAPIError(ModelError):
 
 
 class ModelAuthError(ModelError):
+    """The provider has no key, or refused it."""
+
     def __init__(self, message: str, provider_id: str) -> None:
         super().__init__(message)
         self.provider_id = provider_id
@@ -187,6 +201,8 @@ class ModelAuthError(ModelError):
 
 
 class ContextOverflow(ModelError):
+    """The conversation exceeds the model's context window. `body`: the provider's answer."""
+
     def __init__(self, message: str, body: str | None = None) -> None:
         super().__init__(message)
         self.body = body
@@ -198,16 +214,22 @@ class ContextOverflow(ModelError):
 
 
 class ContentFiltered(ModelError):
+    """The provider or the model declined to answer."""
+
     def wire(self) -> MessageError:
         return ContentFilterError(data=MessageData(message=self.message))
 
 
 class OutputTooLong(ModelError):
+    """The answer reached the output limit before its first text."""
+
     def wire(self) -> MessageError:
         return MessageOutputLengthError(data={"message": self.message})
 
 
 class StructuredOutputFailed(ModelError):
+    """The answer does not match the requested JSON schema. `retries`: failed attempts."""
+
     def __init__(self, message: str, retries: int) -> None:
         super().__init__(message)
         self.retries = retries
@@ -217,6 +239,8 @@ class StructuredOutputFailed(ModelError):
 
 
 class TurnAborted(ModelError):
+    """The user or a shutdown stopped the turn."""
+
     def wire(self) -> MessageError:
         return MessageAbortedError(data=MessageData(message=self.message))
 
@@ -226,7 +250,7 @@ class ToolError(AgentServerError):
 
 
 class ToolRefused(ToolError):
-    """The user did not want a tool call. `ends_turn`: the model is to wait for the user's next words."""
+    """The user refused a tool call. `ends_turn`: the turn ends and the model waits for the next prompt."""
 
     def __init__(self, message: str, ends_turn: bool = True) -> None:
         super().__init__(message)
@@ -234,14 +258,14 @@ class ToolRefused(ToolError):
 
 
 LONGEST_NAME = 100
-"""Characters of a name that are compared with others: no name is longer, and comparing takes its time."""
+"""Longest prefix used for fuzzy matching; bounds its cost."""
 
 FEW_NAMES = 8
-"""So many are told where none is near."""
+"""List all known names if there are at most this many and none is close."""
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
-    """Return a sentence with the known names nearest to `name`, or all of them where few are known."""
+    """Return a sentence with the known names closest to `name`, all of them if few are known, or ""."""
     names = sorted(known)
     if close := get_close_matches(name[:LONGEST_NAME], names, n=count, cutoff=0.5):
         return f"Did you mean {', '.join(close)}?"

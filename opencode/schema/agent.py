@@ -1,4 +1,4 @@
-"""Agents, commands and the server's place, as clients list them."""
+"""Agents, commands, directories and health, as the API returns them."""
 
 from typing import Literal
 
@@ -11,14 +11,14 @@ AgentMode = Literal["subagent", "primary", "all"]
 
 
 class AgentModel(Wire):
-    """The model that an agent asks."""
+    """The model that an agent uses."""
 
     provider_id: str
     model_id: str
 
 
 class Agent(Wire):
-    """A named way to work: its prompt, model, permissions and how many steps a turn may take."""
+    """An agent: its prompt, model, permissions and `steps`, the most model requests in one turn."""
 
     name: str
     mode: AgentMode
@@ -37,7 +37,7 @@ class Agent(Wire):
 
 
 class Command(Wire):
-    """A prompt with a name, from opencode.json or an MCP server."""
+    """A named prompt template from opencode.json or an MCP server."""
 
     name: str
     template: str
@@ -50,7 +50,7 @@ class Command(Wire):
 
 
 class Skill(Wire):
-    """Instructions that an agent can look up. This server has none."""
+    """Instructions that an agent can look up. This server offers none."""
 
     name: str
     location: str
@@ -76,7 +76,7 @@ class ProjectTime(Wire):
 
 
 class Project(Wire):
-    """What the server works on. There is one."""
+    """The server's only project."""
 
     id: str
     worktree: str
@@ -85,7 +85,7 @@ class Project(Wire):
 
 
 class Health(Wire):
-    """`healthy` is true where the server works; `message` says what is wrong where it does not."""
+    """Whether the server works; if it does not, `message` says why."""
 
     healthy: bool
     version: str

@@ -1,4 +1,4 @@
-"""Why a turn failed, as clients read it in `AssistantMessage.error` and in `session.error`."""
+"""Errors on the wire: of turns (`AssistantMessage.error`, `session.error`) and of refused requests."""
 
 from msgspec import UNSET, UnsetType, field
 
@@ -6,45 +6,45 @@ from .base import Wire
 
 
 class WireError(Wire, tag_field="name"):
-    """Base of the errors a message can carry; `name` tells which."""
+    """Base of the errors of a turn; `name` is the kind."""
 
 
 class MessageData(Wire):
-    """What went wrong, and what to do."""
+    """`message`: what went wrong and what to do."""
 
     message: str
 
 
 class ProviderAuthData(Wire):
-    """The provider that refused the key."""
+    """`providerID`: the provider that has no key or refused it."""
 
     provider_id: str
     message: str
 
 
 class UnknownData(Wire):
-    """What went wrong; `ref` finds it in the log."""
+    """`ref`: an id of the failure in the log."""
 
     message: str
     ref: str | UnsetType = UNSET
 
 
 class StructuredOutputData(Wire):
-    """`retries`: how often the model tried in vain."""
+    """`retries`: the number of failed attempts."""
 
     message: str
     retries: int
 
 
 class ContextOverflowData(Wire):
-    """`responseBody`: what the provider said."""
+    """`responseBody`: the provider's answer."""
 
     message: str
     response_body: str | UnsetType = UNSET
 
 
 class APIErrorData(Wire):
-    """`statusCode`: HTTP status of the provider's answer, left out where there was none."""
+    """`statusCode`: HTTP status of the provider's answer, omitted if there was no answer."""
 
     message: str
     is_retryable: bool
@@ -55,37 +55,37 @@ class APIErrorData(Wire):
 
 
 class ProviderAuthError(WireError, tag="ProviderAuthError"):
-    """The provider refused the key, or there is none."""
+    """The provider has no key, or refused it."""
 
     data: ProviderAuthData
 
 
 class UnknownError(WireError, tag="UnknownError"):
-    """A failure of no other kind."""
+    """Any other failure."""
 
     data: UnknownData
 
 
 class MessageOutputLengthError(WireError, tag="MessageOutputLengthError"):
-    """The answer met its output limit before it began."""
+    """The answer reached the output limit before its first text."""
 
     data: dict[str, str] = field(default_factory=dict)
 
 
 class MessageAbortedError(WireError, tag="MessageAbortedError"):
-    """The answer was stopped; what was written until then is kept."""
+    """The turn was stopped; the text so far is kept."""
 
     data: MessageData
 
 
 class StructuredOutputError(WireError, tag="StructuredOutputError"):
-    """The model gave no answer that fits the schema."""
+    """The answer does not match the requested JSON schema."""
 
     data: StructuredOutputData
 
 
 class ContextOverflowError(WireError, tag="ContextOverflowError"):
-    """The conversation is longer than the model's context."""
+    """The conversation exceeds the model's context window."""
 
     data: ContextOverflowData
 
@@ -115,31 +115,31 @@ MessageError = (
 
 
 def failure_text(error: MessageError) -> str:
-    """Return why an answer failed, as a sentence."""
-    return getattr(error.data, "message", "The answer met its output limit before it began.")
+    """Return the error's message, a sentence."""
+    return getattr(error.data, "message", "The answer reached the output limit before its first text.")
 
 
 class BadRequestData(Wire):
-    """`kind`: which part of the request is wrong, `Payload`, `Query` or `Path`."""
+    """`kind`: the wrong part of the request: `Payload`, `Query` or `Path`."""
 
     message: str
     kind: str | UnsetType = UNSET
 
 
 class NotFoundBody(Wire, tag_field="name", tag="NotFoundError"):
-    """404: what was asked for is not there; `message` names it."""
+    """404: the object does not exist; `data.message` names it."""
 
     data: MessageData
 
 
 class BadRequestBody(Wire, tag_field="name", tag="BadRequest"):
-    """400: the request can't be understood; `message` says what to change."""
+    """400: the request is invalid; `data.message` says what to change."""
 
     data: BadRequestData
 
 
 class FailureBody(Wire):
-    """Any other refusal: `name` is the failure, `data.message` says what to do."""
+    """Any other refused request: `name` is the kind, `data.message` says what to do."""
 
     name: str
     data: MessageData

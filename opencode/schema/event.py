@@ -1,4 +1,4 @@
-"""Everything the server tells: one class per event, holding its properties.
+"""The events that the server publishes: one class per event, with its properties.
 
 An event on the wire is `{"id", "type", "properties"}`; `type` comes from the class.
 """
@@ -28,8 +28,8 @@ class SessionEvent(EventProperties):
 class ServerConnected(EventProperties):
     """The first event of every stream.
 
-    `resumed`: for a client that comes back, whether what follows is all that it missed. Where not, present
-    states follow, and what was removed meanwhile is not told.
+    `resumed`: sent to a client that reconnects with `Last-Event-ID`. True: the missed events follow. False:
+    they are no longer kept; the current states follow, without what was removed in between.
     """
 
     type: ClassVar[str] = "server.connected"
@@ -37,34 +37,34 @@ class ServerConnected(EventProperties):
 
 
 class ServerHeartbeat(EventProperties):
-    """The stream is alive."""
+    """Sent regularly, to keep the connection open."""
 
     type: ClassVar[str] = "server.heartbeat"
 
 
 class SessionCreated(SessionEvent):
-    """A session was made."""
+    """A session was created."""
 
     type: ClassVar[str] = "session.created"
     info: Session
 
 
 class SessionUpdated(SessionEvent):
-    """A session changed: its title, model, sums."""
+    """A session changed, such as its title, model or cost."""
 
     type: ClassVar[str] = "session.updated"
     info: Session
 
 
 class SessionDeleted(SessionEvent):
-    """A session is gone, with all that belonged to it."""
+    """A session was deleted with all its messages."""
 
     type: ClassVar[str] = "session.deleted"
     info: Session
 
 
 class SessionStatusChanged(SessionEvent):
-    """A session is busy, waits for a retry, or is idle."""
+    """A session became busy, waits for a retry, or became idle."""
 
     type: ClassVar[str] = "session.status"
     status: SessionStatus
@@ -77,7 +77,7 @@ class SessionIdle(SessionEvent):
 
 
 class SessionFailed(EventProperties):
-    """A turn failed; the error is in its message as well."""
+    """A turn failed. The message of the answer has the same error."""
 
     type: ClassVar[str] = "session.error"
     session_id: str | UnsetType = UNSET
@@ -85,13 +85,13 @@ class SessionFailed(EventProperties):
 
 
 class SessionCompacted(SessionEvent):
-    """A session's history was condensed."""
+    """A session's history was compacted."""
 
     type: ClassVar[str] = "session.compacted"
 
 
 class CommandExecuted(SessionEvent):
-    """A command of the user's was carried out; `messageID` is its prompt."""
+    """A command was executed; `messageID` is its prompt."""
 
     type: ClassVar[str] = "command.executed"
     name: str
@@ -100,28 +100,28 @@ class CommandExecuted(SessionEvent):
 
 
 class SessionDiff(SessionEvent):
-    """What a session changed in files."""
+    """File changes of a session. This server changes no files."""
 
     type: ClassVar[str] = "session.diff"
     diff: list[FileDiff]
 
 
 class MessageUpdated(SessionEvent):
-    """A message began or changed."""
+    """A message was created or changed."""
 
     type: ClassVar[str] = "message.updated"
     info: Message
 
 
 class MessageRemoved(SessionEvent):
-    """A message is gone."""
+    """A message was removed."""
 
     type: ClassVar[str] = "message.removed"
     message_id: str
 
 
 class PartUpdated(SessionEvent):
-    """A part of a message began or changed; it replaces what was known of it."""
+    """A part was created or changed; `part` replaces its earlier state."""
 
     type: ClassVar[str] = "message.part.updated"
     part: Part
@@ -129,7 +129,7 @@ class PartUpdated(SessionEvent):
 
 
 class PartDelta(SessionEvent):
-    """More text of a part: add `delta` to its `field`."""
+    """More text of a part: append `delta` to its `field`."""
 
     type: ClassVar[str] = "message.part.delta"
     message_id: str
@@ -139,7 +139,7 @@ class PartDelta(SessionEvent):
 
 
 class PartRemoved(SessionEvent):
-    """A part is gone: its step is tried again."""
+    """A part was removed, for instance because its step is retried."""
 
     type: ClassVar[str] = "message.part.removed"
     message_id: str
@@ -147,14 +147,14 @@ class PartRemoved(SessionEvent):
 
 
 class TodoUpdated(SessionEvent):
-    """A session's todos changed; the list is whole."""
+    """A session's todos changed; `todos` is the complete list."""
 
     type: ClassVar[str] = "todo.updated"
     todos: list[Todo]
 
 
 class ToolReference(Wire):
-    """The tool call that asks."""
+    """The tool call that waits for the user."""
 
     message_id: str
     call_id: str
@@ -173,7 +173,7 @@ class PermissionAsked(SessionEvent):
 
 
 class PermissionReplied(SessionEvent):
-    """A permission was given or refused."""
+    """The user allowed or refused a tool call."""
 
     type: ClassVar[str] = "permission.replied"
     request_id: str
@@ -181,14 +181,14 @@ class PermissionReplied(SessionEvent):
 
 
 class QuestionOption(Wire):
-    """An answer to choose."""
+    """An answer to choose from."""
 
     label: str
     description: str
 
 
 class Question(Wire):
-    """What the model asks the user."""
+    """A question to the user."""
 
     question: str
     header: str
@@ -198,7 +198,7 @@ class Question(Wire):
 
 
 class QuestionAsked(SessionEvent):
-    """The model asks the user something."""
+    """The model asks the user; the tool call waits for the answer."""
 
     type: ClassVar[str] = "question.asked"
     id: str
@@ -215,14 +215,14 @@ class QuestionReplied(SessionEvent):
 
 
 class QuestionRejected(SessionEvent):
-    """The user did not want to answer."""
+    """The user dismissed the questions."""
 
     type: ClassVar[str] = "question.rejected"
     request_id: str
 
 
 class McpToolsChanged(EventProperties):
-    """The tools of an MCP server came, changed or went."""
+    """The tools of an MCP server changed."""
 
     type: ClassVar[str] = "mcp.tools.changed"
     server: str
@@ -256,7 +256,7 @@ EVENT_TYPES: tuple[type[EventProperties], ...] = (
 
 
 def envelope(event_id: str, properties: EventProperties) -> bytes:
-    """Return the event's JSON. `event_id` and the type hold nothing that JSON would escape."""
+    """Return the event's JSON. `event_id` and the type contain no characters that JSON escapes."""
     return b'{"id":"%b","type":"%b","properties":%b}' % (
         event_id.encode(),
         properties.type.encode(),

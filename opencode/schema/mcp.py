@@ -1,4 +1,4 @@
-"""MCP servers: how opencode.json and clients describe one, and how it stands."""
+"""MCP servers: configuration and status."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ Milliseconds = Annotated[int, Meta(gt=0)]
 
 
 class McpLocalConfig(Wire, tag_field="type", tag="local"):
-    """A program, spoken to by its standard input and output. `timeout`: ms for connecting, and for a call."""
+    """A local program that speaks MCP over stdio. `timeout`: ms to connect and for a call."""
 
     command: Annotated[list[str], Meta(min_length=1)]
     cwd: str | UnsetType = UNSET
@@ -20,7 +20,7 @@ class McpLocalConfig(Wire, tag_field="type", tag="local"):
 
 
 class McpRemoteConfig(Wire, tag_field="type", tag="remote"):
-    """A server at an address. `timeout`: ms for connecting, and for a call. `oauth` is not acted on."""
+    """A remote server. `timeout`: ms to connect and for a call. `oauth` is ignored."""
 
     url: Annotated[str, Meta(pattern=r"^https?://\S+$")]
     headers: dict[str, str] = field(default_factory=dict)
@@ -41,20 +41,20 @@ class McpDisabled(Wire, tag_field="status", tag="disabled"):
 
 
 class McpFailed(Wire, tag_field="status", tag="failed"):
-    """It could not be connected, or was lost; `error` says why."""
+    """It could not be connected, or the connection was lost; `error` says why."""
 
     error: str
 
 
 class McpNeedsAuth(Wire, tag_field="status", tag="needs_auth"):
-    """It refused the request's headers."""
+    """It refused the credentials in `headers`."""
 
 
 McpStatus = McpConnected | McpDisabled | McpFailed | McpNeedsAuth
 
 
 class AddMcpBody(Wire):
-    """A server to add until this one stops."""
+    """An MCP server to add until this server stops."""
 
     name: Annotated[str, Meta(pattern=r"^[\w. -]{1,64}$")]
     config: McpConfig

@@ -1,4 +1,4 @@
-"""Messages: what a user asked and what the assistant answered, one assistant message per step."""
+"""Messages: a user's prompts and the assistant's answers, one assistant message per step."""
 
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ class FileDiff(Wire):
 
 
 class UserSummary(Wire):
-    """What a prompt changed in files. This server changes none."""
+    """File changes of a prompt. This server changes no files."""
 
     diffs: list[FileDiff]
     title: str | UnsetType = UNSET
@@ -36,11 +36,11 @@ class ModelChoice(Wire):
 
 
 class TextFormat(Wire, tag_field="type", tag="text"):
-    """A plain answer."""
+    """An answer as plain text."""
 
 
 class JsonSchemaFormat(Wire, tag_field="type", tag="json_schema"):
-    """An answer that fits a JSON schema; `retryCount`: how often the model may try again."""
+    """An answer that matches a JSON schema; `retryCount`: the number of further attempts."""
 
     schema: JsonObject
     retry_count: int | UnsetType = UNSET
@@ -64,21 +64,21 @@ class UserMessage(Wire, tag_field="role", tag="user"):
 
 
 class MessageTime(Wire):
-    """Unix milliseconds; `completed` is left out while the message is being written."""
+    """Unix milliseconds; `completed` is omitted while the message is being written."""
 
     created: int
     completed: int | UnsetType = UNSET
 
 
 class MessagePath(Wire):
-    """Where the server runs."""
+    """The server's working directory."""
 
     cwd: str
     root: str
 
 
 class AssistantMessage(Wire, tag_field="role", tag="assistant"):
-    """One step's answer; `cost` in USD, `finish` why the model stopped."""
+    """The answer of one step. `cost`: USD. `finish`: the stop reason."""
 
     id: str
     session_id: str
@@ -114,5 +114,7 @@ class MessageWithParts(Wire):
 
 
 class AssistantMessageWithParts(Wire):
+    """An answer, and its parts in order."""
+
     info: AssistantMessage
     parts: list[Part] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The pieces a message is made of, as stored and as sent."""
+"""The parts of messages, as stored and as sent."""
 
 from msgspec import UNSET, UnsetType, field
 
@@ -14,7 +14,7 @@ class CacheTokens(Wire):
 
 
 class Tokens(Wire):
-    """Tokens of one request. `input` excludes cached ones; `output` excludes reasoning."""
+    """Token usage. `input` excludes cached tokens; `output` excludes `reasoning`."""
 
     input: int = 0
     output: int = 0
@@ -23,7 +23,7 @@ class Tokens(Wire):
     total: int | UnsetType = UNSET
 
     def plus(self, other: "Tokens", times: int = 1) -> "Tokens":
-        """Return the sum of both, the other `times` over, without `total`."""
+        """Return `self` plus `times` times `other`, without `total`."""
         return Tokens(
             input=self.input + times * other.input,
             output=self.output + times * other.output,
@@ -43,7 +43,7 @@ class TimeSpan(Wire):
 
 
 class SourceText(Wire):
-    """Where in the prompt's text a file is mentioned, in characters."""
+    """Where the prompt's text mentions a file; `start` and `end` count characters."""
 
     value: str
     start: int
@@ -51,14 +51,14 @@ class SourceText(Wire):
 
 
 class Position(Wire):
-    """A place in a file, counted from 0."""
+    """A position in a file, counted from 0."""
 
     line: int
     character: int
 
 
 class Range(Wire):
-    """From one place in a file to another."""
+    """A range in a file."""
 
     start: Position
     end: Position
@@ -113,7 +113,7 @@ class RunTime(Wire):
 
 
 class CompletedTime(Wire):
-    """Unix milliseconds; `compacted`: when the output was taken out of the model's sight."""
+    """Unix milliseconds. `compacted`: when the output was removed from the model's context."""
 
     start: int
     end: int
@@ -121,13 +121,15 @@ class CompletedTime(Wire):
 
 
 class PartBase(Wire, tag_field="type"):
+    """Base of all parts."""
+
     id: str
     session_id: str
     message_id: str
 
 
 class FilePart(PartBase, tag="file"):
-    """A file by address: `data:` URLs carry their content."""
+    """A file. `url`: a `data:` URL with the content, or an https address."""
 
     mime: str
     url: str
@@ -136,7 +138,7 @@ class FilePart(PartBase, tag="file"):
 
 
 class ToolStateRunning(Wire, tag_field="status", tag="running"):
-    """The tool is at work."""
+    """The tool is running."""
 
     input: JsonObject
     time: StartTime
@@ -145,7 +147,7 @@ class ToolStateRunning(Wire, tag_field="status", tag="running"):
 
 
 class ToolStateCompleted(Wire, tag_field="status", tag="completed"):
-    """The tool gave its output."""
+    """The tool returned its output."""
 
     input: JsonObject
     output: str
@@ -156,7 +158,7 @@ class ToolStateCompleted(Wire, tag_field="status", tag="completed"):
 
 
 class ToolStateError(Wire, tag_field="status", tag="error"):
-    """The tool failed, was refused or was stopped; `error` is what the model is told."""
+    """The tool failed, was refused or was stopped; `error` is the text that the model gets."""
 
     input: JsonObject
     error: str
@@ -168,7 +170,7 @@ ToolState = ToolStatePending | ToolStateRunning | ToolStateCompleted | ToolState
 
 
 class TextPart(PartBase, tag="text"):
-    """Text. `synthetic`: the server added it; `ignored`: the model does not see it."""
+    """Text. `synthetic`: the server added it; `ignored`: it is not sent to the model."""
 
     text: str
     synthetic: bool | UnsetType = UNSET
@@ -178,7 +180,7 @@ class TextPart(PartBase, tag="text"):
 
 
 class ReasoningPart(PartBase, tag="reasoning"):
-    """The model's thinking. `metadata` carries what the provider wants back unchanged."""
+    """The model's reasoning. `metadata`: the provider's own data, sent back unchanged."""
 
     text: str
     time: TimeSpan
@@ -186,7 +188,7 @@ class ReasoningPart(PartBase, tag="reasoning"):
 
 
 class ToolPart(PartBase, tag="tool"):
-    """A call of a tool; `state` follows it from the model's first word to its result."""
+    """A tool call; `state` changes from pending to running to completed or error."""
 
     call_id: str
     tool: str
@@ -195,13 +197,13 @@ class ToolPart(PartBase, tag="tool"):
 
 
 class StepStartPart(PartBase, tag="step-start"):
-    """Begin of one request to the model."""
+    """Start of a step, which is one request to the model."""
 
     snapshot: str | UnsetType = UNSET
 
 
 class StepFinishPart(PartBase, tag="step-finish"):
-    """End of one request to the model; `cost` in USD."""
+    """End of a step. `cost`: USD."""
 
     reason: str
     cost: float
@@ -210,13 +212,13 @@ class StepFinishPart(PartBase, tag="step-finish"):
 
 
 class SnapshotPart(PartBase, tag="snapshot"):
-    """A state of the files. This server makes none."""
+    """A snapshot of files. This server creates none."""
 
     snapshot: str
 
 
 class PatchPart(PartBase, tag="patch"):
-    """Changed files. This server makes none."""
+    """Changed files. This server changes none."""
 
     hash: str
     files: list[str]
@@ -230,7 +232,7 @@ class AgentPart(PartBase, tag="agent"):
 
 
 class SubtaskModel(Wire):
-    """The model that a task is given to."""
+    """The model for a task."""
 
     provider_id: str
     model_id: str
@@ -253,7 +255,7 @@ class CreatedTime(Wire):
 
 
 class RetryPart(PartBase, tag="retry"):
-    """A failed attempt that was repeated."""
+    """A failed attempt that was retried."""
 
     attempt: int
     error: APIError
@@ -261,7 +263,7 @@ class RetryPart(PartBase, tag="retry"):
 
 
 class CompactionPart(PartBase, tag="compaction", rename={"tail_start_id": "tail_start_id"}):
-    """Here the conversation so far was condensed."""
+    """The conversation up to here was compacted."""
 
     auto: bool
     overflow: bool | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""Answers to what a model or its tools ask of the user."""
+"""Replies to permission requests and questions."""
 
 from typing import Literal
 
@@ -10,19 +10,19 @@ PermissionReply = Literal["once", "always", "reject"]
 
 
 class PermissionReplyBody(Wire):
-    """`message`: why it is refused, for the model."""
+    """A reply to a permission request. `message`: the reason of a refusal, for the model."""
 
     reply: PermissionReply
     message: str | UnsetType = UNSET
 
 
 class PermissionResponseBody(Wire):
-    """An answer to a permission request."""
+    """A reply to a permission request, in the older form."""
 
     response: PermissionReply
 
 
 class QuestionReplyBody(Wire):
-    """Answers in the questions' order."""
+    """`answers`: a list for each question, in order."""
 
     answers: list[list[str]]

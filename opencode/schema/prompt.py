@@ -1,4 +1,4 @@
-"""What clients send to start or steer a turn."""
+"""Request bodies for sessions and prompts."""
 
 from typing import Annotated
 
@@ -62,34 +62,46 @@ PartInput = TextPartInput | FilePartInput | AgentPartInput | SubtaskPartInput
 class PromptBody(Wire):
     """A prompt, in one of two forms: `parts` (opencode's own) or `content` (plain text).
 
-    `model` is `{"providerID", "modelID"}`, or `"provider/model"` for short. Older clients send the two ids
-    beside `parts`, and `mode` for `agent`.
+    `model` is `{"providerID", "modelID"}` or, in short, `"provider/model"`. Older clients send `providerID`
+    and `modelID` at the top level, and `mode` instead of `agent`.
     """
 
-    parts: Annotated[list[PartInput], Meta(description="What is said, part by part.")] | UnsetType = UNSET
-    content: Annotated[str, Meta(description="What is said, as plain text.")] | UnsetType = UNSET
+    parts: Annotated[list[PartInput], Meta(description="The prompt as parts.")] | UnsetType = UNSET
+    content: Annotated[str, Meta(description="The prompt as plain text.")] | UnsetType = UNSET
     model: ModelChoice | str | UnsetType = UNSET
-    agent: Annotated[str, Meta(description="Who answers; see GET /agent.")] | UnsetType = UNSET
-    system: Annotated[str, Meta(description="Instructions beside the agent's own.")] | UnsetType = UNSET
+    agent: Annotated[str, Meta(description="The agent that answers; see GET /agent.")] | UnsetType = UNSET
+    system: Annotated[str, Meta(description="Instructions in addition to the agent's.")] | UnsetType = UNSET
     tools: (
-        Annotated[dict[str, bool], Meta(description="Tools to allow or to leave out, by name.")] | UnsetType
+        Annotated[
+            dict[str, bool], Meta(description="Tools to allow (true) or to leave out (false), by name.")
+        ]
+        | UnsetType
     ) = UNSET
     format: OutputFormat | UnsetType = UNSET
     variant: (
-        Annotated[str, Meta(description="One of the model's variants: reasoning effort.")] | UnsetType
-    ) = UNSET
-    message_id: (
-        Annotated[str, Meta(pattern=MESSAGE_ID, description="Your own id, to send a prompt safely twice.")]
+        Annotated[str, Meta(description="One of the model's variants, such as a reasoning effort.")]
         | UnsetType
     ) = UNSET
-    no_reply: Annotated[bool, Meta(description="Store the message and start no turn.")] | UnsetType = UNSET
-    provider_id: Annotated[str, Meta(description="Older form of model.")] | UnsetType = UNSET
-    model_id: Annotated[str, Meta(description="Older form of model.")] | UnsetType = UNSET
-    mode: Annotated[str, Meta(description="Older form of agent.")] | UnsetType = UNSET
+    message_id: (
+        Annotated[
+            str,
+            Meta(
+                pattern=MESSAGE_ID,
+                description="An id of your own, so that a prompt sent twice is stored once.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    no_reply: Annotated[bool, Meta(description="Store the message without starting a turn.")] | UnsetType = (
+        UNSET
+    )
+    provider_id: Annotated[str, Meta(description="Deprecated: use model.")] | UnsetType = UNSET
+    model_id: Annotated[str, Meta(description="Deprecated: use model.")] | UnsetType = UNSET
+    mode: Annotated[str, Meta(description="Deprecated: use agent.")] | UnsetType = UNSET
 
 
 class CreateSessionBody(Wire):
-    """What a new session begins with; all of it is optional."""
+    """Fields of a new session, all optional."""
 
     title: str | UnsetType = UNSET
     parent_id: Annotated[str, Meta(pattern=SESSION_ID)] | UnsetType = UNSET
@@ -100,15 +112,15 @@ class CreateSessionBody(Wire):
 
 
 class ForkBody(Wire):
-    """`messageID`: the first message that the copy does without; all are copied where it is left out."""
+    """`messageID`: the first message that is not copied; all messages are copied if it is omitted."""
 
     message_id: Annotated[str, Meta(pattern=MESSAGE_ID)] | UnsetType = UNSET
 
 
 class RevertBody(Wire):
-    """`messageID`: the prompt, or the answer to it, that is taken back with all that follows.
+    """`messageID`: the prompt or answer to revert, with everything after it.
 
-    `partID`: from which part of an answer on.
+    `partID`: the part of the answer to start from.
     """
 
     message_id: Annotated[str, Meta(pattern=MESSAGE_ID)]
@@ -116,13 +128,13 @@ class RevertBody(Wire):
 
 
 class UpdateSessionTime(Wire):
-    """`archived`: when the session was put away; Unix milliseconds."""
+    """`archived`: when the session was archived; Unix milliseconds."""
 
     archived: float | UnsetType = UNSET
 
 
 class UpdateSessionBody(Wire):
-    """What is to change; all else stays."""
+    """Fields to change; omitted ones stay as they are."""
 
     title: str | UnsetType = UNSET
     metadata: JsonObject | UnsetType = UNSET
@@ -131,7 +143,7 @@ class UpdateSessionBody(Wire):
 
 
 class SummarizeBody(Wire):
-    """The model that condenses the conversation. `auto`: sent by opencode's clients; changes nothing."""
+    """The model that summarizes the conversation. `auto`: sent by opencode's clients; ignored."""
 
     provider_id: str
     model_id: str
@@ -139,7 +151,7 @@ class SummarizeBody(Wire):
 
 
 class CommandBody(Wire):
-    """A command by name; `arguments` is what was typed after it. `model` is "provider/model"."""
+    """A command. `arguments`: the text after its name. `model`: "provider/model"."""
 
     command: str
     arguments: str
@@ -147,4 +159,4 @@ class CommandBody(Wire):
     model: str | UnsetType = UNSET
     variant: str | UnsetType = UNSET
     message_id: Annotated[str, Meta(pattern="^msg")] | UnsetType = UNSET
-    parts: Annotated[list[FilePartInput], Meta(description="Files to go with it.")] | UnsetType = UNSET
+    parts: Annotated[list[FilePartInput], Meta(description="Files to attach.")] | UnsetType = UNSET

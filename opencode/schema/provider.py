@@ -1,4 +1,4 @@
-"""Providers and models as clients list them."""
+"""Providers and models, as the API returns them."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ Modality = Literal["text", "audio", "image", "video", "pdf"]
 
 
 class ModelApi(Wire):
-    """How a model is reached."""
+    """The API that serves a model."""
 
     id: str
     url: str
@@ -18,7 +18,7 @@ class ModelApi(Wire):
 
 
 class Modalities(Wire):
-    """What goes in or comes out."""
+    """Kinds of input or output."""
 
     text: bool = True
     audio: bool = False
@@ -28,7 +28,7 @@ class Modalities(Wire):
 
 
 class Interleaved(Wire):
-    """The field in which a model wants its reasoning back."""
+    """The field in which a model's reasoning is sent back to it."""
 
     field: str
 
@@ -77,7 +77,7 @@ class Cost(Wire):
 
 
 class Limit(Wire):
-    """Tokens; 0 where it is not known."""
+    """Tokens; 0 if unknown."""
 
     context: int = 0
     output: int = 0
@@ -85,7 +85,7 @@ class Limit(Wire):
 
 
 class Model(Wire):
-    """A model with its limits, abilities and prices; `variants` are reasoning efforts."""
+    """A model with its limits, capabilities and prices. `variants`: reasoning efforts."""
 
     id: str
     provider_id: str
@@ -103,7 +103,7 @@ class Model(Wire):
 
 
 class Provider(Wire):
-    """`source` tells where it was set up; keys are never part of it."""
+    """A provider. `source`: where its key or configuration comes from. Keys are never returned."""
 
     id: str
     name: str
@@ -114,7 +114,7 @@ class Provider(Wire):
 
 
 class ProviderList(Wire):
-    """`all` providers; `connected` ones have a key; `default` is each one's model."""
+    """`connected`: ids of the providers that can be used. `default`: the default model of each."""
 
     all: list[Provider]
     default: dict[str, str]
@@ -122,7 +122,7 @@ class ProviderList(Wire):
 
 
 class ConfigProviders(Wire):
-    """The connected providers; `default` is each one's model."""
+    """The connected providers. `default`: the default model of each."""
 
     providers: list[Provider]
     default: dict[str, str]
@@ -136,7 +136,7 @@ class AuthMethod(Wire):
 
 
 class ApiAuth(Wire, tag_field="type", tag="api"):
-    """A key to keep for a provider. It is stored readable by the server's user alone and never shown."""
+    """A key to store for a provider. Only the server's user can read the file; the API never returns it."""
 
     key: str
     metadata: dict[str, str] | UnsetType = UNSET

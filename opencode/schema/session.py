@@ -1,4 +1,4 @@
-"""Sessions: a conversation's head, its status and the todos that belong to it."""
+"""Sessions, their status, permissions and todos."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ PermissionAction = Literal["allow", "deny", "ask"]
 
 
 class PermissionRule(Wire):
-    """`permission` names a tool, `pattern` what it is applied to; `*` matches anything."""
+    """`permission`: a tool's name. `pattern`: what it is used on. `*` matches anything."""
 
     permission: str
     pattern: str
@@ -29,7 +29,7 @@ class SessionTime(Wire):
 
 
 class SessionSummary(Wire):
-    """What a session changed in files. This server changes none."""
+    """File changes of a session. This server changes no files."""
 
     additions: int
     deletions: int
@@ -38,13 +38,13 @@ class SessionSummary(Wire):
 
 
 class SessionShare(Wire):
-    """Where a shared session can be read."""
+    """`url`: the read-only address of a shared session."""
 
     url: str
 
 
 class SessionModel(Wire):
-    """The model last used; here the wire says `id`, in messages it says `modelID`."""
+    """The model used last. The field is `id` here, `modelID` in messages."""
 
     id: str
     provider_id: str
@@ -52,7 +52,7 @@ class SessionModel(Wire):
 
 
 class SessionRevert(Wire):
-    """From which message on the conversation is taken back."""
+    """The first reverted message; it and everything after it is hidden from the model."""
 
     message_id: str
     part_id: str | UnsetType = UNSET
@@ -61,7 +61,7 @@ class SessionRevert(Wire):
 
 
 class Session(Wire):
-    """`cost` in USD and `tokens` are sums over the steps that the session holds."""
+    """A session. `cost` (USD) and `tokens` are sums over its steps."""
 
     id: str
     slug: str
@@ -93,7 +93,7 @@ class StatusBusy(Wire, tag_field="type", tag="busy"):
 
 
 class StatusRetry(Wire, tag_field="type", tag="retry"):
-    """The provider failed; attempt `attempt` starts at `next` (Unix ms)."""
+    """The provider failed; attempt number `attempt` starts at `next` (Unix milliseconds)."""
 
     attempt: int
     message: str
@@ -105,7 +105,7 @@ SessionStatus = StatusIdle | StatusBusy | StatusRetry
 
 
 class Todo(Wire):
-    """An item of a session's list."""
+    """An item of a session's todo list."""
 
     content: str
     status: str = "pending"

@@ -1,4 +1,4 @@
-"""A whole conversation as one JSON object, in the form of opencode's `export` and `import`."""
+"""A session as one JSON object, in the format of opencode's `export` and `import`."""
 
 from typing import Annotated
 
@@ -12,11 +12,11 @@ from .session import Session, SessionModel, SessionRevert, Todo
 YEAR_9999 = 253_370_764_800_000
 
 Moment = Annotated[int, Meta(ge=0, lt=YEAR_9999)]
-"""Unix milliseconds, in years that calendars have."""
+"""Unix milliseconds, up to the year 9999."""
 
 
 class SessionExport(Wire):
-    """A session, everything that was said in it, and its todos."""
+    """A session with its messages and todos."""
 
     info: Session
     messages: list[MessageWithParts]
@@ -31,7 +31,7 @@ class ImportedTime(Wire):
 
 
 class ImportedSession(Wire):
-    """What is taken over of an exported session; its permissions, share and parent are not."""
+    """The imported fields of an exported session; permissions, share and parent are dropped."""
 
     title: Annotated[str, Meta(min_length=1)]
     id: str | UnsetType = UNSET
@@ -46,7 +46,7 @@ class ImportedSession(Wire):
 
 
 class SessionImport(Wire):
-    """What an export holds, as far as it is taken over."""
+    """The imported parts of an export."""
 
     info: ImportedSession
     messages: list[MessageWithParts]
