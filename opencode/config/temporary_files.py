@@ -8,7 +8,7 @@ from opencode.errors import SettingsError
 
 
 def ensure_temporary_directory(data_dir: Path) -> None:
-    """Use `data_dir`/tmp where neither TMPDIR nor /tmp is writable: uploads and SQLite need some directory.
+    """Use `data_dir`/tmp where neither TMPDIR nor /tmp is writable: uploads above 500 KB are files.
 
     Raises SettingsError where the data directory is not writable either.
     """
@@ -21,4 +21,4 @@ def ensure_temporary_directory(data_dir: Path) -> None:
         except OSError as error:
             raise SettingsError(f"OPENCODE_DATA_DIR: {data_dir} is not writable: {error.strerror}.") from None
         tempfile.tempdir = str(directory)
-        os.environ["TMPDIR"] = str(directory)  # for SQLite, and for programs that the server starts
+        os.environ["TMPDIR"] = str(directory)  # for the programs that the server starts
