@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from opencode.server.web import screen
+from opencode.server.web import live_view
 from tests.harness import Server, running_server
 from tests.llm.server import LLM, Answer
 from tests.server.conftest import provider_config
@@ -26,14 +26,14 @@ async def read_until(lines: AsyncIterator[str], text: str) -> str:
 async def rendered(server: Server, llm: LLM, pages: int, monkeypatch: pytest.MonkeyPatch) -> int:
     """Return how many pieces were rendered for one turn that so many pages watched."""
     count = 0
-    piece = screen.piece
+    fragment = live_view.fragment
 
     def counted(macro: str, *values: Any) -> str:
         nonlocal count
         count += macro != "block"  # how often a growing text is looked at is a matter of time
-        return piece(macro, *values)
+        return fragment(macro, *values)
 
-    monkeypatch.setattr(screen, "piece", counted)
+    monkeypatch.setattr(live_view, "fragment", counted)
     llm.script(Answer(text="the answer"))
     session_id = await server.new_session(title="Watched")
     async with AsyncExitStack() as stack:
@@ -74,9 +74,9 @@ async def test_a_page_of_a_session_that_is_not_there_is_not_found(tmp_path: Path
             assert (await server.client.get(path)).status_code == 404
         piece = await server.client.get("/chat/ses_nothing/older", headers={"HX-Request": "true"})
         assert piece.status_code == 404
-        gone = "This chat is not here: it may have been deleted."
+        gone = "Chat not found. It may have been deleted."
         assert piece.text == f'<p class="none" role="alert">{gone}</p>'
         refused = await server.client.post("/chat/ses_nothing", data={"text": "hi"})
-        assert refused.status_code == 404 and "Session not found" in refused.text
+        assert refused.status_code == 404 and gone in refused.text
         empty = await server.client.post("/chat", data={"text": "  "})
         assert empty.status_code == 400 and "message is empty" in empty.text

@@ -64,7 +64,7 @@ async def test_files_stay_when_their_message_is_edited(page: Page, llm: LLM) -> 
     await at_rest(page)
     await page.hover(".user")
     await page.click(".user .edit")
-    await expect(page.locator(".editing")).to_contain_text("Its file stays.")
+    await expect(page.locator(".editing")).to_contain_text("Its file is kept.")
     await say(page, "What is it really?")
     await expect(page.locator(".assistant")).to_contain_text("the same note")
     await expect(page.locator(".user .file")).to_contain_text("n.txt")
@@ -133,9 +133,9 @@ async def test_commands_of_the_configuration_are_known_in_the_box(page: Page, ll
     await at_rest(page)
     await expect(page.locator(".user")).to_contain_text("/unknown stays as it is")
     await page.click(".more summary")
-    await page.click("text=Condense")
-    await expect(page.locator(".divider")).to_contain_text("Condensed here")
-    await expect(page.locator(".condensed summary")).to_contain_text("keeps in mind")
+    await page.click("text=Compact")
+    await expect(page.locator(".divider")).to_contain_text("Compacted")
+    await expect(page.locator(".compacted summary")).to_contain_text("Summary used by the agent")
 
 
 async def test_without_commands_no_list_opens(page: Page) -> None:

@@ -137,7 +137,7 @@ async def test_a_password_is_asked_for_on_a_page(tmp_path: Path, llm: LLM, brows
         await page.goto(f"{site.url}/settings")
         await page.fill("[name=password]", "wrong")
         await page.click("button")
-        await expect(page.locator(".problem")).to_contain_text("not the right")
+        await expect(page.locator(".problem")).to_contain_text("Wrong user name")
         await page.fill("[name=password]", "sesame")
         await page.click("button")
         await expect(page.locator("h1")).to_have_text("Settings")
@@ -173,15 +173,15 @@ async def test_what_is_found_goes_on_where_its_end_is_seen(page: Page, site: Sit
     await page.locator(".more-found button").focus()
     await page.keyboard.press("Enter")
     await expect(found).to_have_text([f"Numbered {number}" for number in reversed(range(45))])
-    await expect(page.locator("#found h2")).to_have_text(["In the title"])
+    await expect(page.locator("#found h2")).to_have_text(["In titles"])
     await page.locator(".more-found").scroll_into_view_if_needed()
     await expect(page.locator(".more-found")).to_have_count(0)
     await page.fill("#search", "zebra")
-    await expect(page.locator("#found h2")).to_have_text(["In the conversation"])
+    await expect(page.locator("#found h2")).to_have_text(["In messages"])
     await page.fill("#search", "ebra")
-    await expect(page.locator("#found h2")).to_have_text(["Within longer words"])
+    await expect(page.locator("#found h2")).to_have_text(["In parts of words"])
     await page.fill("#search", "number ebra")
-    await expect(page.locator("#found")).to_have_text("No chat has “number ebra” in its title or text.")
+    await expect(page.locator("#found")).to_have_text("No chats found for “number ebra”.")
 
 
 async def test_sessions_are_found_pinned_renamed_copied_and_deleted_with_undo(
@@ -204,7 +204,7 @@ async def test_sessions_are_found_pinned_renamed_copied_and_deleted_with_undo(
     await page.click("text=Pin")
     await expect(page.locator("#sessions h2").first).to_have_text("Pinned")
     await page.click(".more summary")
-    await page.click("text=Copy into a new chat")
+    await page.click("text=Fork into a new chat")
     await expect(page.locator("#title")).to_have_text("Animals (fork #1)")
     await page.click(".more summary")
     await page.click("text=Delete")
@@ -232,7 +232,7 @@ async def test_a_shared_link_is_read_only_until_it_is_taken_away(
     assert await reader.locator("form:visible, textarea").count() == 0
     await page.click("text=Stop sharing")
     await reader.reload()
-    await expect(reader.locator("main")).to_contain_text("does not work")
+    await expect(reader.locator("main")).to_contain_text("link is invalid")
 
 
 async def test_a_model_is_picked_from_a_list_that_can_be_searched(page: Page, llm: LLM) -> None:

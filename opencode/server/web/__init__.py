@@ -9,10 +9,10 @@ from . import actions, compression, deletions, login, pages, security, settings,
 MODULES = (pages, actions, stream, settings, login, shared)
 
 
-def register(app: Quart, given: Settings) -> None:
-    """Add the page to the app."""
-    app.config["OPENCODE_USERNAME"] = given.username
-    security.register(app, given)
+def register(app: Quart, app_settings: Settings) -> None:
+    """Add the page's routes and hooks to the app."""
+    app.config["OPENCODE_USERNAME"] = app_settings.username
+    security.register(app, app_settings)
     compression.register(app)
     deletions.register(app)
     for module in MODULES:

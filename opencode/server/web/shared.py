@@ -1,4 +1,4 @@
-"""A session that was shared: everyone who has the address may read it, and nothing more."""
+"""The shared page: anyone with the link may read the conversation, and nothing else."""
 
 from quart import Blueprint, Response
 
@@ -11,13 +11,15 @@ from .security import nonce
 
 blueprint = Blueprint("shared", __name__)
 
+INVALID_LINK = "This link is invalid, or the chat is no longer shared."
+
 
 @blueprint.get("/share/<session_id>/<token>")
 async def show(session_id: str, token: str) -> Response:
     try:
         session = await services().sessions.shared(session_id, token)
     except NotFound:
-        html = page("refused.html", message="This link does not work, or no longer.", back="/", nonce=nonce())
+        html = page("refused.html", message=INVALID_LINK, back="/", nonce=nonce())
         return Response(html, status=404, content_type=HTML)
     messages = await services().sessions.messages(session_id)
     html = page("shared.html", session=session, messages=messages, nonce=nonce())
