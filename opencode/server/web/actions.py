@@ -140,12 +140,23 @@ async def compact(session_id: str) -> Answer:
 
 @blueprint.post("/chat/<session_id>/fork")
 async def fork(session_id: str) -> Answer:
-    """Continue in a copy of the session: all of it, or up to and including the message `after`."""
+    """Continue in a copy of the session, without reverted messages, or up to and including `after`."""
     after = (await request.form).get("after")
-    messages = await services().sessions.messages(session_id)
-    later = [message.info.id for message in messages if after and message.info.id > after]
-    copy = await services().history.fork(session_id, later[0] if later else None)
+    sessions = services().sessions
+    revert = (await sessions.get(session_id)).revert
+    end = revert.message_id if revert else None
+    if after:
+        messages = await sessions.messages(session_id)
+        end = next((message.info.id for message in messages if message.info.id > after), None)
+    copy = await services().history.fork(session_id, end)
     return redirect(f"/chat/{copy.id}", 303)
+
+
+@blueprint.post("/chat/<session_id>/unrevert")
+async def unrevert(session_id: str) -> Answer:
+    """Restore the reverted messages."""
+    await services().history.unrevert(session_id)
+    return _done(session_id)
 
 
 @blueprint.post("/chats/import")

@@ -20,6 +20,8 @@ from opencode.schema.session import Session, SessionStatus, StatusIdle
 from opencode.session.services import Services
 from opencode.store import SessionQuery
 
+from .reverted import without_reverted
+
 PAGE = 30
 """Messages on a page at first, and loaded with each scroll to the top."""
 
@@ -59,13 +61,24 @@ def running(services: Services, session_id: str) -> Running:
 
 
 async def messages(
-    services: Services, session_id: str, before: str | None = None
+    services: Services, session: Session, before: str | None = None
 ) -> tuple[list[MessageWithParts], bool]:
-    """Return one page of messages, the newest or those before an id, and whether there are older ones."""
-    page = await services.sessions.messages(session_id, PAGE + 1, before)
+    """Return one page of messages, the newest or those before an id, and whether there are older ones.
+
+    Reverted messages are left out.
+    """
+    revert = session.revert
+    if revert and (before is None or before > revert.message_id):
+        page = await services.sessions.messages(session.id, PAGE + 1, revert.message_id)
+        if revert.part_id:
+            with suppress(NotFound):  # it may have been removed since
+                page.append(await services.sessions.message(session.id, revert.message_id))
+        page = without_reverted(session, page)
+    else:
+        page = await services.sessions.messages(session.id, PAGE + 1, before)
     more = len(page) > PAGE
-    page = page[more:]
-    live = running(services, session_id).message
+    page = page[-PAGE:]
+    live = running(services, session.id).message
     if live is not None and before is None:
         page = [live if message.info.id == live.info.id else message for message in page]
         if all(message.info.id != live.info.id for message in page):

@@ -9,11 +9,13 @@ import msgspec
 from opencode.bus import Bus, Event, Lagged, Subscription
 from opencode.errors import NotFound
 from opencode.schema.event import SessionCreated, SessionDeleted, SessionStatusChanged, SessionUpdated
+from opencode.schema.session import Session
 from opencode.session.services import Services
 
 from . import conversation
 from .live_view import LiveView, hx_partial, message_partials, request_partial
 from .render import fragment
+from .reverted import without_reverted
 
 SIDE_BAR_SECONDS = 0.5
 """Minimum interval between two renderings of the list of sessions."""
@@ -101,26 +103,31 @@ class SessionFeed(Feed):
 
     async def show(self, events: Subscription[Event]) -> None:
         view, position = self._view, self._position
+        view.revert = (await self._services.sessions.get(self._id)).revert
         while not events.ended:
             for event in await events.next(view.pause()):
                 view.take(event.properties)
                 position = event.id
-            html = view.due() + await self._unknown(view)
+            html = view.due() + await self._read(view)
             if html:
                 self.publish(frame(html, position))
 
-    async def _unknown(self, view: LiveView) -> str:
-        """Return the changed messages that the view has not seen from their start, read from the store."""
-        if not view.unknown:
-            return ""
+    async def _read(self, view: LiveView) -> str:
+        """Return what must be read from the store: a stale list, or messages not seen from their start."""
         message_ids, view.unknown = view.unknown, set()
+        if not (message_ids or view.is_stale):
+            return ""
+        session = await self._services.sessions.get(self._id)
+        if view.is_stale:
+            view.is_stale = False
+            return await message_list(self._services, session)
         messages = []
         for message_id in sorted(message_ids):
             try:
                 messages.append(await self._services.sessions.message(self._id, message_id))
             except NotFound:
                 continue  # it was removed, which has an event of its own
-        return message_partials(messages)
+        return message_partials(without_reverted(session, messages))
 
 
 class SideBarFeed(Feed):
@@ -151,6 +158,12 @@ def _changes_list(event: Event) -> bool:
     return isinstance(
         event.properties, SessionCreated | SessionUpdated | SessionDeleted | SessionStatusChanged
     )
+
+
+async def message_list(services: Services, session: Session) -> str:
+    """Return the partial of a session's newest messages."""
+    messages, more = await conversation.messages(services, session)
+    return hx_partial("messages", "innerMorph", fragment("message_list", session, messages, more))
 
 
 async def side_bar(services: Services) -> str:

@@ -6,6 +6,8 @@ A partial is always a state, never an addition: applying one twice, or after a m
 import time
 from collections.abc import Iterable
 
+from msgspec import UNSET, UnsetType
+
 from opencode.schema.event import (
     EventProperties,
     MessageRemoved,
@@ -25,7 +27,7 @@ from opencode.schema.event import (
 )
 from opencode.schema.message import AssistantMessage, Message, MessageWithParts
 from opencode.schema.part import Part, ReasoningPart, TextPart
-from opencode.schema.session import Session
+from opencode.schema.session import Session, SessionRevert
 
 from .markdown import LiveMarkdown, blocks
 from .render import fragment
@@ -79,6 +81,9 @@ class LiveView:
     """The messages of one session that changed since its first page was opened, and what is due of them."""
 
     def __init__(self, live: MessageWithParts | None) -> None:
+        self.revert: SessionRevert | UnsetType = UNSET
+        self.is_stale = False
+        """Whether messages were reverted or restored, so that the list must be read again."""
         self._messages: dict[str, MessageWithParts] = {}
         self._growing: dict[str, LiveMarkdown] = {}
         self._dirty: set[str] = set()
@@ -112,6 +117,8 @@ class LiveView:
                 self._partials.append(hx_partial("activity", "outerMorph", fragment("activity", status)))
             case SessionUpdated(info=session):
                 self._partials.append(session_partials(session))
+                if session.revert != self.revert:
+                    self.revert, self.is_stale = session.revert, True
             case TodoUpdated(todos=todos):
                 self._partials.append(hx_partial("todos", "outerMorph", fragment("todo_panel", todos)))
             case SessionDeleted():

@@ -19,6 +19,7 @@ from .deletions import deletions
 from .error_messages import page_message
 from .export import as_markdown
 from .render import fragment, page
+from .reverted import without_reverted
 from .security import nonce
 
 blueprint = Blueprint("pages", __name__)
@@ -68,7 +69,8 @@ async def chat(session_id: str) -> Response:
 @blueprint.get("/chat/<session_id>/older")
 async def older(session_id: str) -> Response:
     """Return the messages before the id in `before`."""
-    messages, more = await conversation.messages(services(), session_id, request.args.get("before"))
+    session = await services().sessions.get(session_id)
+    messages, more = await conversation.messages(services(), session, request.args.get("before"))
     link = fragment("older_link", session_id, messages[0].info.id) if more else ""
     return Response(link + "".join(fragment("message", message) for message in messages), content_type=HTML)
 
@@ -122,7 +124,7 @@ async def commands() -> Response:
 async def export_markdown(session_id: str) -> Response:
     sessions = services().sessions
     session = await sessions.get(session_id)
-    text = as_markdown(session, await sessions.messages(session_id))
+    text = as_markdown(session, without_reverted(session, await sessions.messages(session_id)))
     return _download(text.encode(), "text/markdown; charset=utf-8", f"{session.slug}.md")
 
 
@@ -143,7 +145,7 @@ async def _page(services: Services, session: Session | None, notice: tuple[str, 
     todos: list[Todo] = []
     values: dict[str, Any] = {"messages": [], "more": False}
     if session is not None:
-        messages, more = await conversation.messages(services, session.id, request.args.get("before"))
+        messages, more = await conversation.messages(services, session, request.args.get("before"))
         values = {"messages": messages, "more": more}
         todos = await services.sessions.todos(session.id)
     model, variant = await _model(services, session)

@@ -7,6 +7,7 @@ from opencode.errors import NotFound
 from ..app_state import services
 from .pages import HTML
 from .render import page
+from .reverted import without_reverted
 from .security import nonce
 
 blueprint = Blueprint("shared", __name__)
@@ -21,6 +22,6 @@ async def show(session_id: str, token: str) -> Response:
     except NotFound:
         html = page("refused.html", message=INVALID_LINK, back="/", nonce=nonce())
         return Response(html, status=404, content_type=HTML)
-    messages = await services().sessions.messages(session_id)
+    messages = without_reverted(session, await services().sessions.messages(session_id))
     html = page("shared.html", session=session, messages=messages, nonce=nonce())
     return Response(html, content_type=HTML, headers={"X-Robots-Tag": "noindex"})

@@ -14,13 +14,14 @@ from opencode.schema.event import (
     PartRemoved,
     PartUpdated,
     SessionDeleted,
+    SessionUpdated,
 )
 from opencode.session.services import Services
 
 from ..app_state import services
 from ..sse import HEARTBEAT_SECONDS, event_stream, last_event_id
 from . import conversation
-from .feed import Feeds, Frame, frame, side_bar
+from .feed import Feeds, Frame, frame, message_list, side_bar
 from .live_view import hx_partial, message_partials, removal, session_partials
 from .render import fragment
 
@@ -113,15 +114,16 @@ async def catch_up(services: Services, session_id: str, since: str) -> str:
         for pending in await conversation.pending_requests(services, session_id)
     ]
     partials.append(hx_partial("requests", "innerMorph", "".join(requests)))
-    if not replay.complete:
-        newest, more = await conversation.messages(services, session_id)
-        older = fragment("older_link", session_id, newest[0].info.id) if more else ""
-        messages = older + "".join(fragment("message", message) for message in newest)
-        partials.append(hx_partial("messages", "innerMorph", messages))
-        return "".join(partials)
+    changes = [event.properties for event in replay.events]
+    updates = [change.info for change in changes if isinstance(change, SessionUpdated)]
+    if not replay.complete or session.revert or any(update.revert for update in updates):
+        return "".join([*partials, await message_list(services, session)])
+    if updates:  # messages that the page knows as reverted may have been restored
+        newest, _ = await conversation.messages(services, session)
+        partials += [removal("reverted"), message_partials(newest)]
     changed: dict[str, None] = {}
-    for event in replay.events:
-        match event.properties:
+    for change in changes:
+        match change:
             case MessageUpdated(info=info):
                 changed[info.id] = None
             case PartUpdated(part=part):
