@@ -17,7 +17,7 @@ addEventListener("pageshow", (event) => { if (event.persisted) reconnect(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) setTimeout(reconnect, 50); });
 
 main.addEventListener("htmx:sse:error", (event) => {
-  if (event.detail.status === 404) location.assign("/"); // the chat was deleted
+  if (event.detail.status === 404) location.assign(`/?deleted=${location.pathname.split("/")[2]}`);
   if (event.detail.status === 401) location.reload(); // the login has expired
   failures += 1;
   if (failures > 2 && isNoticeEmpty()) showNotice(LOST);

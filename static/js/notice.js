@@ -17,6 +17,9 @@ export const isNoticeShown = (text) => place.querySelector("p")?.textContent ===
 export const isNoticeEmpty = () => !place.childNodes.length;
 export const hideNotice = () => place.replaceChildren();
 
+// A page that Back shows again from the browser's memory must not offer to undo what was undone.
+addEventListener("pagehide", hideNotice);
+
 document.addEventListener("click", (event) => {
   if (event.target.closest("#notice [data-close]")) hideNotice();
 });

@@ -4,7 +4,7 @@ from quart import Quart
 
 from opencode.config import Settings
 
-from . import actions, compression, deletions, login, pages, security, settings, shared, stream
+from . import actions, compression, login, pages, security, settings, shared, stream
 
 MODULES = (pages, actions, stream, settings, login, shared)
 
@@ -14,6 +14,6 @@ def register(app: Quart, app_settings: Settings) -> None:
     app.config["OPENCODE_USERNAME"] = app_settings.username
     security.register(app, app_settings)
     compression.register(app)
-    deletions.register(app)
+
     for module in MODULES:
         app.register_blueprint(module.blueprint, name=f"web.{module.blueprint.name}")

@@ -20,7 +20,6 @@ from ..app_state import services
 from ..client import own_address
 from ..endpoint import decode_body
 from ..errors import too_large, wait
-from .deletions import deletions
 from .error_messages import page_message
 from .form import files_of, prompt_from_form, prompt_from_message
 from .live_view import hx_partial
@@ -173,7 +172,7 @@ async def import_chat() -> Answer:
 async def share(session_id: str) -> Answer:
     session = await services().sessions.share(session_id, own_address())
     link = session.share.url if session.share else ""
-    return _done(session_id, fragment("notice", "Anyone with this link can read this chat:", "", link))
+    return _done(session_id, fragment("notice", "Anyone with this link can read this chat:", link))
 
 
 @blueprint.post("/chat/<session_id>/unshare")
@@ -184,15 +183,18 @@ async def unshare(session_id: str) -> Answer:
 
 @blueprint.post("/chat/<session_id>/delete")
 async def delete(session_id: str) -> Answer:
-    """Put a session away; it is deleted once the time to undo that is over."""
-    await deletions().put_away(session_id)
+    """Delete a session; for a short time it can be restored."""
+    await services().sessions.trash(session_id)
     return redirect(f"/?deleted={session_id}", 303)
 
 
 @blueprint.post("/chat/<session_id>/undelete")
 async def undelete(session_id: str) -> Answer:
-    """Have a deleted session back."""
-    await deletions().bring_back(session_id)
+    """Restore a deleted session."""
+    try:
+        await services().sessions.restore(session_id)
+    except NotFound:
+        raise NotFound("It is too late to undo this: the chat has been deleted.") from None
     return redirect(f"/chat/{session_id}", 303)
 
 

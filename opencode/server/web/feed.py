@@ -13,7 +13,7 @@ from opencode.schema.session import Session
 from opencode.session.services import Services
 
 from . import conversation
-from .live_view import LiveView, hx_partial, message_partials, request_partial
+from .live_view import LiveView, hx_partial, message_partials, removal, request_partial
 from .render import fragment
 from .reverted import without_reverted
 
@@ -98,7 +98,8 @@ class SessionFeed(Feed):
         self._id = session_id
 
     def begin(self) -> None:
-        self._view = LiveView(conversation.running(self._services, self._id).message)
+        live = conversation.running(self._services, self._id).message
+        self._view = LiveView(live, lambda: self._services.sessions.can_restore(self._id))
         self._position = self._bus.position
 
     async def show(self, events: Subscription[Event]) -> None:
@@ -117,7 +118,10 @@ class SessionFeed(Feed):
         message_ids, view.unknown = view.unknown, set()
         if not (message_ids or view.is_stale):
             return ""
-        session = await self._services.sessions.get(self._id)
+        try:
+            session = await self._services.sessions.get(self._id)
+        except NotFound:
+            return ""  # it was deleted, which has an event of its own
         if view.is_stale:
             view.is_stale = False
             return await message_list(self._services, session)
@@ -145,6 +149,8 @@ class SideBarFeed(Feed):
             for event in await events.next(None if due is None else max(0.0, due - loop.time())):
                 if due is None and _changes_list(event):
                     due = loop.time() + SIDE_BAR_SECONDS
+                if isinstance(event.properties, SessionDeleted):
+                    self.publish(frame(unlisted(event.properties.info.id)))
                 if html := request_partial(event.properties):
                     request = frame(html)
                     for session_id in await conversation.ancestors(self._services, str(event.session_id)):
@@ -158,6 +164,11 @@ def _changes_list(event: Event) -> bool:
     return isinstance(
         event.properties, SessionCreated | SessionUpdated | SessionDeleted | SessionStatusChanged
     )
+
+
+def unlisted(session_id: str) -> str:
+    """Return the partials that remove a session from the pages of the list that are rendered once."""
+    return removal(f"older-{session_id}") + removal(f"found-{session_id}")
 
 
 async def message_list(services: Services, session: Session) -> str:

@@ -4,7 +4,7 @@ A partial is always a state, never an addition: applying one twice, or after a m
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import UNSET, UnsetType
 
@@ -20,6 +20,7 @@ from opencode.schema.event import (
     QuestionAsked,
     QuestionRejected,
     QuestionReplied,
+    SessionCreated,
     SessionDeleted,
     SessionStatusChanged,
     SessionUpdated,
@@ -80,7 +81,9 @@ def request_partial(event: EventProperties) -> str:
 class LiveView:
     """The messages of one session that changed since its first page was opened, and what is due of them."""
 
-    def __init__(self, live: MessageWithParts | None) -> None:
+    def __init__(self, live: MessageWithParts | None, can_restore: Callable[[], bool]) -> None:
+        """`live`: the message being written; `can_restore`: whether the deleted session can be restored."""
+        self._can_restore = can_restore
         self.revert: SessionRevert | UnsetType = UNSET
         self.is_stale = False
         """Whether messages were reverted or restored, so that the list must be read again."""
@@ -121,9 +124,11 @@ class LiveView:
                     self.revert, self.is_stale = session.revert, True
             case TodoUpdated(todos=todos):
                 self._partials.append(hx_partial("todos", "outerMorph", fragment("todo_panel", todos)))
-            case SessionDeleted():
-                text = "This chat was deleted."
-                self._partials.append(hx_partial("notice", "innerHTML", fragment("notice", text)))
+            case SessionDeleted(info=session):
+                html = fragment("deleted", session.id, self._can_restore())
+                self._partials.append(hx_partial("notice", "innerHTML", html))
+            case SessionCreated():  # restored
+                self._partials.append(hx_partial("notice", "innerHTML", ""))
             case _ if html := request_partial(event):
                 self._partials.append(html)
 

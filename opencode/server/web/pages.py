@@ -15,7 +15,6 @@ from opencode.session.services import Services
 from ..app_state import services
 from ..endpoint import JSON
 from . import conversation
-from .deletions import deletions
 from .error_messages import page_message
 from .export import as_markdown
 from .render import fragment, page
@@ -54,9 +53,11 @@ async def refuse(error: RequestError) -> Response:
 async def start() -> Response:
     """Show a new chat; `deleted`: a session that was just deleted, to offer Undo."""
     deleted = request.args.get("deleted", "")
-    can_undo = deletions().is_waiting(deleted)
-    notice = ("The chat was deleted.", f"/chat/{deleted}/undelete") if can_undo else None
-    return Response(await _page(services(), None, notice), content_type=HTML)
+    can_undo = bool(deleted) and services().sessions.can_restore(deleted)
+    response = Response(await _page(services(), None, deleted if can_undo else ""), content_type=HTML)
+    if can_undo:
+        response.headers["Cache-Control"] = "no-store"  # or Back would show the notice after Undo
+    return response
 
 
 @blueprint.get("/chat/<session_id>")
@@ -140,7 +141,7 @@ async def manifest() -> Response:
     return Response(page("manifest.webmanifest"), content_type="application/manifest+json")
 
 
-async def _page(services: Services, session: Session | None, notice: tuple[str, str] | None = None) -> str:
+async def _page(services: Services, session: Session | None, deleted: str = "") -> str:
     position = services.bus.position
     todos: list[Todo] = []
     values: dict[str, Any] = {"messages": [], "more": False}
@@ -167,7 +168,7 @@ async def _page(services: Services, session: Session | None, notice: tuple[str, 
         demo_only=demo_only,
         suggestions=DEMO_SUGGESTIONS if demo_only else SUGGESTIONS,
         max_mb=services.settings.max_body_bytes // 2**20,
-        notice=notice,
+        deleted=deleted,
         nonce=nonce(),
         **values,
     )
