@@ -83,7 +83,7 @@ async def permit(session_id: str, request_id: str) -> Answer:
     form = await request.form
     reply = form.get("reply", "")
     if reply not in ("once", "always", "reject"):
-        raise BadRequest("Choose Allow once, Always allow or Reject.")
+        raise BadRequest("Choose Allow once, Allow in this chat or Reject.")
     services().pending_requests.reply_permission(request_id, reply, form.get("message", "").strip())
     return _done(session_id)
 
