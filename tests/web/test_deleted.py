@@ -59,6 +59,20 @@ async def test_undo_in_one_tab_gives_the_others_their_message_box_back(
     await expect(other.locator("#box")).to_be_visible()
 
 
+async def test_a_tab_that_missed_undo_gets_its_message_box_back(
+    open_page: OpenPage, site: Site, llm: LLM
+) -> None:
+    session_id = await site.server.new_session(title="Restored")
+    page = await open_page(f"/chat/{session_id}")
+    await site.server.client.post(f"/chat/{session_id}/delete")
+    await expect(page.locator("#box")).to_be_hidden()
+    site.wire.cut()
+    await site.server.client.post(f"/chat/{session_id}/undelete")
+    site.wire.mend()
+    await expect(page.locator("#notice")).to_be_hidden()
+    await expect(page.locator("#box")).to_be_visible()
+
+
 async def test_back_after_undo_offers_no_undo(page: Page, llm: LLM) -> None:
     llm.script(Answer(text="hi"))
     await begin(page)

@@ -128,7 +128,7 @@ class LiveView:
                 html = fragment("deleted", session.id, self._can_restore())
                 self._partials.append(hx_partial("notice", "innerHTML", html))
             case SessionCreated():  # restored
-                self._partials.append(hx_partial("notice", "innerHTML", ""))
+                self._partials.append(removal("deleted"))
             case _ if html := request_partial(event):
                 self._partials.append(html)
 

@@ -13,7 +13,6 @@ from opencode.schema.event import (
     PartDelta,
     PartRemoved,
     PartUpdated,
-    SessionDeleted,
     SessionUpdated,
 )
 from opencode.session.services import Services
@@ -104,6 +103,7 @@ async def catch_up(services: Services, session_id: str, since: str) -> str:
     session = await services.sessions.get(session_id)
     turn = conversation.running(services, session_id)
     partials = [
+        removal("deleted"),  # it may have been restored since
         session_partials(session),
         hx_partial("activity", "outerMorph", fragment("activity", turn.status)),
     ]
@@ -133,8 +133,7 @@ async def catch_up(services: Services, session_id: str, since: str) -> str:
             case MessageRemoved(message_id=message_id):
                 changed.pop(message_id, None)
                 partials.append(removal(message_id))
-            case SessionDeleted():
-                raise NotFound(f"Session not found: {session_id}")
+
     for message_id in changed:
         if turn.message is not None and turn.message.info.id == message_id:
             partials.append(message_partials([turn.message]))
