@@ -184,7 +184,7 @@ async def unshare(session_id: str) -> Answer:
 @blueprint.post("/chat/<session_id>/delete")
 async def delete(session_id: str) -> Answer:
     """Delete a session; for a short time it can be restored."""
-    await services().sessions.trash(session_id)
+    await services().deletion.trash(session_id)
     return redirect(f"/?deleted={session_id}", 303)
 
 
@@ -192,7 +192,7 @@ async def delete(session_id: str) -> Answer:
 async def undelete(session_id: str) -> Answer:
     """Restore a deleted session."""
     try:
-        await services().sessions.restore(session_id)
+        await services().deletion.restore(session_id)
     except NotFound:
         raise NotFound("It is too late to undo this: the chat has been deleted.") from None
     return redirect(f"/chat/{session_id}", 303)

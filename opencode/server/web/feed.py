@@ -99,7 +99,7 @@ class SessionFeed(Feed):
 
     def begin(self) -> None:
         live = conversation.running(self._services, self._id).message
-        self._view = LiveView(live, lambda: self._services.sessions.can_restore(self._id))
+        self._view = LiveView(live, lambda: self._services.deletion.can_restore(self._id))
         self._position = self._bus.position
 
     async def show(self, events: Subscription[Event]) -> None:

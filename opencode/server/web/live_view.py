@@ -129,6 +129,7 @@ class LiveView:
                 self._partials.append(hx_partial("notice", "innerHTML", html))
             case SessionCreated():  # restored
                 self._partials.append(removal("deleted"))
+                self.is_stale = True  # an answer that was cut by the deletion has ended meanwhile
             case _ if html := request_partial(event):
                 self._partials.append(html)
 

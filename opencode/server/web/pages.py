@@ -53,7 +53,7 @@ async def refuse(error: RequestError) -> Response:
 async def start() -> Response:
     """Show a new chat; `deleted`: a session that was just deleted, to offer Undo."""
     deleted = request.args.get("deleted", "")
-    can_undo = bool(deleted) and services().sessions.can_restore(deleted)
+    can_undo = bool(deleted) and services().deletion.can_restore(deleted)
     response = Response(await _page(services(), None, deleted if can_undo else ""), content_type=HTML)
     if can_undo:
         response.headers["Cache-Control"] = "no-store"  # or Back would show the notice after Undo
