@@ -1,4 +1,4 @@
-// Starts ReDoc on this server's own document. A file of its own, so that the page needs no inline script.
+// Starts ReDoc with this server's document. A separate file, because the page allows no inline script.
 const root = document.getElementById("redoc");
 const dark = {
   colors: {

@@ -1,4 +1,4 @@
-// Starts Swagger UI on this server's own document. A file of its own, so that the page needs no inline script.
+// Starts Swagger UI with this server's document. A separate file, because the page allows no inline script.
 const root = document.getElementById("swagger-ui");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);

@@ -1,11 +1,11 @@
-// Files for a message: by picker, drop and paste, shown before they are sent.
-import { tell } from "./notice.js";
+// Files for a message: from the file picker, by drag and drop or by paste; listed until they are sent.
+import { showNotice } from "./notice.js";
 
 const input = document.getElementById("files");
 const list = document.getElementById("attachments");
 const form = document.getElementById("composer");
 const LIMIT_MB = Number(input.dataset.megabytes);
-const ALL_MB = Math.floor(form.dataset.maxMb * 0.9); // the form has more in it than files
+const ALL_MB = Math.floor(form.dataset.maxMb * 0.9); // leaves room for the rest of the form
 const MOST = Number(input.dataset.most);
 let chosen = [];
 
@@ -51,13 +51,13 @@ function preview(file) {
 function add(files) {
   let problem = "";
   for (const file of files) {
-    const all = chosen.reduce((sum, each) => sum + each.size, file.size);
-    if (file.size > LIMIT_MB * 1e6) problem = `${file.name} has ${size(file)}: attach files of up to ${LIMIT_MB} MB.`;
-    else if (chosen.length === MOST) problem = `One message takes up to ${MOST} files: send the others with the next.`;
-    else if (all > ALL_MB * 1e6) problem = `One message takes up to ${ALL_MB} MB: send ${file.name} with the next.`;
+    const all = chosen.reduce((sum, other) => sum + other.size, file.size);
+    if (file.size > LIMIT_MB * 1e6) problem = `${file.name} is ${size(file)}; the limit is ${LIMIT_MB} MB per file.`;
+    else if (chosen.length === MOST) problem = `A message can have up to ${MOST} files. Send the others with the next message.`;
+    else if (all > ALL_MB * 1e6) problem = `The files of a message can have up to ${ALL_MB} MB together. Send ${file.name} with the next message.`;
     else chosen = [...chosen, file];
   }
-  if (problem) tell(problem);
+  if (problem) showNotice(problem);
   show();
 }
 

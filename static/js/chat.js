@@ -1,4 +1,4 @@
-// The chat page's own behaviour, one module each.
+// The chat page's scripts, one module for each feature.
 import "./notice.js";
 import "./composer.js";
 import "./attachments.js";

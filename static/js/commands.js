@@ -1,36 +1,36 @@
-// Commands: a text that is "/" and the beginning of a word is offered their names, in a list that the box controls.
+// Commands: after "/" and the beginning of a name, the message box lists the matching ones.
 const box = document.getElementById("box");
 const list = document.getElementById("commands");
-const FRESH = 60_000; // milliseconds that the list is used before it is asked for again
+const FRESH = 60_000; // milliseconds before the list is loaded again
 const OPEN = { "role": "combobox", "aria-expanded": "true", "aria-controls": list.id, "aria-autocomplete": "list" };
 const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 let commands = []; // every option, in the server's order
-let asked = -Infinity; // when
+let loaded = -Infinity; // time of the last load
 let chosen = null; // the option that Enter takes; null while the list is closed
 
-// What was typed of a name; undefined where the text is none.
+// The typed part of a command's name; undefined if the text is not the beginning of a command.
 const typed = () => /^\/(\S*)$/.exec(box.value)?.[1].toLowerCase();
 
-// Brings the list where it is not fresh; tells whether it did.
+// Loads the list unless it is fresh; returns whether it did.
 async function load() {
-  if (Date.now() - asked < FRESH) return false;
-  asked = Date.now();
+  if (Date.now() - loaded < FRESH) return false;
+  loaded = Date.now();
   try {
     const response = await fetch("/chats/commands", { headers: { Accept: "text/html" } });
     if (!response.ok) throw new Error(response.statusText);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    commands = [...page.querySelectorAll("[role=option]")]; // none on a login page
+    commands = [...page.querySelectorAll("[role=option]")]; // none if this is the login page
     return true;
   } catch {
-    asked = -Infinity; // the next key asks again
+    loaded = -Infinity; // the next key asks again
     return false;
   }
 }
 
 function matching(word) {
   const rank = (option) => option.dataset.name.toLowerCase().indexOf(word);
-  const found = commands.filter((option) => rank(option) >= 0);
-  return [...found.filter((option) => rank(option) === 0), ...found.filter((option) => rank(option) > 0)];
+  const matches = commands.filter((option) => rank(option) >= 0);
+  return [...matches.filter((option) => rank(option) === 0), ...matches.filter((option) => rank(option) > 0)];
 }
 
 function choose(option) {
@@ -49,17 +49,17 @@ function choose(option) {
 
 const close = () => choose(null);
 
-// Offers what fits the text; the command named `kept` stays chosen.
+// Shows the commands that match the text; the one named `kept` stays chosen.
 function offer(kept) {
   const word = document.activeElement === box ? typed() : undefined;
-  const found = word === undefined ? [] : matching(word);
-  list.replaceChildren(...found);
-  choose(found.find((option) => option.dataset.name === kept) ?? found[0] ?? null);
+  const matches = word === undefined ? [] : matching(word);
+  list.replaceChildren(...matches);
+  choose(matches.find((option) => option.dataset.name === kept) ?? matches[0] ?? null);
 }
 
 function take(option) {
   box.value = `/${option.dataset.name} `;
-  box.dispatchEvent(new Event("input")); // as if it was typed: the box grows, the draft is kept, this list closes
+  box.dispatchEvent(new Event("input")); // as if typed: the box grows, the draft is saved, this list closes
 }
 
 box.addEventListener("input", async () => {
@@ -67,10 +67,10 @@ box.addEventListener("input", async () => {
   if (typed() !== undefined && await load()) offer(chosen?.dataset.name);
 });
 
-// Before the keys have their other meanings: to send, to stop the answer.
+// In the capture phase, before Enter sends and Escape stops the answer.
 box.addEventListener("keydown", (event) => {
   if (!chosen || event.isComposing || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "Enter" && typed() === chosen.dataset.name.toLowerCase()) return close(); // whole: it is sent
+  if (event.key === "Enter" && typed() === chosen.dataset.name.toLowerCase()) return close(); // the name is complete: send it
   if (event.key in STEPS) {
     const place = [...list.children].indexOf(chosen) + STEPS[event.key];
     choose(list.children[(place + list.children.length) % list.children.length]);

@@ -1,5 +1,5 @@
-// The message box: grows with its text, sends with Enter, keeps a draft, edits an earlier message.
-import { tell } from "./notice.js";
+// The message box: grows with its text, sends on Enter, saves a draft, edits earlier messages.
+import { showNotice } from "./notice.js";
 import { clearAttachments, hasAttachments } from "./attachments.js";
 
 const form = document.getElementById("composer");
@@ -7,7 +7,7 @@ const box = document.getElementById("box");
 const replaces = document.getElementById("replaces");
 const editing = form.querySelector(".editing");
 const draft = `draft:${location.pathname}`;
-let sent = null; // what is on its way
+let sent = null; // the message being sent
 
 function grow() {
   if (CSS.supports("field-sizing", "content")) return;
@@ -37,7 +37,7 @@ box.addEventListener("input", () => {
 
 box.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  if (matchMedia("(pointer: coarse)").matches && !event.ctrlKey && !event.metaKey) return; // Enter is a new line there
+  if (matchMedia("(pointer: coarse)").matches && !event.ctrlKey && !event.metaKey) return; // on touch screens Enter is a new line
   event.preventDefault();
   if (box.value.trim() || hasAttachments()) form.requestSubmit(document.getElementById("send"));
 });
@@ -51,7 +51,7 @@ form.addEventListener("submit", (event) => {
   }
 }, true);
 
-// Cleared when it is on its way, and given back if the server refuses it.
+// The box is cleared when the request starts, and filled again if the server refuses the message.
 form.addEventListener("htmx:before:request", (event) => {
   if (event.detail.ctx.sourceElement !== form) return;
   sent = { text: box.value, replaces: replaces.value };
@@ -68,7 +68,7 @@ form.addEventListener("htmx:finally:request", (event) => {
   if (refused) {
     fill(sent.text);
     if (!response) {
-      tell("The message could not be sent: the server can't be reached. It is kept here; try again.");
+      showNotice("The message could not be sent: can't reach the server. Your text is still in the box; try again.");
     }
   } else {
     stopEditing();
@@ -82,7 +82,7 @@ document.addEventListener("click", (event) => {
   if (button) {
     replaces.value = button.dataset.message;
     const files = Number(button.dataset.files);
-    editing.querySelector(".kept-files").textContent = files ? ` Its ${files > 1 ? `${files} files stay` : "file stays"}.` : "";
+    editing.querySelector(".kept-files").textContent = files ? ` Its ${files > 1 ? `${files} files are` : "file is"} kept.` : "";
     editing.hidden = false;
     fill(button.dataset.text);
   }

@@ -1,7 +1,7 @@
-// A sentence above the conversation, until it is closed or something else is to be said.
+// The notice above the conversation: one sentence, until it is closed or replaced.
 const place = document.getElementById("notice");
 
-export function tell(text) {
+export function showNotice(text) {
   const sentence = document.createElement("p");
   sentence.textContent = text;
   const close = document.createElement("button");
@@ -13,10 +13,13 @@ export function tell(text) {
   place.replaceChildren(sentence, close);
 }
 
-export const isTold = (text) => place.querySelector("p")?.textContent === text;
-export const isQuiet = () => !place.childNodes.length;
-export const hush = () => place.replaceChildren();
+export const isNoticeShown = (text) => place.querySelector("p")?.textContent === text;
+export const isNoticeEmpty = () => !place.childNodes.length;
+export const hideNotice = () => place.replaceChildren();
+
+// A page that Back shows again from the browser's memory must not offer to undo what was undone.
+addEventListener("pagehide", hideNotice);
 
 document.addEventListener("click", (event) => {
-  if (event.target.closest("#notice [data-close]")) hush();
+  if (event.target.closest("#notice [data-close]")) hideNotice();
 });

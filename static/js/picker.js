@@ -1,4 +1,4 @@
-// Choosing a model: a list that is loaded when it is first opened, and searched as one types.
+// The model picker: loads its list when opened, and filters it while typing.
 const dialog = document.getElementById("models");
 const model = document.getElementById("model");
 const picked = document.getElementById("picked");
@@ -12,7 +12,7 @@ document.getElementById("pick").addEventListener("click", async () => {
 dialog.addEventListener("input", (event) => {
   if (event.target.id !== "model-filter") return;
   const words = event.target.value.toLowerCase().split(/\s+/);
-  let found = 0;
+  let matches = 0;
   for (const section of dialog.querySelectorAll("section")) {
     let shown = 0;
     for (const button of section.querySelectorAll("button")) {
@@ -21,12 +21,12 @@ dialog.addEventListener("input", (event) => {
       shown += !button.hidden;
     }
     section.hidden = !shown;
-    found += shown;
+    matches += shown;
   }
-  dialog.querySelector(".none").hidden = found > 0;
+  dialog.querySelector(".none").hidden = matches > 0;
 });
 
-// Enter in the search takes the first model that is left.
+// Enter in the search field picks the first model shown.
 dialog.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.target.id !== "model-filter") return;
   event.preventDefault();

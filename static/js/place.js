@@ -1,5 +1,5 @@
-// A way to swap for htmx, `place`: an element whose id is there already is morphed, another one is put where its id
-// belongs. Ids sort as text by creation, so the order is right whatever comes first.
+// An htmx swap style, `place`: morphs the element with the same id, or inserts a new one in the order of ids. Ids sort
+// by creation time, so elements are in order whichever arrives first.
 {
   let api;
   htmx.registerExtension("place", {
@@ -8,14 +8,14 @@
       if (style !== "place") return false;
       for (const element of [...fragment.children]) {
         const known = document.getElementById(element.id);
-        if (element.className === "end") { // of an answer, which bears the same marks
+        if (element.className === "end") { // the end of an answer, whose marks its message has too
           target.dataset.done = element.dataset.done;
           target.dataset.finish = element.dataset.finish;
         }
         if (known) {
-          const piece = document.createDocumentFragment();
-          piece.append(element);
-          api.morph(known, piece, false);
+          const content = document.createDocumentFragment();
+          content.append(element);
+          api.morph(known, content, false);
           continue;
         }
         let next = null;

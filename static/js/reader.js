@@ -1,8 +1,8 @@
-// What a reader does with messages: copy, and look at an image that is somewhere else.
+// Copy buttons, and images of other sites, which load on click.
 async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
-  } catch { // frames without the permission
+  } catch { // no clipboard permission in some frames
     const area = document.createElement("textarea");
     area.value = text;
     document.body.append(area);
@@ -27,7 +27,7 @@ document.addEventListener("click", (event) => {
     shown.src = image.dataset.src;
     shown.alt = image.textContent;
     shown.referrerPolicy = "no-referrer";
-    shown.onerror = () => { shown.replaceWith(image); image.dataset.host += " again: it did not come"; };
+    shown.onerror = () => { shown.replaceWith(image); image.dataset.host += " again (loading failed)"; };
     image.replaceWith(shown);
   }
 });

@@ -1,15 +1,15 @@
-// The conversation follows its end, unless the reader has scrolled up; a button brings them back.
+// Keeps the end of the conversation in view unless the reader has scrolled up; a button scrolls back down.
 const area = document.getElementById("scroll");
 const button = document.getElementById("latest");
 const NEAR = 80; // pixels
-const AHEAD = 400; // pixels from the top at which older messages are asked for
+const AHEAD = 400; // pixels from the top at which older messages are loaded
 let following = true;
 let last = 0;
 
 const distance = () => area.scrollHeight - area.scrollTop - area.clientHeight;
 const toEnd = () => { area.scrollTop = area.scrollHeight; };
 
-// Only a move up is the reader's: text that comes between a move to the end and its event is none.
+// Only scrolling up ends following: text may arrive between a scroll to the end and its event.
 area.addEventListener("scroll", () => {
   if (distance() < NEAR) following = true;
   else if (area.scrollTop < last) following = false;
@@ -19,9 +19,9 @@ area.addEventListener("scroll", () => {
 }, { passive: true });
 
 function loadOlder() {
-  const link = area.querySelector(".older a:not([data-asked])");
+  const link = area.querySelector(".older a:not([data-loading])");
   if (!link) return;
-  link.dataset.asked = "";
+  link.dataset.loading = "";
   link.click();
 }
 
@@ -33,7 +33,7 @@ if (messages) {
   toEnd();
   const follow = new ResizeObserver(() => { if (following) toEnd(); });
   for (const box of [messages, area]) follow.observe(box);
-  // Older messages are put in above: what is being read stays where it is.
+  // Older messages are inserted above; what is being read keeps its position.
   let before = 0;
   messages.addEventListener("htmx:before:swap", () => { before = distance(); });
   messages.addEventListener("htmx:after:swap", () => { if (!following) area.scrollTop += distance() - before; });

@@ -1,9 +1,9 @@
-// The keyboard.
+// Keyboard shortcuts.
 const box = document.getElementById("box");
 const keys = document.getElementById("keys");
 const stop = document.getElementById("stop");
 
-const writes = (element) => /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName);
+const isField = (element) => /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName);
 
 document.addEventListener("keydown", (event) => {
   const command = event.ctrlKey || event.metaKey;
@@ -19,10 +19,10 @@ document.addEventListener("keydown", (event) => {
     const open = document.querySelector("details.more[open], details.meta[open]");
     if (open) open.open = false;
     else if (stop && getComputedStyle(stop).display !== "none") stop.click();
-  } else if (!writes(event.target) && !command && event.key === "/") {
+  } else if (!isField(event.target) && !command && event.key === "/") {
     event.preventDefault();
     box.focus();
-  } else if (!writes(event.target) && !command && event.key === "?") {
+  } else if (!isField(event.target) && !command && event.key === "?") {
     keys.showModal();
   }
 });

@@ -1,31 +1,31 @@
-// The list of chats: which one is open, and no chat twice.
+// The list of chats: marks the open one, and shows each chat once.
 const sessions = document.getElementById("sessions");
-const here = sessions.dataset.here;
+const current = sessions.dataset.current;
 const older = document.getElementById("older");
 
 function mark() {
   for (const link of document.querySelectorAll("#sidebar li a")) {
-    const current = here !== "" && link.getAttribute("href") === `/chat/${here}`;
-    if (current === link.hasAttribute("aria-current")) continue;
-    if (current) link.setAttribute("aria-current", "page");
+    const isCurrent = current !== "" && link.getAttribute("href") === `/chat/${current}`;
+    if (isCurrent === link.hasAttribute("aria-current")) continue;
+    if (isCurrent) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
 }
 
-// An older chat that goes on is among the newest again.
-function once() {
+// An older chat with a new message is listed among the newest again.
+function removeDuplicates() {
   for (const link of older.querySelectorAll("li a")) {
     if (sessions.querySelector(`a[href="${link.getAttribute("href")}"]`)) link.closest("li").remove();
   }
 }
 
-const changes = new MutationObserver(() => { mark(); once(); });
+const changes = new MutationObserver(() => { mark(); removeDuplicates(); });
 for (const list of [sessions, older]) {
   changes.observe(list, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-current", "href"] });
 }
 mark();
 
-// What was chosen in the menu is on its way: the menu closes. A link that was made stays to be copied.
+// The menu closes when an action of it is sent.
 document.addEventListener("htmx:before:request", (event) => {
   const menu = event.target.closest?.("details.more");
   if (menu) menu.open = false;

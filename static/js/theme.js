@@ -1,4 +1,4 @@
-// Sets the theme before the page is painted: what was chosen in the settings, else the system's.
+// Sets the theme before the page is painted: the one chosen in the settings, or the system's.
 {
   let chosen = null;
   try { chosen = localStorage.getItem("theme"); } catch { /* storage is off in some frames */ }

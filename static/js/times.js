@@ -1,4 +1,4 @@
-// Times as the reader's clock has them, and how long until something happens.
+// Times in the reader's time zone, and countdowns.
 const FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 function show() {

@@ -1,4 +1,4 @@
-"""Hostile text through every field that the page shows: it is text there, whoever wrote it."""
+"""Hostile text in every field that the page shows stays text."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ from tests.web.conftest import CHROMIUM, browser
 __all__ = ["browser"]
 
 WAIT_MS = 30_000
-"""For the first answer: the provider's SDK is imported before it, which takes its time on a busy machine."""
+"""For the first answer, before which the provider's SDK is imported: slow on a busy machine."""
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -39,7 +39,7 @@ HTMX = "<hx-partial hx-target='#box'>gotcha</hx-partial><p hx-get='/session' hx-
 
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
-    """A page that must ask nothing of other places, and on which no script of strangers may even be tried."""
+    """A page that must send no request to other hosts and on which no foreign script may even be tried."""
     problems: list[str] = []
     page = await browser.new_page()
     page.set_default_timeout(10_000)
@@ -52,7 +52,7 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 
 
 async def innocent(page: Page) -> None:
-    """Assert that nothing on the page came alive."""
+    """Assert that no hostile text became markup or script."""
     assert await page.evaluate("window.pwned") is None
     for selector in ("img[src=x]", "svg[onload]", "[onerror]", "script:not([src])", "[hx-get='/session']"):
         assert await page.locator(selector).count() == 0, selector
@@ -81,7 +81,7 @@ def config(llm: LLM) -> dict[str, Any]:
     }
 
 
-async def test_no_field_of_a_conversation_comes_alive(page: Page, tmp_path: Path, llm: LLM) -> None:
+async def test_no_field_of_a_conversation_becomes_markup(page: Page, tmp_path: Path, llm: LLM) -> None:
     """Names of agents, models, providers, tools, files; results, todos, errors, titles; live and reloaded."""
     everything = f"{HOSTILE}\n\n{HTMX}\n\n[link]({LINK})\n\n![i]({LINK})\n\n<{LINK}>\n\n`{HOSTILE}`"
     todos = {"todos": [{"content": HOSTILE + HTMX, "status": "pending", "priority": "high"}]}
@@ -145,8 +145,8 @@ async def test_no_field_of_a_conversation_comes_alive(page: Page, tmp_path: Path
             assert exported.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_names_in_an_exported_conversation_are_no_markup(tmp_path: Path, llm: LLM) -> None:
-    """What people and models wrote is Markdown and is kept as it is; the names around it are words."""
+async def test_names_in_an_exported_conversation_are_escaped(tmp_path: Path, llm: LLM) -> None:
+    """Messages are Markdown and exported unchanged; the names around them are plain text."""
     name = f"{HOSTILE}`**_\n# x"
     image = {"type": "file", "mime": "image/png", "filename": name, "url": "data:image/png;base64,AA=="}
     llm.script(Answer(tools=((name, {name: name}),)), Status(400, name))
@@ -160,7 +160,7 @@ async def test_names_in_an_exported_conversation_are_no_markup(tmp_path: Path, l
     assert html.count("onerror") >= 7
 
 
-async def test_no_field_of_what_is_asked_or_found_comes_alive(page: Page, tmp_path: Path, llm: LLM) -> None:
+async def test_no_field_of_requests_or_results_becomes_markup(page: Page, tmp_path: Path, llm: LLM) -> None:
     question = {
         "question": HOSTILE,
         "header": HOSTILE,
@@ -201,10 +201,10 @@ async def test_no_field_of_what_is_asked_or_found_comes_alive(page: Page, tmp_pa
 
 
 @pytest.mark.parametrize("late", ["hx-csp", "hx-sse", "place"])
-async def test_htmx_begins_with_its_guard_and_its_stream_whichever_script_comes_late(
+async def test_htmx_starts_with_its_extensions_whichever_script_loads_late(
     page: Page, tmp_path: Path, late: str
 ) -> None:
-    """Without the one, attributes in hostile text count; without the other, the page stands still."""
+    """Without hx-csp, attributes in hostile text would count; without hx-sse, the page would not update."""
 
     async def hold_up(route: Route) -> None:
         await asyncio.sleep(0.5)

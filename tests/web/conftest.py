@@ -1,4 +1,4 @@
-"""A real Chromium on a real server, with a wire between them that can be cut."""
+"""A real Chromium and a real server, with a connection between them that tests can cut."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Wire:
-    """A TCP proxy in front of a server: it can be cut, and mended, and led to another server."""
+    """A TCP proxy in front of a server; it can be cut, mended and pointed at another server."""
 
     def __init__(self) -> None:
         self.target = 0
@@ -82,7 +82,7 @@ class Wire:
 
 
 class Site:
-    """A server behind a wire. `restart` stops it as a kill would leave it, and starts it on the same data."""
+    """A server behind a wire. `restart` stops it without a clean shutdown and starts it on the same data."""
 
     def __init__(self, wire: Wire, start: Callable[[], Awaitable[Server]]) -> None:
         self.wire = wire
@@ -108,7 +108,7 @@ async def llm() -> AsyncIterator[LLM]:
 async def serving(
     tmp_path: Path, llm: LLM, env: dict[str, str] | None = None, **more: object
 ) -> AsyncIterator[Site]:
-    """Serve a page that talks to the scripted LLM; `more`: further entries of its opencode.json."""
+    """Serve a page with the scripted LLM as its model; `more`: further entries of its opencode.json."""
     config = {
         "model": "local/one",
         "provider": {
@@ -156,7 +156,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def open_page(browser: Browser, site: Site) -> AsyncIterator[OpenPage]:
-    """Open a page of the site; nothing on it may fail, or come from elsewhere."""
+    """Open a page of the site. The test fails on any script error or request to another host."""
     problems: list[str] = []
 
     async def open_one(path: str = "/", **options: object) -> Page:
@@ -169,7 +169,7 @@ async def open_page(browser: Browser, site: Site) -> AsyncIterator[OpenPage]:
             lambda request: (
                 None
                 if request.url.startswith((site.url, "data:", "blob:"))
-                else problems.append(f"asked elsewhere: {request.url}")
+                else problems.append(f"request to another host: {request.url}")
             ),
         )
         page.on(

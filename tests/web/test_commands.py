@@ -38,7 +38,7 @@ async def names(page: Page) -> list[str]:
     return await page.locator("#commands [role=option] span").all_inner_texts()
 
 
-async def test_a_command_is_offered_and_taken_by_keyboard_and_runs(page: Page, site: Site, llm: LLM) -> None:
+async def test_a_command_is_listed_chosen_by_keyboard_and_run(page: Page, site: Site, llm: LLM) -> None:
     llm.script(Answer(text="Nothing is wrong."))
     box = page.locator("#box")
     await box.press_sequentially("/")
@@ -47,7 +47,7 @@ async def test_a_command_is_offered_and_taken_by_keyboard_and_runs(page: Page, s
     await box.press_sequentially("VIEW")
     await expect(offered(page)).to_have_count(2)
     await box.fill("/re")
-    assert await names(page) == ["/review", "/preview"]  # what begins so is before what has it in it
+    assert await names(page) == ["/review", "/preview"]  # names that begin with the word come first
     await expect(offered(page).first).to_contain_text("Look for what is <b>wrong</b>")
     await box.press("Enter")
     await expect(box).to_have_value("/review ")
@@ -61,7 +61,7 @@ async def test_a_command_is_offered_and_taken_by_keyboard_and_runs(page: Page, s
     assert site.server.requests.count(ASKED) == 1
 
 
-async def test_a_name_that_is_written_out_is_sent_at_once(page: Page, llm: LLM) -> None:
+async def test_enter_sends_a_name_typed_in_full(page: Page, llm: LLM) -> None:
     llm.script(Answer(text="Here is a plan."))
     box = page.locator("#box")
     await box.fill("/plan")
@@ -71,7 +71,7 @@ async def test_a_name_that_is_written_out_is_sent_at_once(page: Page, llm: LLM) 
     await expect(page.locator(".assistant")).to_contain_text("Here is a plan.")
 
 
-async def test_the_arrows_choose_and_a_screen_reader_is_told(page: Page) -> None:
+async def test_arrow_keys_choose_and_aria_attributes_follow(page: Page) -> None:
     box = page.locator("#box")
     await box.fill("/p")
     await expect(box).to_have_attribute("aria-expanded", "true")
@@ -88,7 +88,7 @@ async def test_the_arrows_choose_and_a_screen_reader_is_told(page: Page) -> None
     assert await box.get_attribute("aria-activedescendant") is None
 
 
-async def test_eight_are_seen_and_the_chosen_one_always(page: Page) -> None:
+async def test_the_list_shows_eight_rows_and_scrolls_to_the_chosen_one(page: Page) -> None:
     box = page.locator("#box")
     await box.fill("/")
     await expect(offered(page).nth(7)).to_be_in_viewport(ratio=1)
@@ -112,7 +112,7 @@ async def test_escape_closes_the_list_and_does_not_stop_the_answer(page: Page, l
     await at_rest(page)
 
 
-async def test_a_click_takes_and_other_texts_are_offered_nothing(page: Page) -> None:
+async def test_a_click_chooses_and_other_texts_open_no_list(page: Page) -> None:
     box = page.locator("#box")
     await box.fill("/")
     await page.get_by_role("option", name="/task-3").click()
@@ -126,7 +126,7 @@ async def test_a_click_takes_and_other_texts_are_offered_nothing(page: Page) -> 
 
 
 @pytest.mark.parametrize("site", [{"mcp": MCP}], indirect=True)
-async def test_a_prompt_of_an_mcp_server_is_offered_and_runs(page: Page, llm: LLM) -> None:
+async def test_a_prompt_of_an_mcp_server_is_listed_and_run(page: Page, llm: LLM) -> None:
     llm.script(Answer(text="It is fine."))
     box = page.locator("#box")
     await box.fill("/rev")
@@ -138,7 +138,7 @@ async def test_a_prompt_of_an_mcp_server_is_offered_and_runs(page: Page, llm: LL
     await expect(page.locator(".user")).to_contain_text("Review kindly: x=1")
 
 
-async def test_a_word_that_is_no_command_goes_to_the_model(page: Page, llm: LLM) -> None:
+async def test_an_unknown_command_is_sent_to_the_model_as_text(page: Page, llm: LLM) -> None:
     llm.script(Answer(text="What is that?"))
     await page.fill("#box", "/")
     await expect(page.locator("#commands")).to_be_visible()
@@ -147,7 +147,7 @@ async def test_a_word_that_is_no_command_goes_to_the_model(page: Page, llm: LLM)
     await expect(page.locator(".assistant")).to_contain_text("What is that?")
 
 
-async def test_the_list_is_asked_for_again_after_a_minute(page: Page, site: Site) -> None:
+async def test_the_list_is_loaded_again_after_a_minute(page: Page, site: Site) -> None:
     await page.clock.install()
     await page.reload()
     box = page.locator("#box")
@@ -165,7 +165,7 @@ async def test_the_list_is_asked_for_again_after_a_minute(page: Page, site: Site
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_list_keeps_nobody_out(open_page: OpenPage, scheme: str) -> None:
+async def test_the_list_is_accessible(open_page: OpenPage, scheme: str) -> None:
     page = await open_page("/", color_scheme=scheme, viewport={"width": 390, "height": 800})
     await page.fill("#box", "/")
     await expect(page.locator("#commands")).to_be_visible()

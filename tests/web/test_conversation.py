@@ -27,7 +27,7 @@ async def shown(page: Page) -> str:
 
 
 async def markup(page: Page) -> str:
-    """Return the conversation's HTML without the mark that htmx leaves."""
+    """Return the conversation's HTML without htmx's own attribute."""
     html = (await page.inner_html("#messages")).replace(' data-htmx-powered="true"', "")
     return re.sub(r">\s+<", "><", html).strip()
 
@@ -77,7 +77,7 @@ async def test_a_second_tab_shows_the_same_as_it_happens(page: Page, open_page: 
     assert await shown(page) == await shown(other)
 
 
-async def test_a_title_appears_in_the_page_and_in_the_list_when_it_is_made(page: Page, llm: LLM) -> None:
+async def test_a_generated_title_appears_on_the_page_and_in_the_list(page: Page, llm: LLM) -> None:
     llm.script(Answer(text="hi"))
     await begin(page)
     await expect(page.locator("#title")).to_have_text("A title")
@@ -85,7 +85,7 @@ async def test_a_title_appears_in_the_page_and_in_the_list_when_it_is_made(page:
     await expect(page).to_have_title("A title · OpenCode API")
 
 
-async def test_a_message_sent_meanwhile_is_queued_and_answered(page: Page, llm: LLM) -> None:
+async def test_a_message_sent_during_an_answer_is_queued_and_answered(page: Page, llm: LLM) -> None:
     gate = asyncio.Event()
     llm.script(Answer(text=("one ", "done"), gate=gate), Answer(text="two done"))
     await begin(page, "first")
@@ -101,7 +101,7 @@ async def test_a_message_sent_meanwhile_is_queued_and_answered(page: Page, llm: 
     await at_rest(page)
 
 
-async def test_stop_keeps_what_was_written(page: Page, llm: LLM) -> None:
+async def test_stop_keeps_the_text_so_far(page: Page, llm: LLM) -> None:
     llm.script(Answer(text="on and on ", endless=True), Answer(text="a better answer"))
     await begin(page)
     await expect(page.locator(".assistant")).to_contain_text("on and on")
@@ -124,7 +124,7 @@ async def test_a_failed_answer_says_why_and_can_be_tried_again(page: Page, llm: 
     await expect(page.locator(".user")).to_have_count(1)
 
 
-async def test_an_earlier_message_is_edited_and_what_followed_is_replaced(page: Page, llm: LLM) -> None:
+async def test_editing_an_earlier_message_replaces_all_after_it(page: Page, llm: LLM) -> None:
     llm.script(Answer(text="answer one"), Answer(text="answer two"), Answer(text="another answer"))
     await begin(page, "question one")
     await at_rest(page)
@@ -141,7 +141,7 @@ async def test_an_earlier_message_is_edited_and_what_followed_is_replaced(page: 
     await expect(page.locator(".editing")).to_be_hidden()
 
 
-async def test_tools_show_their_own_faces(page: Page, llm: LLM) -> None:
+async def test_each_kind_of_tool_call_has_its_own_layout(page: Page, llm: LLM) -> None:
     todos = [
         {"content": "bake", "status": "completed", "priority": "high"},
         {"content": "eat", "status": "in_progress", "priority": "high"},
@@ -189,7 +189,7 @@ async def test_long_conversations_open_at_their_end_and_load_on_the_way_up(
     await expect(page.locator(".user").first).to_contain_text("question 0")
 
 
-async def test_without_javascript_one_can_read_and_send(open_page: OpenPage, llm: LLM) -> None:
+async def test_reading_and_sending_work_without_javascript(open_page: OpenPage, llm: LLM) -> None:
     llm.script(Answer(text="Plain **answer**."))
     page = await open_page("/", java_script_enabled=False)
     await page.fill("#box", "Hello")
@@ -202,9 +202,7 @@ async def test_without_javascript_one_can_read_and_send(open_page: OpenPage, llm
     await expect(page.locator(".assistant")).to_contain_text("Plain answer.")
 
 
-async def test_a_permission_is_asked_for_on_the_page_and_given(
-    open_page: OpenPage, site: Site, llm: LLM
-) -> None:
+async def test_a_permission_request_appears_and_is_allowed(open_page: OpenPage, site: Site, llm: LLM) -> None:
     rule = {"permission": "webfetch", "pattern": "*", "action": "ask"}
     session_id = await site.server.new_session(title="Careful", permission=[rule])
     llm.script(Answer(tools=(("webfetch", {"url": "http://127.0.0.1:9/x"}),)), Answer(text="Tried it."))
@@ -218,7 +216,7 @@ async def test_a_permission_is_asked_for_on_the_page_and_given(
     await expect(page.locator(".ask")).to_have_count(0)
 
 
-async def test_what_a_task_asks_for_is_asked_on_the_page_of_who_gave_it(
+async def test_a_sub_tasks_permission_request_appears_in_the_parent_chat(
     open_page: OpenPage, site: Site, llm: LLM
 ) -> None:
     rule = {"permission": "webfetch", "pattern": "*", "action": "ask"}
@@ -246,7 +244,7 @@ async def test_what_a_task_asks_for_is_asked_on_the_page_of_who_gave_it(
     await expect(page.locator(".ask")).to_have_count(0)
 
 
-async def test_a_question_is_put_on_the_page_and_answered(page: Page, llm: LLM) -> None:
+async def test_a_question_appears_and_is_answered(page: Page, llm: LLM) -> None:
     options = [{"label": "Red", "description": "warm"}, {"label": "Blue", "description": "cool"}]
     question = {"question": "Which colour?", "header": "Colour", "options": options}
     llm.script(Answer(tools=(("question", {"questions": [question]}),)), Answer(text="Blue it is."))

@@ -1,4 +1,4 @@
-"""What pages are sent: rendered once for all of them."""
+"""The page's stream: each update is rendered once, however many pages are open."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from opencode.server.web import screen
+from opencode.server.web import live_view
 from tests.harness import Server, running_server
 from tests.llm.server import LLM, Answer
 from tests.server.conftest import provider_config
@@ -24,16 +24,16 @@ async def read_until(lines: AsyncIterator[str], text: str) -> str:
 
 
 async def rendered(server: Server, llm: LLM, pages: int, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Return how many pieces were rendered for one turn that so many pages watched."""
+    """Return how many fragments were rendered for one turn that `pages` pages watched."""
     count = 0
-    piece = screen.piece
+    fragment = live_view.fragment
 
     def counted(macro: str, *values: Any) -> str:
         nonlocal count
         count += macro != "block"  # how often a growing text is looked at is a matter of time
-        return piece(macro, *values)
+        return fragment(macro, *values)
 
-    monkeypatch.setattr(screen, "piece", counted)
+    monkeypatch.setattr(live_view, "fragment", counted)
     llm.script(Answer(text="the answer"))
     session_id = await server.new_session(title="Watched")
     async with AsyncExitStack() as stack:
@@ -58,7 +58,7 @@ async def test_ten_pages_of_one_session_cost_one_rendering(
         assert 0 < together <= alone + 2
 
 
-async def test_nothing_is_left_of_pages_that_were_closed(tmp_path: Path) -> None:
+async def test_closed_pages_leave_no_tasks(tmp_path: Path) -> None:
     async with LLM() as llm, running_server(tmp_path, provider_config(llm)) as server:
         session_id = await server.new_session()
         for _ in range(20):
@@ -68,15 +68,15 @@ async def test_nothing_is_left_of_pages_that_were_closed(tmp_path: Path) -> None
         await asyncio.wait_for(asyncio.gather(*left, return_exceptions=True), 10)
 
 
-async def test_a_page_of_a_session_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+async def test_an_unknown_session_is_a_404_on_every_page(tmp_path: Path) -> None:
     async with running_server(tmp_path) as server:
         for path in ("/chat/ses_nothing", "/chat/ses_nothing/stream", "/chat/ses_nothing/export.md"):
             assert (await server.client.get(path)).status_code == 404
-        piece = await server.client.get("/chat/ses_nothing/older", headers={"HX-Request": "true"})
-        assert piece.status_code == 404
-        gone = "This chat is not here: it may have been deleted."
-        assert piece.text == f'<p class="none" role="alert">{gone}</p>'
+        response = await server.client.get("/chat/ses_nothing/older", headers={"HX-Request": "true"})
+        assert response.status_code == 404
+        gone = "Chat not found. It may have been deleted."
+        assert response.text == f'<p class="none" role="alert">{gone}</p>'
         refused = await server.client.post("/chat/ses_nothing", data={"text": "hi"})
-        assert refused.status_code == 404 and "Session not found" in refused.text
+        assert refused.status_code == 404 and gone in refused.text
         empty = await server.client.post("/chat", data={"text": "  "})
         assert empty.status_code == 400 and "message is empty" in empty.text

@@ -1,4 +1,4 @@
-"""Markdown on the page: safe, and the same whether it comes at once or word by word."""
+"""Markdown on the page: safe, and the same whether it arrives at once or word by word."""
 
 import random
 import re
@@ -102,7 +102,7 @@ def test_a_long_text_costs_as_much_per_word_at_its_end() -> None:
         "<a href='//evil.example'>x</a>",
     ],
 )
-def test_hostile_text_becomes_no_markup_of_its_own(hostile: str) -> None:
+def test_hostile_text_yields_no_markup(hostile: str) -> None:
     html = "".join(blocks(hostile)).lower()
     for tag in ("<script", "<img", "<div hx", "<style", "<svg", "<iframe"):
         assert tag not in html
@@ -117,19 +117,19 @@ def test_hostile_text_becomes_no_markup_of_its_own(hostile: str) -> None:
         assert attribute not in html.replace("&lt;div hx-get", "")
 
 
-def test_links_open_elsewhere_and_images_wait_for_a_click() -> None:
+def test_links_open_a_new_tab_and_images_load_on_click() -> None:
     html = "".join(blocks("[a](https://a.example) ![cat](https://b.example/c.png)"))
     assert 'target="_blank"' in html and 'rel="noopener noreferrer nofollow"' in html
     assert "<img" not in html and 'data-src="https://b.example/c.png"' in html
 
 
-def test_boxes_of_a_task_list_have_a_name() -> None:
+def test_task_list_boxes_have_a_label() -> None:
     html = "".join(blocks("- [ ] one\n- [x] two"))
     assert html.count("<input") == 2
     assert 'aria-label="To do"' in html and 'aria-label="Done"' in html
 
 
-def test_code_is_coloured_where_its_language_is_known_and_kept_as_it_is() -> None:
+def test_code_in_a_known_language_is_highlighted_and_unchanged() -> None:
     html = "".join(blocks("```python\nif x < 1:\n\n    pass\n```"))
     assert '<span class="k">if</span>' in html and "&lt;" in html
     assert "if x &lt; 1:\n\n    pass" in "".join(blocks("```nosuchlanguage\nif x < 1:\n\n    pass\n```"))
@@ -149,14 +149,14 @@ def test_code_is_coloured_where_its_language_is_known_and_kept_as_it_is() -> Non
         ("- [ ] task", None),
     ],
 )
-def test_what_is_half_written_looks_as_it_will(half: str, shown: str | None) -> None:
+def test_unfinished_markdown_is_shown_as_if_closed(half: str, shown: str | None) -> None:
     assert streamed(half, [half])[0].strip() == (shown or blocks(half)[0].strip())
 
 
 @pytest.mark.parametrize(
     "tex", [r"$\frac{1}{2}$", r"\(\frac{1}{2}\)", "$$\\frac{1}{2}$$", "\\[\n\\frac{1}{2}\n\\]"]
 )
-def test_formulas_are_set_as_mathml(tex: str) -> None:
+def test_formulas_become_mathml(tex: str) -> None:
     html = "".join(blocks(f"so\n{tex}"))
     assert "<mfrac><mn>1</mn><mn>2</mn></mfrac>" in html and "$" not in html
     aligned = "".join(blocks("$$\\begin{aligned}a &= b\\end{aligned}$$"))
@@ -176,7 +176,7 @@ def test_formulas_are_set_as_mathml(tex: str) -> None:
         "$" + "x" * 3_000,
     ],
 )
-def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
+def test_other_uses_of_dollars_and_brackets_are_left_alone(text: str) -> None:
     html = "".join(blocks(text))
     assert "<math" not in html
     assert re.sub(r"[`$\\]", "", text) == re.sub(r"<[^>]*>|[$\\\n]", "", html)

@@ -1,4 +1,4 @@
-"""What a page offers and shows, beyond a plain conversation."""
+"""Features of the page beyond a plain conversation."""
 
 import asyncio
 import gzip
@@ -13,7 +13,7 @@ from tests.web.test_conversation import at_rest, begin, say
 from tests.web.test_robustness import serious
 
 KILOBYTES = 100
-"""What the first page may weigh, all that it loads included."""
+"""Limit for the start page with everything it loads, compressed."""
 
 
 async def test_the_end_is_followed_until_the_reader_scrolls_up(page: Page, llm: LLM) -> None:
@@ -29,7 +29,7 @@ async def test_the_end_is_followed_until_the_reader_scrolls_up(page: Page, llm: 
     await expect(page.locator(".block").last).to_be_in_viewport()
 
 
-async def test_only_the_last_answer_can_be_given_again(page: Page, llm: LLM) -> None:
+async def test_only_the_last_answer_offers_try_again(page: Page, llm: LLM) -> None:
     llm.script(Status(400, "no"), Answer(text="two"), Answer(text="two again"))
     await begin(page, "one")
     await expect(page.locator(".failure button")).to_be_visible()
@@ -42,7 +42,7 @@ async def test_only_the_last_answer_can_be_given_again(page: Page, llm: LLM) -> 
     await expect(page.locator(".user")).to_have_count(2)
 
 
-async def test_a_prompt_that_was_stopped_in_the_queue_can_be_answered(page: Page, llm: LLM) -> None:
+async def test_a_queued_prompt_that_was_stopped_can_be_answered(page: Page, llm: LLM) -> None:
     llm.script(Answer(text=("on", " and on "), endless=True, pace=0.01))
     await begin(page, "one")
     await expect(page.locator(".assistant")).to_contain_text("on and on")
@@ -64,7 +64,7 @@ async def test_files_stay_when_their_message_is_edited(page: Page, llm: LLM) -> 
     await at_rest(page)
     await page.hover(".user")
     await page.click(".user .edit")
-    await expect(page.locator(".editing")).to_contain_text("Its file stays.")
+    await expect(page.locator(".editing")).to_contain_text("Its file is kept.")
     await say(page, "What is it really?")
     await expect(page.locator(".assistant")).to_contain_text("the same note")
     await expect(page.locator(".user .file")).to_contain_text("n.txt")
@@ -78,7 +78,7 @@ async def test_a_first_message_that_is_refused_stays_in_the_box(page: Page) -> N
     await expect(page.locator("#attachments figure")).to_have_count(1)
 
 
-async def test_enter_in_the_reason_refuses(open_page: OpenPage, site: Site, llm: LLM) -> None:
+async def test_enter_in_the_reason_rejects(open_page: OpenPage, site: Site, llm: LLM) -> None:
     rule = {"permission": "webfetch", "pattern": "*", "action": "ask"}
     session_id = await site.server.new_session(title="Careful", permission=[rule])
     llm.script(Answer(tools=(("webfetch", {"url": "http://127.0.0.1:9/x"}),)), Answer(text="Then not."))
@@ -92,9 +92,7 @@ async def test_enter_in_the_reason_refuses(open_page: OpenPage, site: Site, llm:
     assert any("not that one" in str(request.body) for request in llm.requests)
 
 
-async def test_what_one_tab_shares_and_pins_the_other_shows(
-    page: Page, open_page: OpenPage, llm: LLM
-) -> None:
+async def test_sharing_and_pinning_show_in_other_tabs(page: Page, open_page: OpenPage, llm: LLM) -> None:
     llm.script(Answer(text="hi"))
     await begin(page)
     await at_rest(page)
@@ -109,7 +107,7 @@ async def test_what_one_tab_shares_and_pins_the_other_shows(
     await expect(other.locator("#menu-pin")).to_have_text("Unpin")
 
 
-async def test_all_chats_can_be_reached_and_pinned_ones_stay_on_top(open_page: OpenPage, site: Site) -> None:
+async def test_all_chats_can_be_listed_and_pinned_ones_come_first(open_page: OpenPage, site: Site) -> None:
     pinned = await site.server.new_session(title="The pinned one", metadata={"pinned": True})
     for number in range(85):
         await site.server.new_session(title=f"Chat {number}")
@@ -121,7 +119,7 @@ async def test_all_chats_can_be_reached_and_pinned_ones_stay_on_top(open_page: O
     await expect(page.locator("#older a", has_text=re.compile("^Chat 0$"))).to_be_visible()
 
 
-async def test_a_chat_that_is_not_there_is_a_page_that_says_so(page: Page, site: Site) -> None:
+async def test_an_unknown_chat_is_an_error_page(page: Page, site: Site) -> None:
     await page.goto(f"{site.url}/chat/ses_nothing")
     await expect(page.locator("main")).to_contain_text("may have been deleted")
     await serious(page)
@@ -133,9 +131,9 @@ async def test_commands_of_the_configuration_are_known_in_the_box(page: Page, ll
     await at_rest(page)
     await expect(page.locator(".user")).to_contain_text("/unknown stays as it is")
     await page.click(".more summary")
-    await page.click("text=Condense")
-    await expect(page.locator(".divider")).to_contain_text("Condensed here")
-    await expect(page.locator(".condensed summary")).to_contain_text("keeps in mind")
+    await page.click("text=Compact")
+    await expect(page.locator(".divider")).to_contain_text("Compacted")
+    await expect(page.locator(".compacted summary")).to_contain_text("Summary used by the agent")
 
 
 async def test_without_commands_no_list_opens(page: Page) -> None:
@@ -167,7 +165,7 @@ async def _chat(site: Site) -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_nothing_keeps_anyone_out_of_what_asks_and_fails(
+async def test_questions_failures_and_dialogs_are_accessible(
     open_page: OpenPage, llm: LLM, scheme: str
 ) -> None:
     """axe finds nothing serious in questions, failures, dialogs and on the phone's drawer."""
@@ -192,8 +190,8 @@ async def test_nothing_keeps_anyone_out_of_what_asks_and_fails(
     await serious(page)
 
 
-async def test_a_page_whose_scripts_come_late_has_its_stream(page: Page, site: Site, llm: LLM) -> None:
-    """htmx may not begin before its extensions are there."""
+async def test_the_stream_connects_even_if_scripts_load_late(page: Page, site: Site, llm: LLM) -> None:
+    """htmx must not start before its extensions are loaded."""
 
     async def late(route: Route) -> None:
         await asyncio.sleep(1)

@@ -4,16 +4,16 @@ from quart import Quart
 
 from opencode.config import Settings
 
-from . import actions, compression, deletions, login, pages, security, settings, shared, stream
+from . import actions, compression, login, pages, security, settings, shared, stream
 
 MODULES = (pages, actions, stream, settings, login, shared)
 
 
-def register(app: Quart, given: Settings) -> None:
-    """Add the page to the app."""
-    app.config["OPENCODE_USERNAME"] = given.username
-    security.register(app, given)
+def register(app: Quart, app_settings: Settings) -> None:
+    """Add the page's routes and hooks to the app."""
+    app.config["OPENCODE_USERNAME"] = app_settings.username
+    security.register(app, app_settings)
     compression.register(app)
-    deletions.register(app)
+
     for module in MODULES:
         app.register_blueprint(module.blueprint, name=f"web.{module.blueprint.name}")

@@ -1,4 +1,4 @@
-"""What one does on the page. Every action is a form's post: it works without JavaScript too."""
+"""The actions on the page. Each one is a form post, so they work without JavaScript too."""
 
 import msgspec
 from msgspec import UNSET
@@ -20,11 +20,11 @@ from ..app_state import services
 from ..client import own_address
 from ..endpoint import decode_body
 from ..errors import too_large, wait
-from .deletions import deletions
-from .form import files_of, prompt_of, same_as
+from .error_messages import page_message
+from .form import files_of, prompt_from_form, prompt_from_message
+from .live_view import hx_partial
 from .pages import HTML
-from .render import page, piece
-from .screen import put
+from .render import fragment, page
 from .security import nonce
 
 blueprint = Blueprint("actions", __name__)
@@ -36,9 +36,9 @@ Answer = Response | Redirection
 
 @blueprint.post("/chat")
 async def start() -> Answer:
-    """Make a session with a first message."""
+    """Create a session and send its first message."""
     form = await request.form
-    prompt = await prompt_of()
+    prompt = await prompt_from_form()
     session = await services().sessions.create(CreateSessionBody(agent=form.get("agent") or UNSET))
     await services().prompts.send(session.id, prompt)
     if request.headers.get("HX-Request"):
@@ -48,12 +48,12 @@ async def start() -> Answer:
 
 @blueprint.post("/chat/<session_id>")
 async def send(session_id: str) -> Answer:
-    """Send a message; with `replaces`, in the place of an earlier one (its files stay) and what followed."""
+    """Send a message; with `replaces`, instead of that message (whose files are kept) and all after it."""
     form = await request.form
     sessions = services().sessions
     replaced = form.get("replaces")
     kept = files_of(await sessions.message(session_id, replaced)) if replaced else []
-    prompt = await prompt_of(kept)
+    prompt = await prompt_from_form(kept)
     if replaced:
         await _replace(session_id, replaced, prompt)
     else:
@@ -63,11 +63,11 @@ async def send(session_id: str) -> Answer:
 
 @blueprint.post("/chat/<session_id>/again")
 async def again(session_id: str) -> Answer:
-    """Answer a prompt once more; what followed it goes."""
+    """Answer a prompt again; the messages after it are removed."""
     form = await request.form
     sessions = services().sessions
     message = await sessions.message(session_id, form.get("message", ""))
-    await _replace(session_id, message.info.id, same_as(message))
+    await _replace(session_id, message.info.id, prompt_from_message(message))
     return _done(session_id)
 
 
@@ -79,11 +79,11 @@ async def stop(session_id: str) -> Answer:
 
 @blueprint.post("/chat/<session_id>/permission/<request_id>")
 async def permit(session_id: str, request_id: str) -> Answer:
-    """Allow what a tool call asks for, or refuse it."""
+    """Allow or reject a tool call that asks for permission."""
     form = await request.form
     reply = form.get("reply", "")
     if reply not in ("once", "always", "reject"):
-        raise BadRequest("Choose whether to allow it once, always, or not.")
+        raise BadRequest("Choose Allow once, Allow in this chat or Reject.")
     services().pending_requests.reply_permission(request_id, reply, form.get("message", "").strip())
     return _done(session_id)
 
@@ -92,15 +92,15 @@ async def permit(session_id: str, request_id: str) -> Answer:
 async def answer(session_id: str, request_id: str) -> Answer:
     """Answer the model's questions, or dismiss them."""
     form = await request.form
-    asks = services().pending_requests
+    pending = services().pending_requests
     if form.get("do") == "reject":
-        asks.reject_question(request_id)
+        pending.reject_question(request_id)
         return _done(session_id)
     answers = []
-    for number, _ in enumerate(asks.questions.get(request_id).questions):
+    for number, _ in enumerate(pending.questions.get(request_id).questions):
         other = form.get(f"answer-{number}-other", "").strip()
         answers.append([*form.getlist(f"answer-{number}"), *([other] if other else [])])
-    asks.reply_question(request_id, answers)
+    pending.reply_question(request_id, answers)
     return _done(session_id)
 
 
@@ -121,9 +121,9 @@ async def pin(session_id: str) -> Answer:
     return _done(session_id)
 
 
-@blueprint.post("/chat/<session_id>/condense")
-async def condense(session_id: str) -> Answer:
-    """Have a summary take the place of the conversation for the model; people still see it all."""
+@blueprint.post("/chat/<session_id>/compact")
+async def compact(session_id: str) -> Answer:
+    """Replace what the model sees of the conversation by a summary; the page still shows all of it."""
     sessions = services().sessions
     model = (await sessions.get(session_id)).model
     choice = await services().providers.default()
@@ -139,17 +139,28 @@ async def condense(session_id: str) -> Answer:
 
 @blueprint.post("/chat/<session_id>/fork")
 async def fork(session_id: str) -> Answer:
-    """Go on in a copy: of the whole session, or up to and with the message `after`."""
+    """Continue in a copy of the session, without reverted messages, or up to and including `after`."""
     after = (await request.form).get("after")
-    history = await services().sessions.messages(session_id)
-    later = [each.info.id for each in history if after and each.info.id > after]
-    copy = await services().history.fork(session_id, later[0] if later else None)
+    sessions = services().sessions
+    revert = (await sessions.get(session_id)).revert
+    end = revert.message_id if revert else None
+    if after:
+        messages = await sessions.messages(session_id)
+        end = next((message.info.id for message in messages if message.info.id > after), None)
+    copy = await services().history.fork(session_id, end)
     return redirect(f"/chat/{copy.id}", 303)
 
 
+@blueprint.post("/chat/<session_id>/unrevert")
+async def unrevert(session_id: str) -> Answer:
+    """Restore the reverted messages."""
+    await services().history.unrevert(session_id)
+    return _done(session_id)
+
+
 @blueprint.post("/chats/import")
-async def bring_in() -> Answer:
-    """Make a session of an exported one."""
+async def import_chat() -> Answer:
+    """Create a session from an exported one."""
     file = (await request.files).get("file")
     if file is None or not file.filename:
         raise BadRequest("Choose the JSON file of an exported chat.")
@@ -161,7 +172,7 @@ async def bring_in() -> Answer:
 async def share(session_id: str) -> Answer:
     session = await services().sessions.share(session_id, own_address())
     link = session.share.url if session.share else ""
-    return _done(session_id, piece("notice", "Everyone with this link can read the chat:", "", link))
+    return _done(session_id, fragment("notice", "Anyone with this link can read this chat:", link))
 
 
 @blueprint.post("/chat/<session_id>/unshare")
@@ -172,15 +183,18 @@ async def unshare(session_id: str) -> Answer:
 
 @blueprint.post("/chat/<session_id>/delete")
 async def delete(session_id: str) -> Answer:
-    """Put a session away; it is deleted once the time to undo that is over."""
-    await deletions().put_away(session_id)
+    """Delete a session; for a short time it can be restored."""
+    await services().deletion.trash(session_id)
     return redirect(f"/?deleted={session_id}", 303)
 
 
 @blueprint.post("/chat/<session_id>/undelete")
 async def undelete(session_id: str) -> Answer:
-    """Have a deleted session back."""
-    await deletions().bring_back(session_id)
+    """Restore a deleted session."""
+    try:
+        await services().deletion.restore(session_id)
+    except NotFound:
+        raise NotFound("It is too late to undo this: the chat has been deleted.") from None
     return redirect(f"/chat/{session_id}", 303)
 
 
@@ -191,20 +205,21 @@ async def refuse_body(_: RequestEntityTooLarge) -> Response:
 
 @blueprint.errorhandler(RequestError)
 async def refuse(error: RequestError) -> Response:
-    """Say on the page what to do."""
+    """Show a refused action on the page: in its notice, or without JavaScript as a page of its own."""
+    message = page_message(error)
     if request.headers.get("HX-Request"):
-        return Response(put("notice", "innerHTML", piece("notice", error.message)), content_type=HTML)
+        return Response(hx_partial("notice", "innerHTML", fragment("notice", message)), content_type=HTML)
     back = f"/chat/{request.view_args['session_id']}" if request.view_args else "/"
     if isinstance(error, NotFound):
         back = "/"
-    html = page("refused.html", message=error.message, back=back, nonce=nonce())
+    html = page("refused.html", message=message, back=back, nonce=nonce())
     return wait(Response(html, status=error.status, content_type=HTML), error)
 
 
 def _done(session_id: str, notice: str = "") -> Answer:
-    """Answer an action whose effect the page's stream shows; `notice`: what is told besides."""
+    """Return the response to an action, whose effect arrives by the page's stream, and a notice to show."""
     if request.headers.get("HX-Request"):
-        return Response(put("notice", "innerHTML", notice), content_type=HTML)
+        return Response(hx_partial("notice", "innerHTML", notice), content_type=HTML)
     return redirect(f"/chat/{session_id}", 303)
 
 

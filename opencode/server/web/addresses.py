@@ -1,10 +1,10 @@
-"""Addresses as people read them."""
+"""URLs as the page shows them."""
 
 from urllib.parse import urlsplit
 
 
 def host(url: str) -> str:
-    """Return an address's host, as people know sites; what is no address, as it is."""
+    """Return a URL's host without `www.`; text that is not a URL is returned unchanged."""
     try:
         return (urlsplit(url).hostname or url).removeprefix("www.")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Pages are sent compressed: a long conversation's is a tenth of its size then."""
+"""Gzip for HTML responses: the page of a long conversation shrinks to a tenth."""
 
 import gzip
 from functools import partial
@@ -8,7 +8,7 @@ from quart import Quart, Response, request
 from opencode.threads import in_thread
 
 SMALLEST = 1_000
-"""Bytes below which it is not worth it."""
+"""Bytes below which compression does not pay."""
 
 _LEVEL = 4
 

@@ -1,4 +1,4 @@
-"""A session as its page shows it: the newest messages, with what is being written right now."""
+"""What the page shows of sessions: messages with the text still being written, lists, search results."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,140 +20,155 @@ from opencode.schema.session import Session, SessionStatus, StatusIdle
 from opencode.session.services import Services
 from opencode.store import SessionQuery
 
+from .reverted import without_reverted
+
 PAGE = 30
-"""Messages that a page begins with, and that each scroll to the top brings."""
+"""Messages on a page at first, and loaded with each scroll to the top."""
 
 LISTED = 80
-"""Sessions in the side bar."""
+"""Sessions on one page of the side bar."""
 
-FOUND = 20
-"""Sessions that a search brings at once."""
+SEARCH_PAGE = 20
+"""Search results on one page."""
 
-FOUND_IN_ALL = 1000
-"""Sessions after which a search ends: who looks for one that was not among them looks for more words."""
+SEARCH_MOST = 1000
+"""Search results in all; more words narrow a search that has more."""
 
 DIGITS = 18
-"""A number of fewer is one of 64 bits."""
+"""Decimal digits that always fit a signed 64-bit integer."""
 
-_PLACES = {"title": "In the title", "words": "In the conversation", "within": "Within longer words"}
+_PLACES = {"title": "In titles", "words": "In messages", "within": "In parts of words"}
 
 
 class Running(msgspec.Struct):
-    """How a session's turn stands. `message` is the one that is being written, with text not yet stored."""
+    """The state of a session's turn. `message`: the one being written, with text that is not stored yet."""
 
     status: SessionStatus = msgspec.field(default_factory=StatusIdle)
     message: MessageWithParts | None = None
 
 
 def running(services: Services, session_id: str) -> Running:
-    found = Running()
+    """Return the present state of a session's turn."""
+    turn = Running()
     for event in services.snapshot.present(session_id):
         if isinstance(event, SessionStatusChanged):
-            found.status = event.status
+            turn.status = event.status
         elif isinstance(event, MessageUpdated):
-            found.message = MessageWithParts(info=event.info)
-        elif isinstance(event, PartUpdated) and found.message is not None:
-            found.message.parts.append(event.part)
-    return found
+            turn.message = MessageWithParts(info=event.info)
+        elif isinstance(event, PartUpdated) and turn.message is not None:
+            turn.message.parts.append(event.part)
+    return turn
 
 
 async def messages(
-    services: Services, session_id: str, before: str | None = None
+    services: Services, session: Session, before: str | None = None
 ) -> tuple[list[MessageWithParts], bool]:
-    """Return one page of messages, the newest or those before an id, and whether there are older ones."""
-    found = await services.sessions.messages(session_id, PAGE + 1, before)
-    more = len(found) > PAGE
-    found = found[more:]
-    live = running(services, session_id).message
+    """Return one page of messages, the newest or those before an id, and whether there are older ones.
+
+    Reverted messages are left out.
+    """
+    revert = session.revert
+    if revert and (before is None or before > revert.message_id):
+        page = await services.sessions.messages(session.id, PAGE + 1, revert.message_id)
+        if revert.part_id:
+            with suppress(NotFound):  # it may have been removed since
+                page.append(await services.sessions.message(session.id, revert.message_id))
+        page = without_reverted(session, page)
+    else:
+        page = await services.sessions.messages(session.id, PAGE + 1, before)
+    more = len(page) > PAGE
+    page = page[-PAGE:]
+    live = running(services, session.id).message
     if live is not None and before is None:
-        found = [live if each.info.id == live.info.id else each for each in found]
-        if all(each.info.id != live.info.id for each in found):
-            found.append(live)
-    return found, more
+        page = [live if message.info.id == live.info.id else message for message in page]
+        if all(message.info.id != live.info.id for message in page):
+            page.append(live)
+    return page, more
 
 
-async def asks(services: Services, session_id: str) -> list[PermissionAsked | QuestionAsked]:
-    """Return what waits for the reader's answer, in the session and in those that carry out its tasks."""
+async def pending_requests(services: Services, session_id: str) -> list[PermissionAsked | QuestionAsked]:
+    """Return the permission requests and questions that wait for a reply in a session and its sub-tasks."""
     return [
-        asked
-        for asked in services.pending_requests.of(None)
-        if session_id == asked.session_id or session_id in await above(services, asked.session_id)
+        request
+        for request in services.pending_requests.of(None)
+        if session_id == request.session_id or session_id in await ancestors(services, request.session_id)
     ]
 
 
-async def above(services: Services, session_id: str) -> list[str]:
-    """Return the ids of the sessions that a session carries out a task for, the nearest first."""
-    found: list[str] = []
+async def ancestors(services: Services, session_id: str) -> list[str]:
+    """Return the ids of a session's parent, its parent's parent and so on."""
+    parents: list[str] = []
     with suppress(NotFound):
-        while (parent := (await services.sessions.get(session_id)).parent_id) and parent not in found:
-            found.append(parent)
+        while (parent := (await services.sessions.get(session_id)).parent_id) and parent not in parents:
+            parents.append(parent)
             session_id = parent
-    return found
+    return parents
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """Sessions in groups. `next`: where the next page begins, "" where there is none."""
+    """Sessions in named groups. `next`: the cursor of the next page, "" on the last one."""
 
     groups: list[tuple[str, list[Session]]]
     next: str = ""
 
 
 async def listing(services: Services, after: str = "") -> Listing:
-    """Return the sessions as the side bar lists them: pinned ones, then day by day, the newest first.
+    """Return one page of the side bar: pinned sessions, then the others by day, the newest first.
 
-    `after`: those older than a listing's end.
+    `after`: the cursor of an earlier page; pinned sessions are on the first page only.
     """
     sessions = services.sessions
-    found = await sessions.find(SessionQuery(limit=LISTED, roots=True, after=_place(after)))
-    pinned = [] if after else await sessions.find(SessionQuery(roots=True, pinned=True))
-    days: dict[str, list[Session]] = {"Pinned": _kept(pinned)} if _kept(pinned) else {}
-    for session in _kept(found):
+    page = await sessions.find(SessionQuery(limit=LISTED, roots=True, after=_parse_cursor(after)))
+    pinned = _unarchived([] if after else await sessions.find(SessionQuery(roots=True, pinned=True)))
+    groups: dict[str, list[Session]] = {"Pinned": pinned} if pinned else {}
+    for session in _unarchived(page):
         if not is_pinned(session):
-            days.setdefault(_day(session.time.updated), []).append(session)
-    older = f"{found[-1].time.updated}-{found[-1].id}" if len(found) == LISTED else ""
-    return Listing(list(days.items()), older)
+            groups.setdefault(_day(session.time.updated), []).append(session)
+    cursor = f"{page[-1].time.updated}-{page[-1].id}" if len(page) == LISTED else ""
+    return Listing(list(groups.items()), cursor)
 
 
 async def matches(services: Services, words: str, after: str = "") -> Listing:
-    """Return the sessions that have `words`, by where they have them. `after`: those after a listing's end.
+    """Return one page of the sessions that contain `words`, grouped by where. `after`: the cursor before it.
 
-    A group that goes on from there has no name again.
+    A group that continues from the earlier page has the name "".
     """
     before, _, place = after.partition("-")
     skip = _number(before) or 0
-    if skip >= FOUND_IN_ALL:
+    if skip >= SEARCH_MOST:
         return Listing([])
-    found = await services.sessions.search(words, FOUND, skip)
+    result = await services.sessions.search(words, SEARCH_PAGE, skip)
     groups: dict[str, list[Session]] = {}
-    for match in found.matches:
+    for match in result.matches:
         if not match.session.time.archived:
             groups.setdefault("" if match.place == place else _PLACES[match.place], []).append(match.session)
-    end = f"{skip + len(found.matches)}-{found.matches[-1].place}" if found.more else ""
-    return Listing(list(groups.items()), end)
+    cursor = f"{skip + len(result.matches)}-{result.matches[-1].place}" if result.more else ""
+    return Listing(list(groups.items()), cursor)
 
 
 def is_pinned(session: Session) -> bool:
+    """Return whether a session is pinned to the top of the list."""
     return bool(session.metadata and session.metadata.get("pinned"))
 
 
-def _kept(sessions: list[Session]) -> list[Session]:
+def _unarchived(sessions: list[Session]) -> list[Session]:
     return [session for session in sessions if not session.time.archived]
 
 
-def _place(after: str) -> tuple[int, str] | None:
-    """Return a listing's end as the store wants it."""
-    updated, _, session_id = after.partition("-")
+def _parse_cursor(cursor: str) -> tuple[int, str] | None:
+    """Return the time and session id in a listing's cursor, None if it is not one."""
+    updated, _, session_id = cursor.partition("-")
     milliseconds = _number(updated)
     return (milliseconds, session_id) if milliseconds is not None and session_id else None
 
 
 def _number(digits: str) -> int | None:
-    """Return a number that a page's link had; None for anything else, and for more than a database holds."""
+    """Return a number from a link; None for anything else and for numbers too large for the database."""
     return int(digits) if digits.isdecimal() and len(digits) < DIGITS else None
 
 
 def busy(services: Services) -> Sequence[str]:
-    """Return the ids of the sessions that are at work."""
+    """Return the ids of the sessions whose turn is running."""
     return list(services.turns.statuses())
 
 

@@ -1,4 +1,4 @@
-"""A conversation as a text to keep."""
+"""A conversation as a Markdown document."""
 
 import re
 from collections.abc import Iterator
@@ -12,19 +12,19 @@ from .render import clock
 
 
 def as_markdown(session: Session, messages: list[MessageWithParts]) -> str:
-    """Return a whole conversation as Markdown, tool calls included."""
-    lines = [f"# {_words(session.title)}", "", f"{clock(session.time.created)}"]
-    asked_last = False
+    """Return a conversation as Markdown, tool calls included."""
+    lines = [f"# {_escaped(session.title)}", "", f"{clock(session.time.created)}"]
+    follows_user = False
     for message in messages:
-        asks = not isinstance(message.info, AssistantMessage)
-        if asks or asked_last or len(lines) == 3:
-            lines += ["", "## You" if asks else f"## {_words(message.info.agent.capitalize())}"]
-        asked_last = asks
+        is_user = not isinstance(message.info, AssistantMessage)
+        if is_user or follows_user or len(lines) == 3:
+            lines += ["", "## You" if is_user else f"## {_escaped(message.info.agent.capitalize())}"]
+        follows_user = is_user
         for part in message.parts:
             for text in _lines(part):
                 lines += ["", text]
         if message.failure:
-            lines += ["", f"> **{_words(failure_text(message.failure))}**"]
+            lines += ["", f"> **{_escaped(failure_text(message.failure))}**"]
     return "\n".join(lines) + "\n"
 
 
@@ -35,13 +35,13 @@ def _lines(part: Part) -> Iterator[str]:
         case ReasoningPart(text=text) if text.strip():
             yield "<details><summary>Thought</summary>\n\n" + text.strip() + "\n\n</details>"
         case ToolPart(tool=tool, state=state):
-            yield f"**{_words(tool)}** {_words(str(state.input)[:300])}" + (
-                f": {_words(state.error)}" if isinstance(state, ToolStateError) else ""
+            yield f"**{_escaped(tool)}** {_escaped(str(state.input)[:300])}" + (
+                f": {_escaped(state.error)}" if isinstance(state, ToolStateError) else ""
             )
         case FilePart(filename=name, mime=mime):
-            yield f"*Attached: {_words(name or mime)}*"
+            yield f"*Attached: {_escaped(name or mime)}*"
 
 
-def _words(text: str) -> str:
-    """Return what is no Markdown itself as words of it: on one line, and nothing in it is markup."""
+def _escaped(text: str) -> str:
+    """Return plain text as one line of Markdown in which nothing is markup."""
     return re.sub(r"[\\`*_\[\]<>#&|~]", r"\\\g<0>", " ".join(text.split()))

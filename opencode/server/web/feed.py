@@ -1,4 +1,4 @@
-"""What open pages are sent. Each thing that happens is rendered once, however many pages show it."""
+"""Updates for open pages. Each event is rendered once, however many pages show it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,31 +9,33 @@ import msgspec
 from opencode.bus import Bus, Event, Lagged, Subscription
 from opencode.errors import NotFound
 from opencode.schema.event import SessionCreated, SessionDeleted, SessionStatusChanged, SessionUpdated
+from opencode.schema.session import Session
 from opencode.session.services import Services
 
 from . import conversation
-from .render import piece
-from .screen import Screen, ask, put, states
+from .live_view import LiveView, hx_partial, message_partials, removal, request_partial
+from .render import fragment
+from .reverted import without_reverted
 
 SIDE_BAR_SECONDS = 0.5
-"""The shortest time between two renderings of the list of sessions."""
+"""Minimum interval between two renderings of the list of sessions."""
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """Pieces of HTML as one server-sent event."""
+    """HTML as one encoded server-sent event."""
 
     frame: bytes
 
 
 def frame(html: str, event_id: str | None = None) -> Frame:
-    """Return pieces as a frame; one with an id can be resumed from."""
+    """Return HTML as a frame; a stream can be resumed from a frame with an event id."""
     head = f"id: {event_id}\n" if event_id else ""
     data = "".join(f"data: {line}\n" for line in html.replace("\r", "").split("\n"))
     return Frame(f"{head}{data}\n".encode())
 
 
 class Feed:
-    """Something that happens on pages, rendered by one task for all who listen."""
+    """Updates of one kind, rendered by one task for all pages that subscribe."""
 
     def __init__(self, bus: Bus, session_id: str | None) -> None:
         self._bus = bus
@@ -46,24 +48,24 @@ class Feed:
         return not self._listeners
 
     def join(self) -> Subscription[Frame]:
-        """Listen from now on."""
+        """Subscribe from now on."""
         listener: Subscription[Frame] = Subscription(self._leave, self._session_id)
         self._listeners.add(listener)
         if self._task is None or self._task.done():
-            # At once, not when the task first runs: whoever joins looks at the present right after this.
+            # Subscribe now, not when the task first runs: the caller reads the present state after this.
             self._events = self._bus.subscribe(self._session_id)
             self.begin()
             self._task = asyncio.create_task(self._run(self._events), name=f"feed-{self._session_id}")
         return listener
 
     def begin(self) -> None:
-        """Note how things stand at the first event that `show` gets."""
+        """Take the state before the first event that `show` gets."""
 
     async def show(self, events: Subscription[Event]) -> None:
-        """Render what comes until `events` end."""
+        """Render `events` until they end."""
         raise NotImplementedError
 
-    def tell(self, new: Frame) -> None:
+    def publish(self, new: Frame) -> None:
         for listener in tuple(self._listeners):
             listener.offer(new)
 
@@ -72,7 +74,7 @@ class Feed:
             async with subscribed as events:
                 await self.show(events)
         except (Lagged, NotFound):
-            pass  # whoever listens sees the stream end, and comes back to the present state
+            pass  # the listeners' streams end; they reconnect and get the present state
         finally:
             task = asyncio.current_task()
             if task is not None and not task.cancelling():
@@ -84,11 +86,11 @@ class Feed:
         if not self._listeners and self._task is not None:
             self._task.cancel()
             self._task = None
-            self._events.leave()  # a task that never ran does not
+            self._events.leave()  # a task that was cancelled before it ran has not left
 
 
 class SessionFeed(Feed):
-    """One conversation."""
+    """The updates of one conversation."""
 
     def __init__(self, services: Services, session_id: str) -> None:
         super().__init__(services.bus, session_id)
@@ -96,35 +98,44 @@ class SessionFeed(Feed):
         self._id = session_id
 
     def begin(self) -> None:
-        self._screen = Screen(conversation.running(self._services, self._id).message)
+        live = conversation.running(self._services, self._id).message
+        self._view = LiveView(live, lambda: self._services.deletion.can_restore(self._id))
         self._position = self._bus.position
 
     async def show(self, events: Subscription[Event]) -> None:
-        screen, position = self._screen, self._position
+        view, position = self._view, self._position
+        view.revert = (await self._services.sessions.get(self._id)).revert
         while not events.ended:
-            for event in await events.next(screen.pause()):
-                screen.take(event.properties)
+            for event in await events.next(view.pause()):
+                view.take(event.properties)
                 position = event.id
-            html = screen.due() + await self._unknown(screen)
+            html = view.due() + await self._read(view)
             if html:
-                self.tell(frame(html, position))
+                self.publish(frame(html, position))
 
-    async def _unknown(self, screen: Screen) -> str:
-        """Return the messages that were changed without having been seen being written."""
-        if not screen.unknown:
+    async def _read(self, view: LiveView) -> str:
+        """Return what must be read from the store: a stale list, or messages not seen from their start."""
+        message_ids, view.unknown = view.unknown, set()
+        if not (message_ids or view.is_stale):
             return ""
-        wanted, screen.unknown = screen.unknown, set()
-        found = []
-        for message_id in sorted(wanted):
+        try:
+            session = await self._services.sessions.get(self._id)
+        except NotFound:
+            return ""  # it was deleted, which has an event of its own
+        if view.is_stale:
+            view.is_stale = False
+            return await message_list(self._services, session)
+        messages = []
+        for message_id in sorted(message_ids):
             try:
-                found.append(await self._services.sessions.message(self._id, message_id))
+                messages.append(await self._services.sessions.message(self._id, message_id))
             except NotFound:
-                continue  # it is gone again, which has an event of its own
-        return states(found)
+                continue  # it was removed, which has an event of its own
+        return message_partials(without_reverted(session, messages))
 
 
 class SideBarFeed(Feed):
-    """The list of sessions. `pass_on` tells a page what is asked in the sessions that carry out its tasks."""
+    """The list of sessions. `pass_on` sends requests of sub-tasks to the pages of the sessions above them."""
 
     def __init__(self, services: Services, pass_on: Callable[[str, Frame], None]) -> None:
         super().__init__(services.bus, None)
@@ -138,13 +149,15 @@ class SideBarFeed(Feed):
             for event in await events.next(None if due is None else max(0.0, due - loop.time())):
                 if due is None and _changes_list(event):
                     due = loop.time() + SIDE_BAR_SECONDS
-                if html := ask(event.properties):
-                    asked = frame(html)
-                    for session_id in await conversation.above(self._services, str(event.session_id)):
-                        self._pass_on(session_id, asked)
+                if isinstance(event.properties, SessionDeleted):
+                    self.publish(frame(unlisted(event.properties.info.id)))
+                if html := request_partial(event.properties):
+                    request = frame(html)
+                    for session_id in await conversation.ancestors(self._services, str(event.session_id)):
+                        self._pass_on(session_id, request)
             if due is not None and loop.time() >= due:
                 due = None
-                self.tell(frame(await side_bar(self._services)))
+                self.publish(frame(await side_bar(self._services)))
 
 
 def _changes_list(event: Event) -> bool:
@@ -153,20 +166,31 @@ def _changes_list(event: Event) -> bool:
     )
 
 
+def unlisted(session_id: str) -> str:
+    """Return the partials that remove a session from the pages of the list that are rendered once."""
+    return removal(f"older-{session_id}") + removal(f"found-{session_id}")
+
+
+async def message_list(services: Services, session: Session) -> str:
+    """Return the partial of a session's newest messages."""
+    messages, more = await conversation.messages(services, session)
+    return hx_partial("messages", "innerMorph", fragment("message_list", session, messages, more))
+
+
 async def side_bar(services: Services) -> str:
-    """Return the list of sessions as a piece."""
+    """Return the partial of the list of sessions."""
     listed = await conversation.listing(services)
-    html = piece("session_groups", listed, conversation.busy(services), template="lists.html")
-    return put("sessions", "innerMorph", html)
+    html = fragment("session_groups", listed, conversation.busy(services), template="lists.html")
+    return hx_partial("sessions", "innerMorph", html)
 
 
 class Feeds:
-    """The feeds that someone listens to."""
+    """The feeds that pages are subscribed to."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._sessions: dict[str, SessionFeed] = {}
-        self._side_bar = SideBarFeed(services, self._tell)
+        self._side_bar = SideBarFeed(services, self._publish)
 
     @asynccontextmanager
     async def side_bar(self) -> AsyncIterator[Subscription[Frame]]:
@@ -183,6 +207,6 @@ class Feeds:
             if feed.is_idle:
                 self._sessions.pop(session_id, None)
 
-    def _tell(self, session_id: str, new: Frame) -> None:
+    def _publish(self, session_id: str, new: Frame) -> None:
         if feed := self._sessions.get(session_id):
-            feed.tell(new)
+            feed.publish(new)

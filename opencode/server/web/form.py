@@ -1,4 +1,4 @@
-"""Prompts as the page's form sends them."""
+"""Prompts from the page's message form."""
 
 import base64
 from collections.abc import Sequence
@@ -24,8 +24,11 @@ from ..app_state import services
 _READABLE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
 
 
-async def prompt_of(kept: Sequence[FilePartInput] = ()) -> PromptBody:
-    """Return what the form asks; `kept`: files that come along."""
+async def prompt_from_form(kept: Sequence[FilePartInput] = ()) -> PromptBody:
+    """Return the prompt in the request's form, with the files `kept` of an edited message.
+
+    Raises BadRequest if it is empty or a file has a type that models cannot read.
+    """
     form = await request.form
     text = form.get("text", "").replace("\r\n", "\n").strip()
     files = [file for file in (await request.files).getlist("files") if file.filename]
@@ -43,11 +46,11 @@ async def prompt_of(kept: Sequence[FilePartInput] = ()) -> PromptBody:
 
 
 async def _command(text: str) -> tuple[str, str] | None:
-    """Return the command that a text begins with, and what follows it; None where it is an ordinary one."""
+    """Return the name and arguments of the command in a text, None if it does not begin with a known one."""
     if not text.startswith("/"):
         return None
     name, _, arguments = text.removeprefix("/").partition(" ")
-    known = {each.name for each in await services().prompts.commands.list()}
+    known = {command.name for command in await services().prompts.commands.list()}
     return (name, arguments.strip()) if name in known else None
 
 
@@ -68,6 +71,7 @@ def _file(file: FileStorage) -> FilePartInput:
 
 
 def files_of(message: MessageWithParts) -> list[FilePartInput]:
+    """Return a message's files, to be sent again."""
     return [
         FilePartInput(mime=part.mime, url=part.url, filename=part.filename)
         for part in message.parts
@@ -75,11 +79,11 @@ def files_of(message: MessageWithParts) -> list[FilePartInput]:
     ]
 
 
-def same_as(message: MessageWithParts) -> PromptBody:
-    """Return a stored prompt as a new one."""
+def prompt_from_message(message: MessageWithParts) -> PromptBody:
+    """Return a stored user message as a new prompt; raises BadRequest for an assistant message."""
     info = message.info
     if not isinstance(info, UserMessage):
-        raise BadRequest("Only a message of yours can be answered again.")
+        raise BadRequest("Only your own messages can be answered again.")
     parts: list[PartInput] = []
     for part in message.parts:
         match part:

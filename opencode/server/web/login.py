@@ -1,4 +1,4 @@
-"""Logging in on a page: a Space runs in a frame, where browsers show no dialog for a password."""
+"""The login page: a Space runs in a frame, where browsers show no password dialog."""
 
 from quart import Blueprint, Response, current_app, redirect, request
 from werkzeug.wrappers import Response as Redirection
@@ -16,8 +16,8 @@ blueprint = Blueprint("login", __name__)
 
 
 @blueprint.get("/login")
-async def form() -> Response | Redirection:
-    """Show the login page; without a password there is nothing to log in to."""
+async def show() -> Response | Redirection:
+    """Show the login page; without a password set, redirect to the start page."""
     if password_of(current_app) is None:
         return redirect("/", 303)
     return _page(request.args.get("next", "/"), "", 200)
@@ -25,18 +25,18 @@ async def form() -> Response | Redirection:
 
 @blueprint.post("/login")
 async def login() -> Response | Redirection:
-    """Check the password and set the cookie that stands for it."""
+    """Check the password and set the login cookie."""
     password = password_of(current_app)
-    given = await request.form
-    target = _inside(given.get("next", "/"))
+    form = await request.form
+    target = _local_path(form.get("next", "/"))
     if password is None:
         return redirect(target, 303)
     try:
-        fits = password.fits(given.get("username", ""), given.get("password", ""))
+        fits = password.fits(form.get("username", ""), form.get("password", ""))
     except TooManyRequests as error:
         return wait(_page(target, error.message, error.status), error)
     if not fits:
-        return _page(target, "That is not the right user name and password.", 401)
+        return _page(target, "Wrong user name or password.", 401)
     response = redirect(target, 303)
     secure = is_secure()
     response.set_cookie(
@@ -63,10 +63,10 @@ async def logout() -> Redirection:
 
 def _page(target: str, problem: str, status: int) -> Response:
     username = current_app.config["OPENCODE_USERNAME"]
-    html = page("login.html", next=_inside(target), problem=problem, username=username, nonce=nonce())
+    html = page("login.html", next=_local_path(target), problem=problem, username=username, nonce=nonce())
     return Response(html, status=status, content_type=HTML)
 
 
-def _inside(target: str) -> str:
-    """Return an address of this server, whatever was asked for."""
+def _local_path(target: str) -> str:
+    """Return `target` if it is a path on this server, otherwise `/`."""
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"

@@ -1,7 +1,7 @@
-"""Markdown to safe HTML, block by block: of a text that grows, each finished block is rendered once.
+"""Markdown to safe HTML, block by block: while a text grows, each finished block is rendered once.
 
-What models and pages write is hostile: raw HTML is shown as text, and what the renderer makes is sanitised
-again.
+Text from models and web pages is hostile: raw HTML in it is shown as text, and the renderer's output is
+sanitized again.
 """
 
 import re
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 MAX_HIGHLIGHTED = 60_000
-"""Characters of code beyond which it is shown without colours."""
+"""Characters above which code is shown without highlighting."""
 
 _TAGS = {
     *("a", "blockquote", "br", "button", "code", "del", "div", "em", "figcaption", "figure"),
@@ -43,12 +43,12 @@ _ATTRIBUTES = {
     **maths.ATTRIBUTES,
 }
 _SCHEMES = {"http", "https", "mailto"}
-_ELSEWHERE = ' rel="noopener noreferrer nofollow" target="_blank"'
+_EXTERNAL = ' rel="noopener noreferrer nofollow" target="_blank"'
 _LANGUAGE = re.compile(r"[\w+#.-]{1,30}")
 
 
 def blocks(text: str) -> list[str]:
-    """Return a whole text as HTML, one piece for each top-level block."""
+    """Return a whole text as HTML, one string for each top-level block."""
     parser, env = _parser(), dict[str, Any]()
     tokens = parser.parse(text, env)
     return [_render(parser, group, env) for group in _groups(tokens)]
@@ -62,18 +62,18 @@ class LiveMarkdown:
         self._open = ""
         self._finished = 0
         self.shown: dict[int, str] = {}
-        """What `fresh` has given last, by number."""
+        """The HTML that `fresh` yielded last, by block number."""
 
     def add(self, text: str) -> None:
         self._open += text
 
     @property
     def size(self) -> int:
-        """How many characters the next `fresh` has to look at."""
+        """Characters that the next `fresh` has to parse."""
         return len(self._open)
 
     def fresh(self) -> Iterator[tuple[int, str]]:
-        """Yield (number, HTML) of the blocks that were finished since the last call, and of the open one."""
+        """Yield (number, HTML) of the blocks finished since the last call, and of the open one."""
         for number, html in self._fresh():
             self.shown[number] = html
             yield number, html
@@ -91,7 +91,7 @@ class LiveMarkdown:
         yield self._finished, self._shown(groups[-1])
 
     def _shown(self, group: "Sequence[Token]") -> str:
-        """Return the open block, as it will look when its marks are closed."""
+        """Return the open block rendered with its unclosed marks closed."""
         text = completed(self._open)
         if text == self._open:
             return _render(_parser(), group, self._env)
@@ -100,7 +100,7 @@ class LiveMarkdown:
 
 @cache
 def _parser() -> "MarkdownIt":
-    from markdown_it import MarkdownIt  # noqa: PLC0415 - not before a page is looked at
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - loaded with the first page
     from mdit_py_plugins.tasklists import tasklists_plugin  # noqa: PLC0415
 
     parser = MarkdownIt("gfm-like", {"html": False, "linkify": True}).use(tasklists_plugin).use(maths.maths)
@@ -127,7 +127,7 @@ def _groups(tokens: "Sequence[Token]") -> "Iterator[Sequence[Token]]":
 
 
 def _render(parser: "MarkdownIt", tokens: "Sequence[Token]", env: dict[str, Any]) -> str:
-    import nh3  # noqa: PLC0415 - not before a page is looked at
+    import nh3  # noqa: PLC0415 - loaded with the first page
 
     html = parser.renderer.render(tokens, parser.options, env)
     return nh3.clean(
@@ -140,7 +140,7 @@ def _render(parser: "MarkdownIt", tokens: "Sequence[Token]", env: dict[str, Any]
 
 
 def _checkbox(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
-    """Render a task list's box, the only HTML that the parser makes, with a name to be read out."""
+    """Render a task list's check box, the only HTML the parser emits, with a label for screen readers."""
     box = tokens[at].content
     name = "Done" if "checked=" in box else "To do"
     return box.replace("<input", f'<input aria-label="{name}"', 1)
@@ -160,7 +160,7 @@ def _fence(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
 def _highlighted(code: str, language: str) -> str:
     if not language or len(code) > MAX_HIGHLIGHTED:
         return escape(code)
-    from pygments import highlight  # noqa: PLC0415 - not before code is shown
+    from pygments import highlight  # noqa: PLC0415 - loaded with the first code block
     from pygments.formatters.html import HtmlFormatter  # noqa: PLC0415
     from pygments.lexers import get_lexer_by_name  # noqa: PLC0415
     from pygments.util import ClassNotFound  # noqa: PLC0415
@@ -173,22 +173,22 @@ def _highlighted(code: str, language: str) -> str:
 
 
 def _link(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
-    """Open a link elsewhere, without telling where it was found."""
+    """Render an external link: in a new tab, without a referrer."""
     attributes = "".join(f' {name}="{escape(str(value))}"' for name, value in tokens[at].attrs.items())
-    return f"<a{attributes}{_ELSEWHERE}>"
+    return f"<a{attributes}{_EXTERNAL}>"
 
 
 def _cell(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
-    """Align by an attribute: the page's policy allows no style of an element's own."""
+    """Render a cell with an align attribute: the page's policy forbids inline styles."""
     token = tokens[at]
     align = str(token.attrs.get("style", "")).removeprefix("text-align:")
     return f'<{token.tag} align="{align}">' if align else f"<{token.tag}>"
 
 
 def _image(tokens: "Sequence[Token]", at: int, *_: Any) -> str:
-    """Show where an image is, not the image: looking it up would tell its owner who reads this."""
+    """Render an image as a link: loading it unasked would reveal the reader to the image's server."""
     token = tokens[at]
     source = escape(str(token.attrs.get("src", "")))
     label = escape(token.content) or "Image"
     place = escape(host(source))
-    return f'<a class="image" href="{source}" data-src="{source}" data-host="{place}"{_ELSEWHERE}>{label}</a>'
+    return f'<a class="image" href="{source}" data-src="{source}" data-host="{place}"{_EXTERNAL}>{label}</a>'

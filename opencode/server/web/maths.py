@@ -1,6 +1,6 @@
-"""Formulas in Markdown, as MathML: browsers set it themselves, with no script, style or font of ours.
+"""LaTeX formulas in Markdown, as MathML, which browsers render without a script, style or font of ours.
 
-Dollars and brackets are known: `$x$`, `$$x$$`, `\\(x\\)`, `\\[x\\]`. Dollars that are money stay money.
+Delimiters: `$x$`, `$$x$$`, `\\(x\\)`, `\\[x\\]`. Dollar amounts are left alone.
 """
 
 import re
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from math_core import LatexToMathML
 
 LONGEST = 2_000
-"""Characters of a formula that is set; the converter follows nesting with its stack, and may not run out."""
+"""Characters of the longest formula that is converted: the converter recurses, and its stack is finite."""
 
 TAGS = {
     *("math", "merror", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover", "mpadded", "mphantom"),
@@ -53,7 +53,7 @@ _CELL = re.compile(r'<mtd style="text-align: (left|right)[^"]*"')
 
 
 def maths(parser: "MarkdownIt") -> None:
-    """Teach a parser formulas."""
+    """Add formulas to a parser (a markdown-it plugin)."""
     ends = ["paragraph", "reference", "blockquote", "list"]
     parser.block.ruler.before("fence", "formula_block", _block, {"alt": ends})
     parser.inline.ruler.before("escape", "formula", _inline)
@@ -62,8 +62,8 @@ def maths(parser: "MarkdownIt") -> None:
 
 
 def mathml(tex: str, *, display: bool) -> str:
-    """Return a formula as MathML; one that can't be set, as its source."""
-    from math_core import LatexError  # noqa: PLC0415 - not before there is a formula
+    """Return a formula as MathML, or its source as code if it can't be converted."""
+    from math_core import LatexError  # noqa: PLC0415 - loaded with the first formula
 
     try:
         if len(tex) > LONGEST:
@@ -76,7 +76,7 @@ def mathml(tex: str, *, display: bool) -> str:
 
 @cache
 def _converter() -> "LatexToMathML":
-    from math_core import LatexToMathML  # noqa: PLC0415 - not before there is a formula
+    from math_core import LatexToMathML  # noqa: PLC0415 - loaded with the first formula
 
     return LatexToMathML(fancy_error=False)
 
@@ -91,18 +91,18 @@ def _inline(state: "StateInline", silent: bool) -> bool:
     if state.src[state.pos] not in "$\\" or _follows_word(state.src, state.pos):
         return False
     for pattern in _INLINE:
-        if found := pattern.match(state.src, state.pos):
+        if match := pattern.match(state.src, state.pos):
             if not silent:
                 token = state.push("formula", "math", 0)
-                token.content = found["tex"]
-                token.markup = "display" if "display" in found.groupdict() else ""
-            state.pos = found.end()
+                token.content = match["tex"]
+                token.markup = "display" if "display" in match.groupdict() else ""
+            state.pos = match.end()
             return True
     return False
 
 
 def _follows_word(text: str, at: int) -> bool:
-    """Tell whether a dollar belongs to the word before it: `US$5`."""
+    """Return whether a dollar sign belongs to the word before it: `US$5`."""
     return text[at] == "$" and at > 0 and (text[at - 1].isalnum() or text[at - 1] == "$")
 
 
@@ -111,9 +111,9 @@ def _block(state: "StateBlock", first: int, end: int, silent: bool) -> bool:
     closing = _FENCES.get(state.src[begin : begin + 2])
     if closing is None or state.is_code_block(first):
         return False
-    found = state.src.find(closing, begin + 2, begin + 2 + LONGEST)
-    last = next((line for line in range(first, end) if state.eMarks[line] > found), end)
-    if found < 0 or last == end or state.src[found + 2 : state.eMarks[last]].strip():
+    close = state.src.find(closing, begin + 2, begin + 2 + LONGEST)
+    last = next((line for line in range(first, end) if state.eMarks[line] > close), end)
+    if close < 0 or last == end or state.src[close + 2 : state.eMarks[last]].strip():
         return False
     tex = state.getLines(first, last + 1, state.blkIndent, False).strip()[2:-2]
     if "\n\n" in tex or not tex.strip():

@@ -1,4 +1,4 @@
-"""The page's templates, for whole pages and for the pieces that its stream brings."""
+"""The page's templates: whole pages, and fragments of them for the stream."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -21,16 +21,16 @@ from .markdown import blocks
 
 @cache
 def environment() -> Environment:
-    """Return the templates' surroundings. Rendering never waits, so it needs none of Quart's."""
-    found = Environment(
+    """Return the Jinja environment: not Quart's, because rendering here never awaits."""
+    jinja = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals.update(static=static, version=__version__)
-    found.filters.update(
+    jinja.globals.update(static=static, version=__version__)
+    jinja.filters.update(
         blocks=lambda text: [Markup(html) for html in blocks(text)],
         bytes=data_url_size,
         clock=clock,
@@ -44,7 +44,7 @@ def environment() -> Environment:
         tokens=tokens,
         until=lambda moment: max(0, round((moment - now_ms()) / 1_000)),
     )
-    return found
+    return jinja
 
 
 def page(template: str, **values: Any) -> str:
@@ -52,20 +52,20 @@ def page(template: str, **values: Any) -> str:
     return environment().get_template(template).render(**values)
 
 
-def piece(macro: str, *values: Any, template: str = "parts.html") -> str:
-    """Return one piece of a page: what the named macro makes of the values."""
+def fragment(macro: str, *values: Any, template: str = "parts.html") -> str:
+    """Return a fragment of a page: the output of the named macro."""
     return str(getattr(environment().get_template(template).module, macro)(*values)).strip()
 
 
 @cache
 def static(path: str) -> str:
-    """Return the address of a static file; it changes with the content, so that it may be kept for ever."""
+    """Return the URL of a static file. It changes with the content, so the file may be cached for ever."""
     digest = sha256((STATIC / path).read_bytes()).hexdigest()[:12]
     return f"/static/{path}?v={digest}"
 
 
 def money(usd: float) -> str:
-    """Return an amount: `$0.0042`, `$1.20`; small ones with two digits that matter."""
+    """Return an amount: `$1.20`, `$0.0042`; below ten cents with two significant digits."""
     if usd == 0:
         return "$0"
     return f"${usd:.2f}" if usd >= 0.1 else f"${usd:.2g}" if usd >= 0.0001 else "< $0.0001"
@@ -87,18 +87,18 @@ def seconds(milliseconds: float) -> str:
 
 
 def clock(milliseconds: float) -> str:
-    """Return a time as HTML's datetime attribute wants it."""
+    """Return a time in UTC as ISO 8601, for HTML's datetime attribute."""
     return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def data_url_size(url: str) -> str:
-    """Return about how large a data: URL's content is: `12 KB`."""
+    """Return the approximate size of a data: URL's content: `12 KB`."""
     size = len(url.partition(",")[2]) * 3 // 4
     return f"{size / 1_000_000:.1f} MB" if size >= 1_000_000 else f"{max(1, size // 1_000)} KB"
 
 
 def plain_text(message: MessageWithParts) -> str:
-    """Return a message's own words."""
+    """Return a message's text, without the parts that the server added."""
     return "\n\n".join(
         part.text for part in message.parts if isinstance(part, TextPart) and part.synthetic is not True
     )

@@ -1,4 +1,4 @@
-"""What keeps a page with hostile text in it safe: a strict policy, and no posts from other sites."""
+"""Browser security: a strict Content-Security-Policy for pages with hostile text, and no cross-site posts."""
 
 import secrets
 from collections.abc import Container
@@ -12,7 +12,7 @@ from opencode.errors import Forbidden
 from ..cors import may_call
 
 FRAMES = "frame-ancestors 'self' https://huggingface.co https://*.hf.space"
-"""Who may show a page in a frame: a Space is shown in one."""
+"""Sites that may show the page in a frame: Hugging Face shows a Space in one."""
 
 _HEADERS = {
     "x-content-type-options": "nosniff",
@@ -20,25 +20,25 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "private, no-cache",
 }
-"""What every answer carries that does not say otherwise."""
+"""Default headers of every response."""
 
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 def nonce() -> str:
-    """Return this page's own word for the scripts that it loads itself."""
+    """Return the nonce of this response's own scripts."""
     if "nonce" not in g:
         g.nonce = secrets.token_urlsafe(16)
     return str(g.nonce)
 
 
 def register(app: Quart, settings: Settings) -> None:
-    """Refuse posts from other sites, and add the headers that every answer carries."""
+    """Refuse posts from other sites, and add the default headers to every response."""
 
     @app.before_request
     async def same_site_only() -> None:
-        if request.method in _UNSAFE and _is_from_elsewhere(settings.cors):
-            raise Forbidden("This request comes from a page of another site, so it was refused.")
+        if request.method in _UNSAFE and _is_cross_site(settings.cors):
+            raise Forbidden("Refused: this request was sent by a page of another site.")
 
     @app.after_request
     async def add_headers(response: Response) -> Response:
@@ -53,7 +53,7 @@ def register(app: Quart, settings: Settings) -> None:
 
 
 def policy() -> str:
-    """Return the Content-Security-Policy of a page. Images of other sites are loaded by a click only."""
+    """Return the Content-Security-Policy of a page. `https:` images: the reader's click loads them."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -69,10 +69,10 @@ def policy() -> str:
     )
 
 
-def _is_from_elsewhere(allowed: Container[str]) -> bool:
-    """Tell whether a browser says that another site's page sent this. Programs say nothing, and may.
+def _is_cross_site(allowed: Container[str]) -> bool:
+    """Return whether a browser reports that a page of another site sent this request.
 
-    Pages that may call may post too, as in `cors`.
+    Programs send no such header and are let through, and so are the origins that `cors` allows.
     """
     origin = request.headers.get("Origin")
     if origin is not None and may_call(origin, allowed):

@@ -1,4 +1,4 @@
-"""Settings in the page: the providers' keys. A key is set and removed, never shown."""
+"""The settings page: theme, import, and the providers' API keys, which are never shown once set."""
 
 from quart import Blueprint, Response, current_app, redirect, request
 from werkzeug.wrappers import Response as Redirection
@@ -9,6 +9,7 @@ from opencode.schema.provider import ApiAuth
 
 from ..app_state import services
 from ..auth import password_of
+from .error_messages import page_message
 from .pages import HTML
 from .render import page
 from .security import nonce
@@ -24,13 +25,13 @@ async def show() -> Response:
 
 @blueprint.post("/keys")
 async def set_key() -> Response | Redirection:
-    """Keep a provider's key."""
+    """Store a provider's API key."""
     form = await request.form
     provider_id = form.get("provider", "")
     try:
         await services().providers.set_key(provider_id, ApiAuth(key=form.get("key", "").strip()))
     except RequestError as error:
-        return await _page(problem=error.message, status=error.status)
+        return await _page(problem=page_message(error), status=error.status)
     return redirect(f"/settings?saved={provider_id}", 303)
 
 
@@ -41,11 +42,11 @@ async def remove_key(provider_id: str) -> Redirection:
 
 
 async def _page(problem: str = "", status: int = 200) -> Response:
-    every = [each for each in await services().providers.all_providers() if each.id != DEMO]
+    providers = [provider for provider in await services().providers.all_providers() if provider.id != DEMO]
     html = page(
         "settings.html",
-        connected=[each for each in every if each.models],
-        others=[each for each in every if not each.models],
+        connected=[provider for provider in providers if provider.models],
+        others=[provider for provider in providers if not provider.models],
         saved=request.args.get("saved", ""),
         problem=problem,
         has_password=password_of(current_app) is not None,

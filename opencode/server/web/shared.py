@@ -1,4 +1,4 @@
-"""A session that was shared: everyone who has the address may read it, and nothing more."""
+"""The shared page: anyone with the link may read the conversation, and nothing else."""
 
 from quart import Blueprint, Response
 
@@ -7,9 +7,12 @@ from opencode.errors import NotFound
 from ..app_state import services
 from .pages import HTML
 from .render import page
+from .reverted import without_reverted
 from .security import nonce
 
 blueprint = Blueprint("shared", __name__)
+
+INVALID_LINK = "This link is invalid, or the chat is no longer shared."
 
 
 @blueprint.get("/share/<session_id>/<token>")
@@ -17,8 +20,8 @@ async def show(session_id: str, token: str) -> Response:
     try:
         session = await services().sessions.shared(session_id, token)
     except NotFound:
-        html = page("refused.html", message="This link does not work, or no longer.", back="/", nonce=nonce())
+        html = page("refused.html", message=INVALID_LINK, back="/", nonce=nonce())
         return Response(html, status=404, content_type=HTML)
-    messages = await services().sessions.messages(session_id)
+    messages = without_reverted(session, await services().sessions.messages(session_id))
     html = page("shared.html", session=session, messages=messages, nonce=nonce())
     return Response(html, content_type=HTML, headers={"X-Robots-Tag": "noindex"})

@@ -1,4 +1,4 @@
-"""The page's event stream: what its feeds render, and for a page that comes back what it missed."""
+"""The page's event stream: its feeds' updates, and after a reconnect everything it missed."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,16 +13,16 @@ from opencode.schema.event import (
     PartDelta,
     PartRemoved,
     PartUpdated,
-    SessionDeleted,
+    SessionUpdated,
 )
 from opencode.session.services import Services
 
 from ..app_state import services
 from ..sse import HEARTBEAT_SECONDS, event_stream, last_event_id
 from . import conversation
-from .feed import Feeds, Frame, frame, side_bar
-from .render import piece
-from .screen import head, put, removed, states
+from .feed import Feeds, Frame, frame, message_list, side_bar
+from .live_view import hx_partial, message_partials, removal, session_partials
+from .render import fragment
 
 blueprint = Blueprint("stream", __name__)
 
@@ -32,8 +32,8 @@ BEAT = b": \n\n"
 
 def feeds() -> Feeds:
     """Return the feeds of the app that serves this request."""
-    found: Feeds = current_app.extensions.setdefault(_KEY, Feeds(services()))
-    return found
+    app_feeds: Feeds = current_app.extensions.setdefault(_KEY, Feeds(services()))
+    return app_feeds
 
 
 @blueprint.get("/chats/stream")
@@ -44,30 +44,29 @@ async def chats() -> Response:
 
 @blueprint.get("/chat/<session_id>/stream")
 async def chat(session_id: str) -> Response:
-    """Follow a session's page, from the event id in `from` or in Last-Event-ID."""
-    found = services()
-    await found.sessions.get(session_id)
+    """Follow a session's page, from the event id in Last-Event-ID or in `from`."""
+    await services().sessions.get(session_id)
     since = last_event_id() or request.args.get("from", "")
-    return event_stream(_page(found, feeds(), session_id, since))
+    return event_stream(_page(services(), feeds(), session_id, since))
 
 
 async def _list_only(
-    found: Services, pages: Feeds, loop: asyncio.AbstractEventLoop
+    services: Services, pages: Feeds, loop: asyncio.AbstractEventLoop
 ) -> AsyncGenerator[bytes, None]:
     async with pages.side_bar() as listener:
-        yield frame(await side_bar(found)).frame
+        yield frame(await side_bar(services)).frame
         async for data in _merged(listener, loop=loop):
             yield data
 
 
-async def _page(found: Services, pages: Feeds, session_id: str, since: str) -> AsyncGenerator[bytes, None]:
+async def _page(services: Services, pages: Feeds, session_id: str, since: str) -> AsyncGenerator[bytes, None]:
     async with pages.session(session_id) as listener, pages.side_bar() as sessions:
         try:
-            missed = await catch_up(found, session_id, since)
-            listed = await side_bar(found)
+            missed = await catch_up(services, session_id, since)
+            listed = await side_bar(services)
         except NotFound:
             return
-        yield frame(missed + listed, found.bus.position).frame
+        yield frame(missed + listed, services.bus.position).frame
         async for data in _merged(listener, sessions, loop=asyncio.get_running_loop()):
             yield data
 
@@ -75,8 +74,8 @@ async def _page(found: Services, pages: Feeds, session_id: str, since: str) -> A
 async def _merged(
     *listeners: Subscription[Frame], loop: asyncio.AbstractEventLoop
 ) -> AsyncGenerator[bytes, None]:
-    """Yield what any listener gets, with a heartbeat; ends where one of them does."""
-    waiting = {asyncio.create_task(each.next()): each for each in listeners}
+    """Yield the frames of all listeners, and heartbeats; ends when one of them does."""
+    waiting = {asyncio.create_task(listener.next()): listener for listener in listeners}
     try:
         while True:
             done, _ = await asyncio.wait(
@@ -87,7 +86,7 @@ async def _merged(
             for task in done:
                 listener = waiting.pop(task)
                 if frames := task.result():
-                    yield b"".join(each.frame for each in frames)
+                    yield b"".join(frame.frame for frame in frames)
                 if listener.ended:
                     return
                 waiting[loop.create_task(listener.next())] = listener
@@ -98,28 +97,33 @@ async def _merged(
             task.cancel()
 
 
-async def catch_up(found: Services, session_id: str, since: str) -> str:
-    """Return the pieces that bring a page from an event id to the present."""
-    replay = found.bus.replay(since, session_id)
-    session = await found.sessions.get(session_id)
-    now = conversation.running(found, session_id)
-    pieces = [head(session), put("activity", "outerMorph", piece("activity", now.status))]
-    todos = await found.sessions.todos(session_id)
-    pieces.append(put("todos", "outerMorph", piece("todo_panel", todos)))
-    waiting = [
-        piece("ask", asked, template="asks.html") for asked in await conversation.asks(found, session_id)
+async def catch_up(services: Services, session_id: str, since: str) -> str:
+    """Return the partials that bring a page from an event id to the present; raises NotFound."""
+    replay = services.bus.replay(since, session_id)
+    session = await services.sessions.get(session_id)
+    turn = conversation.running(services, session_id)
+    partials = [
+        removal("deleted"),  # it may have been restored since
+        session_partials(session),
+        hx_partial("activity", "outerMorph", fragment("activity", turn.status)),
     ]
-    pieces.append(put("asks", "innerMorph", "".join(waiting)))
-    if not replay.complete:
-        newest, more = await conversation.messages(found, session_id)
-        older = piece("older_link", session_id, newest[0].info.id) if more else ""
-        pieces.append(
-            put("messages", "innerMorph", older + "".join(piece("message", each) for each in newest))
-        )
-        return "".join(pieces)
+    todos = await services.sessions.todos(session_id)
+    partials.append(hx_partial("todos", "outerMorph", fragment("todo_panel", todos)))
+    requests = [
+        fragment("pending_request", pending, template="requests.html")
+        for pending in await conversation.pending_requests(services, session_id)
+    ]
+    partials.append(hx_partial("requests", "innerMorph", "".join(requests)))
+    changes = [event.properties for event in replay.events]
+    updates = [change.info for change in changes if isinstance(change, SessionUpdated)]
+    if not replay.complete or session.revert or any(update.revert for update in updates):
+        return "".join([*partials, await message_list(services, session)])
+    if updates:  # messages that the page knows as reverted may have been restored
+        newest, _ = await conversation.messages(services, session)
+        partials += [removal("reverted"), message_partials(newest)]
     changed: dict[str, None] = {}
-    for event in replay.events:
-        match event.properties:
+    for change in changes:
+        match change:
             case MessageUpdated(info=info):
                 changed[info.id] = None
             case PartUpdated(part=part):
@@ -128,12 +132,11 @@ async def catch_up(found: Services, session_id: str, since: str) -> str:
                 changed[message_id] = None
             case MessageRemoved(message_id=message_id):
                 changed.pop(message_id, None)
-                pieces.append(removed(message_id))
-            case SessionDeleted():
-                raise NotFound(f"Session not found: {session_id}")
+                partials.append(removal(message_id))
+
     for message_id in changed:
-        if now.message is not None and now.message.info.id == message_id:
-            pieces.append(states([now.message]))
+        if turn.message is not None and turn.message.info.id == message_id:
+            partials.append(message_partials([turn.message]))
         else:
-            pieces.append(states([await found.sessions.message(session_id, message_id)]))
-    return "".join(pieces)
+            partials.append(message_partials([await services.sessions.message(session_id, message_id)]))
+    return "".join(partials)

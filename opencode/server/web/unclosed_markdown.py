@@ -1,18 +1,18 @@
-"""What a text that is being written seems to become: marks that will be closed, closed for now.
+"""Closes the open marks of Markdown that is still being written.
 
-Without it, a link shows its brackets and a bold word its asterisks until the last character has come.
+Without it, a link shows its brackets and a bold word its asterisks until the last character arrives.
 """
 
 import re
 
 LONGEST = 20_000
-"""Characters of a block beyond which its open marks are shown as they are."""
+"""Characters above which a block's open marks are left as they are."""
 
 _FENCE = re.compile(r"^[ >]*(?:\d+[.)]|[-*+])?\s*(```|~~~)", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\[\]\n]*)(?:\]\([^()\s]*)?$")
 _TASK = re.compile(r"\[[ xX]?$")
 _MARKS = re.compile(r"[-=*_~+#> ]*")
-"""A line of these alone may become a heading's underline, a rule, a list, a bold word."""
+"""A line of these alone may still become a heading's underline, a rule, a list or a bold word."""
 _FORMULA = re.compile(
     r"`[^`\n]*`|\$\$[\s\S]*?\$\$|\\\([\s\S]*?\\\)|\\\[[\s\S]*?\\\]|(?P<open>\$\$|\\\(|\\\[)"
 )
@@ -20,11 +20,11 @@ _CODE = re.compile(r"`[^`\n]*`")
 
 
 def completed(text: str) -> str:
-    """Return the last block of a growing text as it may be shown."""
+    """Return the last block of a growing text with its open marks closed."""
     if len(text) > LONGEST or len(_FENCE.findall(text)) % 2:
         return text
     if text.lstrip().startswith("|") and text.count("\n") < 2:
-        return ""  # a table, once the line beneath its head is there
+        return ""  # a table is shown once the line below its header is complete
     head, _, line = text.rpartition("\n")
     plain = _CODE.sub("", text)
     if plain.count("`") % 2:

@@ -1,0 +1,212 @@
+"""Renders a session's events into partials: HTML, each with the place on the page that it replaces.
+
+A partial is always a state, never an addition: applying one twice, or after a missed one, does no harm.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+
+from msgspec import UNSET, UnsetType
+
+from opencode.schema.event import (
+    EventProperties,
+    MessageRemoved,
+    MessageUpdated,
+    PartDelta,
+    PartRemoved,
+    PartUpdated,
+    PermissionAsked,
+    PermissionReplied,
+    QuestionAsked,
+    QuestionRejected,
+    QuestionReplied,
+    SessionCreated,
+    SessionDeleted,
+    SessionStatusChanged,
+    SessionUpdated,
+    TodoUpdated,
+)
+from opencode.schema.message import AssistantMessage, Message, MessageWithParts
+from opencode.schema.part import Part, ReasoningPart, TextPart
+from opencode.schema.session import Session, SessionRevert
+
+from .markdown import LiveMarkdown, blocks
+from .render import fragment
+
+RENDER_SECONDS = 0.05
+"""Minimum interval between two renderings of a text that is being written."""
+
+CHARACTERS_PER_SECOND = 400_000
+"""Limit for the rendering of growing text: after n characters comes a pause of n / limit seconds."""
+
+
+def hx_partial(target: str, swap: str, html: str) -> str:
+    """Return HTML as an htmx partial for the element with the id `target`."""
+    return f'<hx-partial hx-target="#{target}" hx-swap="{swap}">{html}</hx-partial>'
+
+
+def removal(target: str) -> str:
+    """Return the partial that removes an element."""
+    return hx_partial(target, "delete", "")
+
+
+def session_partials(session: Session) -> str:
+    """Return the partials of the session's title and menu."""
+    items = {"title": "heading", "menu-pin": "pin_item", "menu-share": "share_item"}
+    return "".join(
+        hx_partial(target, "outerMorph", fragment(macro, session)) for target, macro in items.items()
+    )
+
+
+def message_partials(messages: Iterable[MessageWithParts]) -> str:
+    """Return the partials of whole messages."""
+    return "".join(hx_partial("messages", "place", fragment("message", message)) for message in messages)
+
+
+def request_partial(event: EventProperties) -> str:
+    """Return what an event changes in the list of pending requests, "" if nothing."""
+    match event:
+        case PermissionAsked() | QuestionAsked():
+            html = fragment("pending_request", event, template="requests.html")
+            return hx_partial("requests", "place", html)
+        case (
+            PermissionReplied(request_id=request_id)
+            | QuestionReplied(request_id=request_id)
+            | QuestionRejected(request_id=request_id)
+        ):
+            return removal(request_id)
+    return ""
+
+
+class LiveView:
+    """The messages of one session that changed since its first page was opened, and what is due of them."""
+
+    def __init__(self, live: MessageWithParts | None, can_restore: Callable[[], bool]) -> None:
+        """`live`: the message being written; `can_restore`: whether the deleted session can be restored."""
+        self._can_restore = can_restore
+        self.revert: SessionRevert | UnsetType = UNSET
+        self.is_stale = False
+        """Whether messages were reverted or restored, so that the list must be read again."""
+        self._messages: dict[str, MessageWithParts] = {}
+        self._growing: dict[str, LiveMarkdown] = {}
+        self._dirty: set[str] = set()
+        self._whole: dict[str, MessageWithParts] = {}
+        self._partials: list[str] = []
+        self._next_render = 0.0
+        self.unknown: set[str] = set()
+        if live is not None:
+            self._messages[live.info.id] = live
+            for part in live.parts:
+                self._begin(part)
+
+    def take(self, event: EventProperties) -> None:
+        """Apply an event. Ids of messages that must be read from the store first are added to `unknown`."""
+        match event:
+            case PartDelta(part_id=part_id, delta=delta) if part_id in self._growing:
+                self._growing[part_id].add(delta)
+                self._dirty.add(part_id)
+            case PartUpdated(part=part):
+                self._take_part(part)
+            case MessageUpdated(info=info):
+                self._take_message(info)
+            case PartRemoved(part_id=part_id):
+                self._end(part_id)
+                self._partials.append(removal(part_id))
+            case MessageRemoved(message_id=message_id):
+                self._messages.pop(message_id, None)
+                self._whole.pop(message_id, None)
+                self._partials.append(removal(message_id))
+            case SessionStatusChanged(status=status):
+                self._partials.append(hx_partial("activity", "outerMorph", fragment("activity", status)))
+            case SessionUpdated(info=session):
+                self._partials.append(session_partials(session))
+                if session.revert != self.revert:
+                    self.revert, self.is_stale = session.revert, True
+            case TodoUpdated(todos=todos):
+                self._partials.append(hx_partial("todos", "outerMorph", fragment("todo_panel", todos)))
+            case SessionDeleted(info=session):
+                html = fragment("deleted", session.id, self._can_restore())
+                self._partials.append(hx_partial("notice", "innerHTML", html))
+            case SessionCreated():  # restored
+                self._partials.append(removal("deleted"))
+                self.is_stale = True  # an answer that was cut by the deletion has ended meanwhile
+            case _ if html := request_partial(event):
+                self._partials.append(html)
+
+    def pause(self) -> float | None:
+        """Return the seconds until something is due, None if only an event can change that."""
+        return max(0.0, self._next_render - time.monotonic()) if self._dirty else None
+
+    def due(self) -> str:
+        """Return the partials that are due now.
+
+        htmx looks up all targets of one event before it swaps any of them, so growing text is sent in a later
+        event than its element.
+        """
+        if not (self._whole or self._partials) and self._dirty and time.monotonic() >= self._next_render:
+            self._render_growing()
+        html = message_partials(self._whole.values()) + "".join(self._partials)
+        self._whole, self._partials = {}, []
+        return html
+
+    def _render_growing(self) -> None:
+        size = 0
+        for part_id in self._dirty:
+            text = self._growing[part_id]
+            size += text.size
+            self._partials.append(hx_partial(f"{part_id}-body", "place", self._fresh(part_id, text)))
+        self._dirty.clear()
+        self._next_render = time.monotonic() + max(RENDER_SECONDS, size / CHARACTERS_PER_SECOND)
+
+    def _fresh(self, part_id: str, text: LiveMarkdown) -> str:
+        return "".join(fragment("block", part_id, number, html) for number, html in text.fresh())
+
+    def _take_part(self, part: Part) -> None:
+        grown = self._growing.get(part.id)
+        self._end(part.id)
+        message = self._messages.get(part.message_id)
+        if message is None:
+            self.unknown.add(part.message_id)
+            return
+        others = [other for other in message.parts if other.id != part.id]
+        message.parts = sorted([*others, part], key=lambda part: part.id)
+        self._begin(part)
+        if message.info.id in self._whole:
+            return
+        if isinstance(part, TextPart) and grown is not None and part.id not in self._growing:
+            self._finish(part, grown)
+        else:
+            self._partials.append(hx_partial(f"{message.info.id}-parts", "place", fragment("part", part)))
+
+    def _finish(self, part: TextPart, grown: LiveMarkdown) -> None:
+        """Render the blocks that the end of a text changes; most of it is on the page already."""
+        final = dict(enumerate(blocks(part.text)))
+        changed = [(number, html) for number, html in final.items() if grown.shown.get(number) != html]
+        html = "".join(fragment("block", part.id, number, html) for number, html in changed)
+        self._partials.append(hx_partial(f"{part.id}-body", "place", html))
+        self._partials += [removal(f"{part.id}-{number:05}") for number in grown.shown if number not in final]
+
+    def _take_message(self, info: Message) -> None:
+        known = self._messages.get(info.id)
+        if known is None and isinstance(info, AssistantMessage) and info.time.completed:
+            self.unknown.add(info.id)
+            return
+        message = MessageWithParts(info=info, parts=known.parts if known else [])
+        self._messages[info.id] = message
+        if known and isinstance(info, AssistantMessage) and not info.summary and info.id not in self._whole:
+            self._partials.append(hx_partial(info.id, "place", fragment("message_end", message)))
+        else:
+            self._whole[info.id] = message
+        if isinstance(info, AssistantMessage) and info.time.completed:
+            del self._messages[info.id]
+
+    def _begin(self, part: Part) -> None:
+        """Track a text that may grow."""
+        if isinstance(part, TextPart | ReasoningPart) and not (part.time and part.time.end):
+            text = LiveMarkdown()
+            text.add(part.text)
+            self._growing[part.id] = text
+
+    def _end(self, part_id: str) -> None:
+        self._growing.pop(part_id, None)
+        self._dirty.discard(part_id)

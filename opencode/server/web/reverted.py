@@ -1,0 +1,19 @@
+"""Reverted messages: hidden wherever a conversation is rendered, as in opencode, until they are restored."""
+
+from msgspec import structs
+
+from opencode.schema.message import MessageWithParts
+from opencode.schema.session import Session
+
+
+def without_reverted(session: Session, messages: list[MessageWithParts]) -> list[MessageWithParts]:
+    """Return the messages before the session's revert point; of one reverted in part, its first parts."""
+    revert = session.revert
+    if not revert:
+        return messages
+    visible = [message for message in messages if message.info.id < revert.message_id]
+    last = next((message for message in messages if message.info.id == revert.message_id), None)
+    if last is not None and revert.part_id:
+        parts = [part for part in last.parts if part.id < revert.part_id]
+        visible.append(structs.replace(last, parts=parts))
+    return visible
