@@ -85,7 +85,7 @@ class AnthropicAdapter(WireAdapter):
     path = "/v1/messages"
     default_url = "https://api.anthropic.com"
 
-    def _open_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
+    def _build_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
         return sdk.AsyncAnthropic(
             api_key=self._key,
             base_url=self._base_url,

@@ -149,7 +149,7 @@ StreamEvent = TextDelta | ReasoningDelta | BlockEnd | ToolCallStart | ToolCallDe
 
 
 class Adapter(ABC):
-    """One provider's door.
+    """Client for one provider.
 
     `stream` raises only ModelError (and lets CancelledError through, closing the connection). It does not
     retry: the loop does, where it can tell the user. Silence is an error: no bytes for the idle time-out.
@@ -165,6 +165,10 @@ class Adapter(ABC):
 
     async def close(self) -> None:  # noqa: B027 - not every adapter holds a connection
         """Close its connections."""
+
+    async def retire(self) -> None:
+        """Close its connections once no request uses them: another adapter has replaced this one."""
+        await self.close()
 
 
 def merge_options(*layers: JsonObject) -> dict[str, Any]:

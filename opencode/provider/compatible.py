@@ -99,7 +99,7 @@ class CompatibleAdapter(WireAdapter):
     path = "/chat/completions"
     needs_key = False
 
-    def _open_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
+    def _build_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
         return sdk.AsyncOpenAI(
             api_key=self._key or "none is sent",
             base_url=self._base_url,
@@ -110,7 +110,7 @@ class CompatibleAdapter(WireAdapter):
 
     def _own_headers(self) -> dict[str, Any]:
         """Keep what the environment says of the user's OpenAI account from strangers."""
-        omit = self._sdk.Omit()
+        omit = self._client.sdk.Omit()
         return {"OpenAI-Organization": omit, "OpenAI-Project": omit, **super()._own_headers()}
 
     def _body(self, request: ModelRequest) -> JsonObject:

@@ -126,12 +126,21 @@ class ConfiguredProvider:
         )
 
     async def close(self) -> None:
-        """Close the adapters and stop asking."""
+        """Stop listing models and close the adapters."""
+        await self._stop_listing()
+        for adapter in self._adapters.values():
+            await adapter.close()
+
+    async def retire(self) -> None:
+        """Stop listing models and close each adapter once its last request has ended."""
+        await self._stop_listing()
+        for adapter in self._adapters.values():
+            await adapter.retire()
+
+    async def _stop_listing(self) -> None:
         if self._asking:
             self._asking.cancel()
             await asyncio.wait({self._asking})
-        for adapter in self._adapters.values():
-            await adapter.close()
 
     async def _list(self) -> None:
         try:

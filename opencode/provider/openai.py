@@ -79,7 +79,7 @@ class OpenAIAdapter(WireAdapter):
     path = "/responses"
     default_url = "https://api.openai.com/v1"
 
-    def _open_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
+    def _build_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
         return sdk.AsyncOpenAI(
             api_key=self._key or "in a header",
             base_url=self._base_url,

@@ -43,7 +43,6 @@ class Registry:
         self._settings = settings
         self._keys = Keys(settings.data_dir / "auth.json")
         self._connected: dict[str, ConfiguredProvider] | None = None
-        self._retired: list[ConfiguredProvider] = []
 
     async def providers(self) -> list[Provider]:
         """Return the connected providers with the models known by now, the preferred first.
@@ -155,24 +154,25 @@ class Registry:
                 f"Provider {provider_id!r} is not one that a key connects. {hint}".strip(), "Path"
             )
         self._keys.set(provider_id, auth)
-        self._reconnect(provider_id)
+        await self._reconnect(provider_id)
 
     async def remove_key(self, provider_id: str) -> None:
         """Forget a key that was set at run time; one in the environment or opencode.json stays."""
         self._keys.remove(provider_id)
-        self._reconnect(provider_id)
+        await self._reconnect(provider_id)
 
     async def close(self) -> None:
         """Close every provider's connections."""
-        for connection in [*self._retired, *(self._connected or {}).values()]:
+        for connection in (self._connected or {}).values():
             await connection.close()
 
-    def _reconnect(self, provider_id: str) -> None:
-        """Set the provider up anew; the old adapters, which a turn may hold, are closed at the end."""
-        kept = self._connections()
-        if old := kept.pop(provider_id, None):
-            self._retired.append(old)
+    async def _reconnect(self, provider_id: str) -> None:
+        """Set the provider up again; requests that its old adapters have open are finished by them."""
+        kept = dict(self._connections())
+        old = kept.pop(provider_id, None)
         self._connected = self._connect_all(kept)
+        if old is not None:
+            await old.retire()
 
     def _connections(self) -> dict[str, ConfiguredProvider]:
         if self._connected is None:
