@@ -15,7 +15,11 @@ from tests.provider.model_server import Connect
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for loopback lists as long as a busy machine needs to import an SDK."""
-    for name in ("configured_provider.LIST_TIMEOUT_S", "registry.LIST_TIMEOUT_S", "registry.FIRST_LIST_WAIT_S"):
+    for name in (
+        "configured_provider.LIST_TIMEOUT_S",
+        "registry.LIST_TIMEOUT_S",
+        "registry.FIRST_LIST_WAIT_S",
+    ):
         monkeypatch.setattr(f"opencode.provider.{name}", 30.0)
 
 
