@@ -92,6 +92,22 @@ def connect(provider_id: str, settings: Settings, keys: Keys) -> ConfiguredProvi
     )
 
 
+def unconnected(provider_id: str, settings: Settings) -> ConfiguredProvider | None:
+    """Return a provider of the catalog as it would be with a key; None for an unknown or disabled one."""
+    public = catalog.providers().get(provider_id)
+    if public is None or not is_enabled(provider_id, settings):
+        return None
+    return ConfiguredProvider(
+        provider_id,
+        public.name,
+        "custom",
+        npm=public.npm,
+        url=public.api,
+        env=public.env,
+        config=settings.config.provider.get(provider_id),
+    )
+
+
 def _openai_wire(environ: Mapping[str, str], usual: str) -> str:
     return _OPENAI_WIRES.get(environ.get("OPENAI_API", ""), usual)
 

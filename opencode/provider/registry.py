@@ -7,16 +7,17 @@ catalog whose key is set, the demo. The catalog is read at first use, not at sta
 import asyncio
 
 import msgspec
+from msgspec import structs
 
 from opencode.config import Settings
-from opencode.errors import BadRequest, SettingsError, Unavailable, nearest
+from opencode.errors import BadRequest, NotFound, SettingsError, Unavailable, nearest
 from opencode.schema.message import ModelChoice
-from opencode.schema.provider import ApiAuth, Model, Provider
+from opencode.schema.provider import ApiAuth, Model, Provider, ProviderDetails
 
 from . import catalog, preference
 from .base import Adapter
 from .configured_provider import LIST_FRESH_S, LIST_TIMEOUT_S, ConfiguredProvider
-from .discovery import PREFERRED, candidates, check_environment, connect, is_enabled
+from .discovery import PREFERRED, candidates, check_environment, connect, is_enabled, unconnected
 from .keys import Keys, check_key
 
 FIRST_LIST_WAIT_S = 1.5
@@ -63,6 +64,21 @@ class Registry:
             for public in map(catalog.providers().__getitem__, _WELL_KNOWN)
             if public.id not in self._connections() and is_enabled(public.id, self._settings)
         ]
+
+    async def describe(self, provider_id: str) -> ProviderDetails:
+        """Return a provider with its models: a connected one's, else the catalog's.
+
+        Raises NotFound for an unknown or disabled provider. Waits up to 1.5 s for a provider that was never
+        asked for its models.
+        """
+        connected = self._connections().get(provider_id)
+        provider = connected or unconnected(provider_id, self._settings)
+        if provider is None:
+            known = {*self._connections(), *catalog.providers()}
+            raise NotFound(f"Provider not found: {provider_id}. {nearest(provider_id, known)}".rstrip())
+        if connected:
+            await connected.ask(LIST_FRESH_S, 0 if connected.was_asked else FIRST_LIST_WAIT_S)
+        return ProviderDetails(**structs.asdict(provider.provider()), connected=connected is not None)
 
     async def default(self) -> ModelChoice:
         """Return the model for prompts that name none; raises Unavailable where there is no provider.

@@ -57,6 +57,21 @@ async def test_providers_are_listed_with_their_models(server: Server) -> None:
     assert {model["id"] for model in models} >= {"one", "two"}
 
 
+async def test_models_are_listed_without_a_key_and_marked_as_not_connected(tmp_path: Path) -> None:
+    async with running_server(tmp_path) as server:
+        models = (await server.client.get("/provider/anthropic/model")).json()
+        sonnet = next(model for model in models if model["id"] == "claude-sonnet-4-6")
+        assert sonnet["connected"] is False and sonnet["limit"]["context"] and sonnet["cost"]["output"]
+        one = (await server.client.get("/provider/anthropic")).json()
+        assert one["connected"] is False and one["env"] == ["ANTHROPIC_API_KEY"]
+        assert set(one["models"]) == {model["id"] for model in models}
+        assert (await server.client.get("/provider/demo/model")).json()[0]["connected"] is True
+        listed = (await server.client.get("/provider")).json()
+        assert next(entry for entry in listed["all"] if entry["id"] == "anthropic")["models"] == {}
+        missing = await server.client.get("/provider/antropic/model")
+        assert missing.status_code == 404 and "anthropic" in missing.json()["data"]["message"]
+
+
 async def test_a_key_set_at_run_time_connects_and_is_never_shown(tmp_path: Path) -> None:
     async with running_server(tmp_path) as server:
         key = {"type": "api", "key": "sk-planted-secret"}
