@@ -53,7 +53,7 @@ def connect(provider_id: str, settings: Settings, keys: Keys) -> ConfiguredProvi
     OpenAI-compatible servers have; `OPENAI_API` (`responses` or `chat`) chooses otherwise.
     """
     if provider_id == DEMO:
-        demo = DemoAdapter(_demo_pace(settings.environ))
+        demo = DemoAdapter(_demo_pace(settings.environ), _own_address(settings))
         return ConfiguredProvider(DEMO, DEMO_NAME, "custom", npm=DEMO, only=(demo, DEMO_MODELS))
     public = catalog.providers().get(provider_id)
     entry = settings.config.provider.get(provider_id)
@@ -110,6 +110,13 @@ def unconnected(provider_id: str, settings: Settings) -> ConfiguredProvider | No
 
 def _openai_wire(environ: Mapping[str, str], usual: str) -> str:
     return _OPENAI_WIRES.get(environ.get("OPENAI_API", ""), usual)
+
+
+def _own_address(settings: Settings) -> str:
+    """Return this server's base URL as far as settings tell; a Space's host is in SPACE_HOST."""
+    if space := settings.environ.get("SPACE_HOST"):
+        return f"https://{space}"
+    return f"http://localhost:{settings.port}"
 
 
 def _demo_pace(environ: Mapping[str, str]) -> float:

@@ -1,12 +1,18 @@
 """Which providers there are, and which model is taken: from real settings, nothing is asked of a network."""
 
+from pathlib import Path
+
 import pytest
 
+from opencode.config import Settings
 from opencode.errors import BadRequest, SettingsError, Unavailable
+from opencode.provider.registry import Registry
 from opencode.schema.base import encode
 from opencode.schema.message import ModelChoice
 from opencode.schema.provider import ApiAuth
 from tests.provider.model_server import NOWHERE, SECRET, Connect, by_id, refusal
+
+from .wire_case import asking, take
 
 
 async def test_without_any_key_the_demo_is_the_default_and_says_what_it_is(connect: Connect) -> None:
@@ -16,6 +22,22 @@ async def test_without_any_key_the_demo_is_the_default_and_says_what_it_is(conne
     assert (demo.id, demo.name, demo.source) == ("demo", "Demo (offline, scripted)", "custom")
     resolved = await registry.resolve("demo", "demo")
     assert resolved.model.capabilities.toolcall
+
+
+@pytest.mark.parametrize(
+    ("environ", "address"),
+    [
+        ({"PORT": "8123"}, "http://localhost:8123"),
+        ({"SPACE_HOST": "me-my.hf.space"}, "https://me-my.hf.space"),
+    ],
+)
+async def test_the_demo_knows_this_servers_address(
+    tmp_path: Path, environ: dict[str, str], address: str
+) -> None:
+    registry = Registry(Settings.load({**environ, "OPENCODE_DATA_DIR": str(tmp_path)}))
+    demo = await registry.resolve("demo", "demo")
+    answer = await take(demo.adapter, asking(model=demo.model))
+    assert f"{address}/auth/anthropic" in answer.text
 
 
 async def test_real_providers_come_before_the_demo_in_order_of_preference(connect: Connect) -> None:

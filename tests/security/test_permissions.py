@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.server.test_pending_requests import QUESTIONS, asked, until
 
 from opencode.agent.permission import decide, fits, widest
 from opencode.config import Settings
@@ -19,6 +18,7 @@ from opencode.tool.webfetch import WebFetch
 from tests.harness import Server, running_server
 from tests.llm.server import LLM, Answer, Request
 from tests.server.conftest import provider_config
+from tests.server.test_pending_requests import QUESTIONS, asked, until
 from tests.tool.calls import Call
 from tests.tool.web import Site, answer, redirect, serving
 

@@ -85,6 +85,19 @@ async def test_a_key_set_at_run_time_connects_and_is_never_shown(tmp_path: Path)
         assert "anthropic" not in (await server.client.get("/provider")).json()["connected"]
 
 
+async def test_the_demo_names_the_address_that_it_was_asked_at(tmp_path: Path) -> None:
+    async with running_server(tmp_path) as server:
+        for headers, address in (
+            ({}, str(server.client.base_url).rstrip("/")),
+            ({"Host": "me-my.hf.space", "X-Forwarded-Proto": "https"}, "https://me-my.hf.space"),
+        ):
+            body = {"parts": [{"type": "text", "text": "hello"}]}
+            path = f"/session/{await server.new_session()}/message"
+            answer = (await server.client.post(path, json=body, headers=headers)).json()
+            text = "".join(part["text"] for part in answer["parts"] if part["type"] == "text")
+            assert f"curl -X PUT {address}/auth/anthropic" in text
+
+
 async def test_agents_are_listed_the_default_first(server: Server) -> None:
     agents = (await server.client.get("/agent")).json()
     assert agents[0]["name"] == "build"

@@ -9,13 +9,13 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.server.test_pending_requests import asked, the_call, until
 
 from opencode.config import Settings
 from opencode.errors import SettingsError
 from tests.harness import Server, running_server, text_of
 from tests.llm.server import LLM, Answer
 from tests.server.conftest import provider_config
+from tests.server.test_pending_requests import asked, the_call, until
 from tests.server.test_process import program
 
 SECRET = "planted-secret-value"
