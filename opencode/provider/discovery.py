@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from msgspec import UNSET
 
 from opencode.config import ProviderConfig, Settings
+from opencode.config.http_url import check_base_url
 from opencode.errors import SettingsError
 from opencode.schema.base import given
 
@@ -26,10 +27,17 @@ _GENERAL_TOKENS = ("GITHUB_TOKEN", "GITLAB_TOKEN")
 log = logging.getLogger(__name__)
 
 
-def check_environment(environ: Mapping[str, str]) -> None:
-    """Raise SettingsError where a provider's variable has a value that it can't have."""
+def check_settings(settings: Settings) -> None:
+    """Raise SettingsError if a provider's variable or base URL has an invalid value."""
+    environ = settings.environ
     if environ.get("OPENAI_API") and environ["OPENAI_API"] not in _OPENAI_WIRES:
         raise SettingsError(f"OPENAI_API must be responses or chat, not {environ['OPENAI_API']!r}.")
+    for variable in _URL_VARIABLES.values():
+        if url := environ.get(variable):
+            check_base_url(variable, url)
+    for provider_id, entry in settings.config.provider.items():
+        if url := _configured_url(entry):
+            check_base_url(f"opencode.json: provider.{provider_id}.options.baseURL", url)
     _demo_pace(environ)
 
 
@@ -59,15 +67,10 @@ def connect(provider_id: str, settings: Settings, keys: Keys) -> ConfiguredProvi
     entry = settings.config.provider.get(provider_id)
     config = entry or ProviderConfig()
     env = config.env or (public.env if public else [])
-    configured_url = given(config.options.base_url, "") or given(config.api, "")
+    configured_url = _configured_url(config)
     set_url = configured_url or settings.environ.get(_URL_VARIABLES.get(provider_id, ""), "")
     stored = keys.get(provider_id)
     key = given(config.options.api_key, "") or stored or _key_in_environment(env, settings.environ)
-    if set_url and not set_url.startswith(("http://", "https://")):
-        named = "its baseURL" if configured_url else _URL_VARIABLES[provider_id]
-        raise SettingsError(
-            f"Provider {provider_id}: {named} must begin with http:// or https://, not {set_url!r}."
-        )
     url = set_url or (public.api if public else "")
     elsewhere = not (public and _is_at(set_url, _host(public.api)))
     npm = given(config.npm, public.npm if public else COMPATIBLE)
@@ -106,6 +109,10 @@ def unconnected(provider_id: str, settings: Settings) -> ConfiguredProvider | No
         env=public.env,
         config=settings.config.provider.get(provider_id),
     )
+
+
+def _configured_url(config: ProviderConfig) -> str:
+    return given(config.options.base_url, "") or given(config.api, "")
 
 
 def _openai_wire(environ: Mapping[str, str], usual: str) -> str:

@@ -8,10 +8,11 @@ from base64 import b64encode
 from collections.abc import Mapping
 from socket import gaierror
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 
+from opencode.config.http_url import is_http_url
 from opencode.errors import ContextOverflow, ModelAPIError, ModelAuthError, ModelError
 
 MAX_BODY = 4096
@@ -82,13 +83,8 @@ class ProviderErrors:
                 self._secrets.add(value)
 
     def check_url(self) -> None:
-        """Raise ModelAPIError where the base URL is none that can be asked."""
-        try:
-            parts = urlsplit(self._base_url)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            usable = False
-        if not usable:
+        """Raise ModelAPIError unless the base URL is an http or https address."""
+        if not is_http_url(self._base_url):
             shown = self._base_url or "(none)"
             raise self.failed(
                 f"The base URL of provider {self.provider_id} can't be used: {shown}. It must look like "

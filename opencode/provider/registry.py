@@ -5,11 +5,12 @@ catalog whose key is set, the demo. The catalog is read at first use, not at sta
 """
 
 import asyncio
+from collections.abc import Iterator
 
 import msgspec
-from msgspec import structs
+from msgspec import UnsetType, structs
 
-from opencode.config import Settings
+from opencode.config import Config, Settings
 from opencode.errors import BadRequest, NotFound, SettingsError, Unavailable, nearest
 from opencode.schema.message import ModelChoice
 from opencode.schema.provider import ApiAuth, Model, Provider, ProviderDetails
@@ -17,7 +18,7 @@ from opencode.schema.provider import ApiAuth, Model, Provider, ProviderDetails
 from . import catalog, preference
 from .base import Adapter
 from .configured_provider import LIST_FRESH_S, LIST_TIMEOUT_S, ConfiguredProvider
-from .discovery import PREFERRED, candidates, check_environment, connect, is_enabled, unconnected
+from .discovery import PREFERRED, candidates, check_settings, connect, is_enabled, unconnected
 from .keys import Keys, check_key
 
 FIRST_LIST_WAIT_S = 1.5
@@ -40,7 +41,7 @@ class Registry:
     """The connected providers. Raises SettingsError for settings that only concern them."""
 
     def __init__(self, settings: Settings) -> None:
-        check_environment(settings.environ)
+        check_settings(settings)
         self._settings = settings
         self._keys = Keys(settings.data_dir / "auth.json")
         self._connected: dict[str, ConfiguredProvider] | None = None
@@ -95,23 +96,25 @@ class Registry:
         raise Unavailable(f"No model provider is connected. {_HOW_TO_CONNECT}")
 
     def check_names(self) -> list[str]:
-        """Return what keeps the models that opencode.json names from being asked yet: keys that are missing.
+        """Return a warning for each model in opencode.json that can't be used yet or may be misspelled.
 
-        Raises SettingsError where it names a provider that there is not.
+        Raises SettingsError if `model` or `small_model` names an unknown provider.
         """
-        warnings = []
         config = self._settings.config
-        for key, name in (("model", config.model), ("small_model", config.small_model)):
-            if not name:
-                continue
+        source = self._settings.config_path or "OPENCODE_CONFIG_CONTENT"
+        warnings = []
+        for path, name in _named_models(config):
+            choice = _split(name)
             try:
-                self._connection(_split(name).provider_id)
+                provider = self._connection(choice.provider_id)
             except BadRequest as error:
-                if not catalog.providers().get(_split(name).provider_id):
-                    raise SettingsError(
-                        f"{self._settings.config_path or 'OPENCODE_CONFIG_CONTENT'}: {key}: {error.message}"
-                    ) from None
-                warnings.append(f"{key} {name}: {error.message}")
+                if path in ("model", "small_model") and choice.provider_id not in catalog.providers():
+                    raise SettingsError(f"{source}: {path}: {error.message}") from None
+                warnings.append(f"{path} {name}: {error.message}")
+                continue
+            if not provider.elsewhere and choice.model_id not in provider.models:
+                hint = nearest(choice.model_id, provider.models)
+                warnings.append(f"{path} {name}: no such model is known. {hint}".rstrip())
         return warnings
 
     def defaults(self) -> dict[str, str]:
@@ -219,6 +222,14 @@ def _default_id(connection: ConfiguredProvider) -> str:
         return connection.configured[0]
     model = preference.default_model(list(connection.models.values()))
     return model.id if model else ""
+
+
+def _named_models(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield the models that opencode.json names, each with the path of its key."""
+    places: list[tuple[str, str | UnsetType]] = [("model", config.model), ("small_model", config.small_model)]
+    places += [(f"agent.{name}.model", agent.model) for name, agent in config.agent.items()]
+    places += [(f"command.{name}.model", command.model) for name, command in config.command.items()]
+    yield from ((path, name) for path, name in places if name)
 
 
 def _split(text: str) -> ModelChoice:
