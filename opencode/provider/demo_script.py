@@ -82,7 +82,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Script(msgspec.Struct, frozen=True):
-    """An answer, in this order: reasoning, text, then a failure or calls."""
+    """An answer: reasoning, text, then a failure or calls."""
 
     text: str = ""
     reasoning: str = ""
@@ -111,7 +111,7 @@ def _answer(request: ModelRequest, said: str, address: str) -> Script:
     if calls:
         missing = sorted({call.tool for call in calls} - available)
         return Script(
-            reasoning="The message has commands that I know: I call the tools for them.",
+            reasoning="The message holds commands that I know: I call their tools.",
             text="\n".join(f"This agent has no `{tool}` tool, so I can't do that." for tool in missing),
             calls=[call for call in calls if call.tool in available],
         )
@@ -123,13 +123,13 @@ def _answer(request: ModelRequest, said: str, address: str) -> Script:
         case "slow" | "long":
             return Script(reasoning="I write a long answer, line by line.", text=_LONG_ANSWER)
         case "fail":
-            failure = ModelAPIError("The demo model failed, as it was asked to.", retryable=False)
+            failure = ModelAPIError("The demo model failed because you asked it to.", retryable=False)
             return Script(reasoning="I was asked to fail.", failure=failure)
     return _introduction(request, said, address)
 
 
 def _first_word(request: ModelRequest) -> str:
-    """Return how the newest prompt begins: one that failed or was stopped may stand before it, unanswered."""
+    """Return the first word of the newest prompt; unanswered ones, failed or aborted, may precede it."""
     texts = [part.text for part in request.turns[-1].content if isinstance(part, Text)]
     words = re.findall(r"\w+", _REMINDER.sub("", texts[-1]).lower()) if texts else []
     return words[0] if words else ""
@@ -147,7 +147,9 @@ def _introduction(request: ModelRequest, said: str, address: str) -> Script:
 
 
 def _calls(said: str) -> Iterator[Call]:
-    for line in (line.strip(' \t"') for line in said.splitlines()):  # opencode's CLI quotes what it is given
+    for line in (
+        line.strip(' \t"') for line in said.splitlines()
+    ):  # opencode's CLI puts the prompt in quotes
         if match := _SEARCH.fullmatch(line):
             yield Call("websearch", {"query": match["query"]})
         elif match := _FETCH.fullmatch(line):
@@ -164,7 +166,7 @@ def _calls(said: str) -> Iterator[Call]:
 
 
 def _question(text: str) -> JsonObject:
-    """Return a question; "tea or coffee?" offers tea and coffee, any other yes and no."""
+    """Return a question. "tea or coffee?" offers tea and coffee; others offer yes and no."""
     choices = [choice.strip(" ?.") for choice in re.split(r",|\bor\b", text)]
     labels = choices if len(choices) > 1 else ["Yes", "No"]
     options = [{"label": label, "description": ""} for label in labels if label]
@@ -172,14 +174,14 @@ def _question(text: str) -> JsonObject:
 
 
 def _condensed(conversation: str) -> str:
-    """Return what the user said in a conversation, shortened, as a summary."""
+    """Return the user's messages of a conversation, shortened, as a summary."""
     said = re.findall(r"^User:\n(.+)", conversation, re.MULTILINE)
     listed = "\n".join(f"- {_shortened(text, 100)}" for text in said[-20:])
-    return f"A summary by the demo model, which only repeats what you said:\n\n{listed}"
+    return f"A summary by the demo model, which only repeats your messages:\n\n{listed}"
 
 
 def _said(turn: UserTurn | AssistantTurn) -> str:
-    """Return a user's own words in a turn."""
+    """Return the user's own text in a turn."""
     if isinstance(turn, AssistantTurn):
         return ""
     text = "\n".join(part.text for part in turn.content if isinstance(part, Text))

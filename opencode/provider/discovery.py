@@ -1,4 +1,4 @@
-"""How a provider comes to be connected: opencode.json, the environment, a key set at run time."""
+"""Finds the providers to connect: by opencode.json, the environment, and keys set at run time."""
 
 import logging
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ PREFERRED = ("anthropic", "openai", "huggingface")
 
 _URL_VARIABLES = {"anthropic": "ANTHROPIC_BASE_URL", "openai": "OPENAI_BASE_URL"}
 _OPENAI_WIRES = {"responses": OPENAI, "chat": COMPATIBLE}
-# Set on many machines for other purposes than models.
+# Many machines set these for other purposes than models.
 _GENERAL_TOKENS = ("GITHUB_TOKEN", "GITLAB_TOKEN")
 
 log = logging.getLogger(__name__)
@@ -42,27 +42,27 @@ def check_settings(settings: Settings) -> None:
 
 
 def candidates(settings: Settings) -> list[str]:
-    """Return the ids of every provider that might be connected, in the order in which they are preferred."""
+    """Return the ids of all providers that might be connected, in order of preference."""
     ids = dict.fromkeys([*settings.config.provider, *PREFERRED, *catalog.providers(), DEMO])
     return [provider_id for provider_id in ids if is_enabled(provider_id, settings)]
 
 
 def is_enabled(provider_id: str, settings: Settings) -> bool:
-    """Tell whether opencode.json allows the provider."""
+    """Return whether opencode.json enables the provider."""
     only = given(settings.config.enabled_providers, [provider_id])
     return provider_id in only and provider_id not in settings.config.disabled_providers
 
 
 def connect(provider_id: str, settings: Settings, keys: Keys) -> ConfiguredProvider | None:
-    """Set a provider up; None where there is neither a key for it nor an address of its own.
+    """Return a provider that can be used; None if it has neither a key nor a base URL of its own.
 
-    A key in opencode.json comes before one set at run time, and that before one in the environment.
-    `OPENAI_BASE_URL` at another host than OpenAI's is spoken to in Chat Completions, the one wire that all
-    OpenAI-compatible servers have; `OPENAI_API` (`responses` or `chat`) chooses otherwise.
+    A key in opencode.json takes precedence over one set at run time, and that over one in the environment.
+    `OPENAI_BASE_URL` at another host than OpenAI's uses Chat Completions, the one wire that all
+    OpenAI-compatible servers support, unless `OPENAI_API` (`responses` or `chat`) says otherwise.
     """
     if provider_id == DEMO:
         demo = DemoAdapter(_demo_pace(settings.environ), _own_address(settings))
-        return ConfiguredProvider(DEMO, DEMO_NAME, "custom", npm=DEMO, only=(demo, DEMO_MODELS))
+        return ConfiguredProvider(DEMO, DEMO_NAME, "custom", npm=DEMO, built_in=(demo, DEMO_MODELS))
     public = catalog.providers().get(provider_id)
     entry = settings.config.provider.get(provider_id)
     config = entry or ProviderConfig()
@@ -76,11 +76,11 @@ def connect(provider_id: str, settings: Settings, keys: Keys) -> ConfiguredProvi
     npm = given(config.npm, public.npm if public else COMPATIBLE)
     if provider_id == "openai" and config.npm is UNSET:
         npm = _openai_wire(settings.environ, COMPATIBLE if elsewhere and not configured_url else OPENAI)
-    has_place = configured_url or (set_url and provider_id == "openai")
-    if not (has_place or (key and (url or npm in (ANTHROPIC, OPENAI)))):
+    has_url = configured_url or (set_url and provider_id == "openai")
+    if not (has_url or (key and (url or npm in (ANTHROPIC, OPENAI)))):
         if entry:
-            missing = "baseURL" if key else "key (or baseURL, of a server that needs none)"
-            log.warning("opencode.json's provider %s is not used: it has no %s", provider_id, missing)
+            missing = "baseURL" if key else "key, nor the baseURL of a server that needs no key"
+            log.warning("opencode.json: provider %s is not used: it has no %s", provider_id, missing)
         return None
     return ConfiguredProvider(
         provider_id,
@@ -127,7 +127,7 @@ def _own_address(settings: Settings) -> str:
 
 
 def _demo_pace(environ: Mapping[str, str]) -> float:
-    """Return OPENCODE_DEMO_PACE: tokens per second, 0 for as fast as it goes."""
+    """Return OPENCODE_DEMO_PACE: tokens per second, 0 for no delay."""
     text = environ.get("OPENCODE_DEMO_PACE") or str(TOKENS_PER_SECOND)
     if not text.replace(".", "", 1).isdecimal():
         raise SettingsError(f"OPENCODE_DEMO_PACE must be tokens per second, such as 80, not {text!r}.")
@@ -139,7 +139,7 @@ def _key_in_environment(names: list[str], environ: Mapping[str, str]) -> str | N
 
 
 def _is_at(url: str, host: str) -> bool:
-    """Tell whether a URL leads to `host` or a part of it; no URL leads to the provider's own place."""
+    """Return whether a URL's host is `host` or below it; "" stands for the provider's own URL."""
     return not url or _host(url) == host or _host(url).endswith(f".{host}")
 
 

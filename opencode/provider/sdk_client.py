@@ -75,7 +75,7 @@ class SDKClient:
                 self._client = await in_thread(self._open)
 
     def _open(self) -> Any:
-        from .body_limits import cut  # noqa: PLC0415 - httpx2 is imported here, and not before
+        from .body_limits import truncate  # noqa: PLC0415 - httpx2 is imported here, and not before
 
         httpx2 = importlib.import_module("httpx2")
         aiohttp = importlib.import_module("aiohttp")
@@ -89,7 +89,7 @@ class SDKClient:
                 keepalive_expiry=KEPT_S,
             ),
             timeout=httpx2.Timeout(None, connect=self._connect_s),
-            event_hooks={"response": [cut]},
+            event_hooks={"response": [truncate]},
         )
         self.response_type = httpx2.Response
         self.refusals = (sdk.APIStatusError,)

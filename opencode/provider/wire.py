@@ -1,4 +1,4 @@
-"""What the three wires share: one POST through an SDK, a stream of server-sent bytes, StreamEvents out.
+"""What the three wires share: one POST through an SDK, an event stream back, StreamEvents out.
 
 The SDKs build each request's head and send it. Their typed bodies and streams cost several times what the
 rest does, so the body goes out as bytes and the answer comes in as bytes.
@@ -32,32 +32,32 @@ T = TypeVar("T")
 
 LIST_TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
-"""More than the longest answer of any model takes on any wire: a stream that goes on has no end."""
+"""More than the longest answer of any model takes on any wire; a longer stream is stopped."""
 GRACE_S = 5.0
-"""How long a whole answer waits for what may follow it: usage, and the end marker."""
+"""How long to wait after a complete answer for what may follow it: usage and the end marker."""
 DRAIN_S = 0.05
-"""How long to wait for the end of a finished stream, so that its connection can serve the next request."""
+"""How long to wait for the end of a finished stream, so that its connection can be reused."""
 
 
 class Reader(ABC):
-    """Reads one answer: payload after payload in, StreamEvents out through `batch`.
+    """Reads one answer: payloads in, StreamEvents out through `batch`.
 
-    `whole`: the answer may end here. `done`: its end marker came, nothing that matters follows.
+    `whole`: the answer is complete, though more may follow. `done`: its end marker was read.
     """
 
-    def __init__(self, place: ProviderErrors) -> None:
-        self.place = place
+    def __init__(self, errors: ProviderErrors) -> None:
+        self.errors = errors
         self.batch = EventBatch()
         self.whole = False
         self.done = False
 
     @abstractmethod
     def read(self, payload: bytes) -> None:
-        """Take one event's JSON; raises ModelError where it is an error, ValueError where it is garbage."""
+        """Read one event's JSON; raises ModelError if it is an error, ValueError if it is not valid."""
 
     @abstractmethod
     def finish(self) -> Finish:
-        """Close what is still open, through `batch`, and return how the whole answer ended."""
+        """Close open blocks and calls, through `batch`, and return how the complete answer ended."""
 
 
 class WireAdapter(Adapter):
@@ -79,7 +79,7 @@ class WireAdapter(Adapter):
         self._key = (api_key or "").strip()
         self._headers = dict(headers or {})
         self._timeouts = timeouts or Timeouts()
-        self._place = ProviderErrors(provider_id, base_url or self.default_url, self._key, self._headers)
+        self._errors = ProviderErrors(provider_id, base_url or self.default_url, self._key, self._headers)
         self._base_url, login = without_login(base_url or self.default_url)
         if login and not self._key:
             self._headers.setdefault("Authorization", f"Basic {b64encode(login.encode()).decode()}")
@@ -104,7 +104,7 @@ class WireAdapter(Adapter):
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
         reader = self._reader(request)
         decoder = SSEDecoder()
-        async with self._answer(request) as response, aclosing(_pieces(response)) as chunks:
+        async with self._answer(request) as response, aclosing(_chunks(response)) as chunks:
             silence = SilenceLimit(self._timeouts.idle_s)
             received = 0
             try:
@@ -112,7 +112,7 @@ class WireAdapter(Adapter):
                     chunk = await self._next(chunks, silence, reader)
                     received += len(chunk)
                     if received > MAX_ANSWER_BYTES:
-                        raise self._place.endless(MAX_ANSWER_BYTES)
+                        raise self._errors.endless(MAX_ANSWER_BYTES)
                     failure: ModelError | None = None
                     try:
                         for payload in decoder.feed(chunk) if chunk else decoder.close():
@@ -128,13 +128,13 @@ class WireAdapter(Adapter):
                     if reader.whole:
                         silence.shorten(GRACE_S)
                 if not reader.whole:
-                    raise self._place.cut()
+                    raise self._errors.cut()
                 finish = reader.finish()
                 for event in reader.batch.take():
                     yield event
                 await self._drain(chunks)
             except EventTooLarge as error:
-                raise self._place.failed(f"{self._place.host} sent {error}.", retryable=False) from None
+                raise self._errors.failed(f"{self._errors.host} sent {error}.", retryable=False) from None
             finally:
                 silence.close()
         yield finish
@@ -147,8 +147,8 @@ class WireAdapter(Adapter):
         try:
             return await self._list(client)
         except (TypeError, AttributeError, json.JSONDecodeError):
-            message = f"{self._place.host} listed its models in a form that is not known."
-            raise self._place.failed(message, retryable=False) from None
+            message = f"{self._errors.host} listed its models in an unknown format."
+            raise self._errors.failed(message, retryable=False) from None
 
     async def close(self) -> None:
         await self._client.close()
@@ -159,7 +159,7 @@ class WireAdapter(Adapter):
     @asynccontextmanager
     async def _usable_client(self) -> AsyncIterator[Any]:
         """Yield the SDK's client for one request; raises ModelError if key or address can't be used."""
-        self._place.check_url()
+        self._errors.check_url()
         self._check_key()
         async with self._client.use() as client:
             yield client
@@ -167,14 +167,14 @@ class WireAdapter(Adapter):
     def _check_key(self) -> None:
         carried = any(name.lower() in ("authorization", "x-api-key") for name in self._headers)
         if self.needs_key and not self._key and not carried:
-            raise self._place.no_key()
+            raise self._errors.no_key()
         if not (self._key.isascii() and self._key.isprintable()):
-            raise self._place.unusable_key()
+            raise self._errors.unusable_key()
 
     @asynccontextmanager
     async def _answer(self, request: ModelRequest) -> "AsyncIterator[httpx2.Response]":
-        """Send a request and yield its answer, whose body is an event stream yet to be read."""
-        self._place.hide(request.model.headers)
+        """Send a request and yield the response, whose body, an event stream, is not read yet."""
+        self._errors.hide(request.model.headers)
         async with self._usable_client() as client:
             sending = client.post(
                 self.path,
@@ -191,27 +191,27 @@ class WireAdapter(Adapter):
                 await response.aclose()
 
     def _own_headers(self) -> dict[str, Any]:
-        """Return headers that keep the SDK from adding credentials of its own choice."""
+        """Return headers that keep the SDK from adding credentials by itself."""
         if self._key or any(name.lower() == "authorization" for name in self._headers):
             return {}
         return {"Authorization": self._client.sdk.Omit()}
 
     async def _sent(self, sending: Awaitable[T], seconds: float | None) -> T:
-        """Return what an SDK call returns within `seconds`; raises ModelError for all that it raises."""
+        """Return the result of an SDK call; raises ModelError for its errors and after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 return await sending
         except TimeoutError:
-            raise self._place.unanswered(seconds or 0) from None
+            raise self._errors.unanswered(seconds or 0) from None
         except self._client.refusals as error:
             answer: httpx2.Response = error.response  # type: ignore[attr-defined]
-            raise self._place.refused(
+            raise self._errors.refused(
                 answer.status_code, answer.headers, answer.text, str(answer.url)
             ) from None
         except ValueError as error:
-            raise self._place.unreachable(error) from None
+            raise self._errors.unreachable(error) from None
         except self._client.connection_errors as error:
-            raise self._place.unreachable(error) from None
+            raise self._errors.unreachable(error) from None
 
     async def _check_type(self, response: "httpx2.Response") -> None:
         kind = response.headers.get("content-type", "")
@@ -226,10 +226,10 @@ class WireAdapter(Adapter):
                         break
         except self._client.connection_errors:
             pass
-        raise self._place.no_stream(kind, body.decode("utf-8", "replace")[:500])
+        raise self._errors.no_stream(kind, body.decode("utf-8", "replace")[:500])
 
     async def _next(self, chunks: AsyncIterator[bytes], silence: SilenceLimit, reader: Reader) -> bytes:
-        """Return the next bytes, b"" at the end of the stream or of a whole answer's patience."""
+        """Return the next bytes; b"" at the end of the stream, or if nothing follows a complete answer."""
         try:
             with silence:
                 return await anext(chunks)
@@ -238,11 +238,11 @@ class WireAdapter(Adapter):
         except TimeoutError:
             if reader.whole:
                 return b""
-            raise self._place.silent(self._timeouts.idle_s or 0) from None
+            raise self._errors.silent(self._timeouts.idle_s or 0) from None
         except self._client.connection_errors:
             if reader.whole:
                 return b""
-            raise self._place.cut() from None
+            raise self._errors.cut() from None
 
     def _read(self, reader: Reader, payload: bytes) -> None:
         try:
@@ -251,7 +251,7 @@ class WireAdapter(Adapter):
             try:
                 reader.read(repaired(payload) or b"")
             except ValueError:
-                raise self._place.garbage(payload) from None
+                raise self._errors.garbage(payload) from None
 
     async def _drain(self, chunks: AsyncIterator[bytes]) -> None:
         try:
@@ -261,10 +261,10 @@ class WireAdapter(Adapter):
             pass
 
 
-def _pieces(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:
-    """Return a body's bytes as they come: all but a compressed one past the layers that would unpack it."""
+def _chunks(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:
+    """Return a body's chunks as they arrive; those of an uncompressed one skip the decoding layers."""
     if "content-encoding" in response.headers:
         return response.aiter_bytes()
     body: Any = response.stream
-    pieces: AsyncGenerator[bytes, None] = aiter(body)
-    return pieces
+    chunks: AsyncGenerator[bytes, None] = aiter(body)
+    return chunks

@@ -150,7 +150,7 @@ async def test_models_of_opencode_json_that_are_not_known_are_named_at_the_start
         command={"later": {"template": "t", "model": "openai/gpt-5"}},
     )
     small, bad, lost, later = registry.check_names()
-    assert small.startswith("small_model anthropic/claude-haiku-45: no such model is known. Did you mean")
+    assert small.startswith("small_model anthropic/claude-haiku-45: unknown model. Did you mean")
     assert bad.startswith("agent.bad.model anthropic/claude-sonet-4-6: ") and "claude-sonnet-4-6" in bad
     assert lost.startswith("agent.lost.model nobody/x: Unknown provider 'nobody'.")
     assert later.startswith("command.later.model openai/gpt-5: ") and "OPENAI_API_KEY" in later
@@ -160,7 +160,7 @@ async def test_models_of_opencode_json_that_are_not_known_are_named_at_the_start
 
 async def test_unknown_names_are_answered_with_what_there_is(connect: Connect) -> None:
     registry = connect(provider={"mine": {"options": {"baseURL": NOWHERE}}}, disabled_providers=["xai"])
-    assert "There are: mine, demo" in await refusal(registry.resolve("nobody", "x"))
+    assert "Connected: mine, demo" in await refusal(registry.resolve("nobody", "x"))
     assert "ANTHROPIC_API_KEY" in await refusal(registry.resolve("anthropic", "claude-sonnet-4-6"))
     assert "Unknown provider" in await refusal(registry.resolve("xai", "grok-4"))
     assert "demo" in await refusal(registry.resolve("demo", "demmo"))
