@@ -1,4 +1,4 @@
-"""Opens the adapter for a wire, which opencode names by the npm package that speaks it."""
+"""Opens the adapter for a wire. opencode names a wire by the npm package that implements it."""
 
 from typing import Literal
 
@@ -18,9 +18,9 @@ COMPATIBLE = "@ai-sdk/openai-compatible"
 
 
 def open_adapter(provider_id: str, npm: str, url: str, key: str | None, options: ProviderOptions) -> Adapter:
-    """Return a new adapter. `npm`: opencode's driver, which tells the wire; any but two are Chat Completions.
+    """Return a new adapter. `npm`: opencode's driver; all but two of them speak Chat Completions.
 
-    `url`: the base URL, "" for the one that the SDK knows.
+    `url`: the base URL, "" for the SDK's default.
     """
     timeouts = _timeouts(options)
     if npm == ANTHROPIC:
@@ -33,7 +33,7 @@ def open_adapter(provider_id: str, npm: str, url: str, key: str | None, options:
 
 
 def _timeouts(options: ProviderOptions) -> Timeouts:
-    """Return opencode.json's time-outs, in ms there, with the adapters' own where it has none."""
+    """Return opencode.json's time-outs (in ms there), with the adapters' defaults for those not given."""
     usual = Timeouts()
     head = options.timeout if options.header_timeout is UNSET else options.header_timeout
     return structs.replace(

@@ -1,4 +1,4 @@
-"""Anthropic's Messages API, and every server that speaks it."""
+"""Anthropic's Messages API, and other servers with the same API."""
 
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ class _OutputDetails(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
-    """Counts so far: every later one that is given replaces the earlier."""
+    """Counts so far: each one given replaces the earlier one."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -87,7 +87,7 @@ class AnthropicAdapter(WireAdapter):
     path = "/v1/messages"
     default_url = "https://api.anthropic.com"
 
-    def _open_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
+    def _build_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
         return sdk.AsyncAnthropic(
             api_key=self._key,
             base_url=self._base_url,
@@ -100,24 +100,24 @@ class AnthropicAdapter(WireAdapter):
         return messages_body(request)
 
     def _reader(self, request: ModelRequest) -> Reader:
-        return MessagesReader(self._place)
+        return MessagesReader(self._errors)
 
     async def _list(self, client: Any) -> list[str]:
         page = await client.models.list(limit=1000, extra_headers=self._own_headers())
-        found = [model.id for model in page.data]
+        model_ids = [model.id for model in page.data]
         for _ in range(LIST_PAGES):
             if not page.has_next_page():
                 break
             page = await page.get_next_page()
-            found += [model.id for model in page.data]
-        return found
+            model_ids += [model.id for model in page.data]
+        return model_ids
 
 
 class MessagesReader(Reader):
     """Reads a Messages stream: blocks by index, deltas to them, usage and stop reason at the end."""
 
-    def __init__(self, place: ProviderErrors) -> None:
-        super().__init__(place)
+    def __init__(self, errors: ProviderErrors) -> None:
+        super().__init__(errors)
         self._blocks: dict[int, _Block] = {}
         self._inputs: dict[int, list[str]] = {}
         self._counts: dict[str, int] = {}
@@ -142,13 +142,13 @@ class MessagesReader(Reader):
         elif kind == "message_stop":
             self.whole = self.done = True
         elif kind == "error":
-            raise self.place.reported(event.error)
+            raise self.errors.reported(event.error)
 
     def finish(self) -> Finish:
         for index in list(self._blocks):
             self._end(index)
         if self._stop == "model_context_window_exceeded":
-            raise ContextOverflow("The answer filled what was left of the model's context window.")
+            raise ContextOverflow("The answer reached the end of the model's context window.")
         return Finish(STOP_REASONS.get(self._stop, "other"), self._tokens(), self.answered_by, self.answer_id)
 
     def _delta(self, index: int, delta: _Delta) -> None:
@@ -189,7 +189,7 @@ class MessagesReader(Reader):
             self.batch.add(BlockEnd({"anthropic": {"redactedData": block.data}}))
         elif block.type == "tool_use":
             raw = "".join(self._inputs.pop(index))
-            if not raw and block.input:  # some servers send a short input whole, with the block's start
+            if not raw and block.input:  # some servers send a short input with the block's start
                 raw = encode(block.input).decode()
             self.batch.add(ToolCallEnd(block.id, raw))
 

@@ -1,4 +1,4 @@
-"""A ModelRequest in the words of Anthropic's Messages API."""
+"""A ModelRequest as a request body of Anthropic's Messages API."""
 
 import re
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ _TOOL_CHOICE = {"auto": "auto", "required": "any", "none": "none"}
 def messages_body(request: ModelRequest) -> JsonObject:
     """Return the body of `POST /v1/messages`.
 
-    Cache breakpoints, of which four are allowed: after the tools, after the system prompt, after each of the
-    last two user turns, so that the next step finds this one's prefix.
+    Cache breakpoints, of which four are allowed: after the tools, the system prompt and each of the last two
+    user turns, so that the next step can read this one's prefix.
     """
     body: JsonObject = {
         "model": request.model.api.id,
@@ -56,9 +56,9 @@ def messages_body(request: ModelRequest) -> JsonObject:
 
 
 def _add_thinking(body: JsonObject, request: ModelRequest) -> None:
-    """Add thinking, or the sampling that goes only without it.
+    """Add thinking, or the sampling options that exclude it.
 
-    A forced tool call leaves no room for thinking. The budget counts towards `max_tokens`: it comes on top.
+    A forced tool call excludes thinking. The budget counts towards `max_tokens`, so it is added to it.
     """
     thinking = {_snake(key): value for key, value in (request.options.get("thinking") or {}).items()}
     kind = thinking.get("type")
@@ -143,12 +143,12 @@ def _file(file: Attachment) -> JsonObject:
         block: JsonObject = {"type": "document", "source": source}
         return {**block, "title": file.filename} if file.filename else block
     return _text(
-        f"[The file {file.filename or 'attached'} is of type {file.mime}, which can't be shown here.]"
+        f"[The file {file.filename or 'attached'} is of type {file.mime}, which this model can't read.]"
     )
 
 
 def _tool_id(call_id: str) -> str:
-    """Return a call's id in the characters that this API takes; another provider may have made it."""
+    """Return a call's id in the characters that this API accepts; it may come from another provider."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", call_id)
 
 

@@ -1,6 +1,6 @@
 """The seam between the agent loop and every model: a ModelRequest goes in, StreamEvents come out.
 
-An adapter knows its provider's wire and nothing of sessions; the loop knows this module and no provider.
+An adapter knows its provider's wire and no sessions; the loop knows this module and no provider.
 """
 
 from abc import ABC, abstractmethod
@@ -28,9 +28,9 @@ class Attachment(msgspec.Struct, frozen=True):
 
 
 class Reasoning(msgspec.Struct, frozen=True):
-    """Thinking of an earlier step. `metadata`: what BlockEnd carried, given back unchanged.
+    """Reasoning of an earlier step. `metadata`: that of its BlockEnd, unchanged.
 
-    The loop sends it only to the provider that wrote it, so an adapter may trust its form.
+    The loop sends it only to the provider that produced it, so an adapter may rely on its form.
     """
 
     text: str
@@ -45,7 +45,7 @@ class ToolCall(msgspec.Struct, frozen=True):
 
 
 class ToolOutput(msgspec.Struct, frozen=True):
-    """What a call gave. Every ToolCall of an AssistantTurn has its ToolOutput in the next UserTurn."""
+    """The result of a call. Every ToolCall of an AssistantTurn has its ToolOutput in the next UserTurn."""
 
     call_id: str
     name: str
@@ -55,13 +55,13 @@ class ToolOutput(msgspec.Struct, frozen=True):
 
 
 class UserTurn(msgspec.Struct, frozen=True):
-    """Tool outputs come first, then what the user said."""
+    """Tool outputs first, then the user's text and files."""
 
     content: tuple[ToolOutput | Text | Attachment, ...]
 
 
 class AssistantTurn(msgspec.Struct, frozen=True):
-    """In the order in which the model wrote it."""
+    """The parts of an answer, in the model's order."""
 
     content: tuple[Text | Reasoning | ToolCall, ...]
 
@@ -75,10 +75,10 @@ class ToolDefinition(msgspec.Struct, frozen=True):
 
 
 class ModelRequest(msgspec.Struct, frozen=True):
-    """Everything one step asks of a model. Turns alternate: user first, user last.
+    """One request to a model. Turns alternate: user first, user last.
 
     `options` are the model's, the agent's and the variant's merged, in the spelling of opencode.json
-    (`reasoningEffort`, `thinking`, `textVerbosity`, …). `max_output_tokens`: None leaves it to the adapter.
+    (`reasoningEffort`, `thinking`, `textVerbosity`, …). `max_output_tokens`: None is the adapter's default.
     `session_id` may serve as the provider's cache key. `tool_choice`: `required` forces some call.
     """
 
@@ -95,19 +95,19 @@ class ModelRequest(msgspec.Struct, frozen=True):
 
 
 class TextDelta(msgspec.Struct, frozen=True):
-    """More text of the open text block; opens one where none is open."""
+    """More text of the open text block; opens one if none is open."""
 
     text: str
 
 
 class ReasoningDelta(msgspec.Struct, frozen=True):
-    """More thinking of the open reasoning block; opens one where none is open. May be empty."""
+    """More of the open reasoning block; opens one if none is open. May be empty."""
 
     text: str
 
 
 class BlockEnd(msgspec.Struct, frozen=True):
-    """The open text or reasoning block is whole. `metadata`: what must come back with it, for this provider.
+    """The open text or reasoning block is complete. `metadata`: what to send back with it, to this provider.
 
     A delta of the other kind, a tool call or Finish ends an open block as well.
     """
@@ -128,7 +128,7 @@ class ToolCallDelta(msgspec.Struct, frozen=True):
 
 
 class ToolCallEnd(msgspec.Struct, frozen=True):
-    """The call is whole: `raw` is its input as the model wrote it, valid JSON or not; "" means {}."""
+    """The call is complete: `raw` is its input as the model wrote it, valid JSON or not; "" means {}."""
 
     call_id: str
     raw: str
@@ -139,9 +139,9 @@ StopReason = Literal["stop", "tool-calls", "length", "content-filter", "pause", 
 
 
 class Finish(msgspec.Struct, frozen=True):
-    """Always the last event, once. `pause`: the provider asks to be sent the conversation again to go on.
+    """The last event, exactly one. `pause`: the provider continues when it is sent the conversation again.
 
-    `answered_by`, `answer_id`: the model and the id in the provider's answer, "" where it names none.
+    `answered_by`, `answer_id`: the model and the id in the provider's answer, "" if it names none.
     """
 
     reason: StopReason
@@ -154,26 +154,30 @@ StreamEvent = TextDelta | ReasoningDelta | BlockEnd | ToolCallStart | ToolCallDe
 
 
 class Adapter(ABC):
-    """One provider's door.
+    """Client for one provider.
 
-    `stream` raises only ModelError (and lets CancelledError through, closing the connection). It does not
-    retry: the loop does, where it can tell the user. Silence is an error: no bytes for the idle time-out.
+    `stream` raises only ModelError (and CancelledError, which closes the connection). It does not retry: the
+    loop does, and shows it to the user. A stream without bytes for the idle time-out is an error.
     """
 
     @abstractmethod
     def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
-        """Ask the model and yield its answer as it comes; deltas that came together may be one."""
+        """Send the request and yield the answer as it arrives; deltas that arrive together may be merged."""
 
     async def model_ids(self) -> list[str]:
-        """Return the ids of the models that the provider says it has; raises ModelError."""
+        """Return the ids of the models that the provider lists; raises ModelError."""
         return []
 
     async def close(self) -> None:  # noqa: B027 - not every adapter holds a connection
         """Close its connections."""
 
+    async def retire(self) -> None:
+        """Close its connections once no request uses them: another adapter has replaced this one."""
+        await self.close()
+
 
 def merge_options(*layers: JsonObject) -> dict[str, Any]:
-    """Return option layers merged, the later over the earlier, objects key by key."""
+    """Return the layers merged key by key, objects recursively; later layers win."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():

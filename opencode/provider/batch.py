@@ -1,10 +1,10 @@
-"""Deltas that arrive together leave together: one network read becomes as few StreamEvents as it can."""
+"""Merges deltas: one network read becomes as few StreamEvents as possible."""
 
 from opencode.provider.base import ReasoningDelta, StreamEvent, TextDelta, ToolCallDelta
 
 
 class EventBatch:
-    """The StreamEvents of one network read, in order, neighbouring deltas of one kind merged."""
+    """The StreamEvents of one network read, in order, with adjacent deltas of one kind merged."""
 
     def __init__(self) -> None:
         self._events: list[StreamEvent] = []
@@ -21,12 +21,12 @@ class EventBatch:
         self._delta(call_id, text)
 
     def add(self, event: StreamEvent) -> None:
-        """Add an event that is no delta."""
+        """Add an event other than a delta."""
         self._flush()
         self._events.append(event)
 
     def take(self) -> list[StreamEvent]:
-        """Return the events so far and start anew."""
+        """Return the events so far and clear them."""
         self._flush()
         events = self._events
         if events:

@@ -1,4 +1,4 @@
-"""Bodies that the SDKs read whole, cut where no honest one is longer."""
+"""Limits for response bodies that the SDKs read into memory: errors and lists."""
 
 from collections.abc import AsyncIterator
 
@@ -8,8 +8,8 @@ MAX_REFUSAL_BYTES = 64 * 1024
 MAX_LIST_BYTES = 16 * 1024 * 1024
 
 
-class Beginning(httpx2.AsyncByteStream):
-    """The first `limit` bytes of a body, as they were sent."""
+class TruncatedBody(httpx2.AsyncByteStream):
+    """The first `limit` bytes of a body, not decoded."""
 
     def __init__(self, body: httpx2.AsyncByteStream, limit: int) -> None:
         self._body = body
@@ -27,10 +27,10 @@ class Beginning(httpx2.AsyncByteStream):
         await self._body.aclose()
 
 
-async def cut(response: httpx2.Response) -> None:
-    """Cut the body of an answer that will be read whole; a hook for each of a client's responses."""
+async def truncate(response: httpx2.Response) -> None:
+    """Truncate the body of an error or a list: a hook for each response of a client."""
     assert isinstance(response.stream, httpx2.AsyncByteStream)
     if not response.is_success:
-        response.stream = Beginning(response.stream, MAX_REFUSAL_BYTES)
+        response.stream = TruncatedBody(response.stream, MAX_REFUSAL_BYTES)
     elif response.request.method == "GET":
-        response.stream = Beginning(response.stream, MAX_LIST_BYTES)
+        response.stream = TruncatedBody(response.stream, MAX_LIST_BYTES)

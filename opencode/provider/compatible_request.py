@@ -1,4 +1,4 @@
-"""A ModelRequest in the words of Chat Completions, as the many servers that speak it understand it."""
+"""A ModelRequest as a request body of Chat Completions, in the form that most servers accept."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ _RENAMED = {"reasoningEffort": "reasoning_effort", "textVerbosity": "verbosity"}
 def chat_body(request: ModelRequest) -> JsonObject:
     """Return the body of `POST /chat/completions`.
 
-    Options that this program does not know go to the server as they are: each has its own.
+    Unknown options are passed to the server as they are: each has its own.
     """
     body: JsonObject = {_RENAMED.get(key, key): value for key, value in request.options.items()}
     body |= {
@@ -57,9 +57,9 @@ def chat_body(request: ModelRequest) -> JsonObject:
 
 
 def _output_limit(request: ModelRequest) -> int:
-    """Return the answer's limit in tokens, 0 for the server's own.
+    """Return the answer's limit in tokens, 0 for the server's default.
 
-    Asking for as much as the whole window would leave no room for the prompt: at most half is asked for.
+    It is at most half of the context window: a limit of the whole window would leave no room for the prompt.
     """
     limit = request.model.limit
     return min(limit.output, MAX_TOKENS, limit.context // 2 or MAX_TOKENS)
@@ -69,7 +69,7 @@ def _messages(request: ModelRequest) -> list[JsonObject]:
     interleaved = request.model.capabilities.interleaved
     field = interleaved.field if isinstance(interleaved, Interleaved) else "reasoning_content" * interleaved
     messages: list[JsonObject] = []
-    if request.system:  # one message: the templates of many local models refuse a second
+    if request.system:  # one message: templates of many local models reject a second one
         messages.append({"role": "system", "content": "\n\n".join(request.system)})
     for turn in request.turns:
         if isinstance(turn, UserTurn):
@@ -80,25 +80,25 @@ def _messages(request: ModelRequest) -> list[JsonObject]:
 
 
 def _user_messages(turn: UserTurn) -> list[JsonObject]:
-    """Return the tool outputs' messages, then the user's, which also carries the files that tools gave."""
+    """Return the tool messages, then the user message, which also has the files that tools returned."""
     outputs = [item for item in turn.content if isinstance(item, ToolOutput)]
     messages: list[JsonObject] = [
         {"role": "tool", "tool_call_id": output.call_id, "content": output.output} for output in outputs
     ]
-    said: list[Text | Attachment] = []
+    items: list[Text | Attachment] = []
     for output in outputs:
         if output.attachments:
-            said += [Text(f"Files from the tool {output.name}:"), *output.attachments]
-    said += [item for item in turn.content if not isinstance(item, ToolOutput)]
-    if said:
-        messages.append({"role": "user", "content": _content(said)})
+            items += [Text(f"Files from the tool {output.name}:"), *output.attachments]
+    items += [item for item in turn.content if not isinstance(item, ToolOutput)]
+    if items:
+        messages.append({"role": "user", "content": _content(items)})
     return messages
 
 
-def _content(said: list[Text | Attachment]) -> str | list[JsonObject]:
-    """Return plain text where it is only text: many local models' templates take nothing else."""
-    texts = [item.text for item in said if isinstance(item, Text)]
-    return "\n\n".join(texts) if len(texts) == len(said) else [_part(item) for item in said]
+def _content(items: list[Text | Attachment]) -> str | list[JsonObject]:
+    """Return a string if there is only text: templates of many local models accept nothing else."""
+    texts = [item.text for item in items if isinstance(item, Text)]
+    return "\n\n".join(texts) if len(texts) == len(items) else [_part(item) for item in items]
 
 
 def _part(item: Text | Attachment) -> JsonObject:

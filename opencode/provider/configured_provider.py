@@ -1,4 +1,4 @@
-"""One provider as it is set up here: its key and address, its models, and the adapters that speak to it."""
+"""One provider as it is configured: key and base URL, models, and the adapters that call it."""
 
 import asyncio
 import logging
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class ConfiguredProvider:
-    """A provider that can be asked.
+    """A provider with its models and adapters.
 
-    `url`: its base URL, "" for the one that its SDK knows. `elsewhere`: the URL is not the provider's own
-    place, so what the catalog says it has does not hold: the server there is asked. `only`: the one adapter
-    and the models of a provider that is built in.
+    `url`: its base URL, "" for its SDK's default. `elsewhere`: the URL is another server than the provider's
+    own, so its models are those that it lists, not the catalog's. `built_in`: the adapter and the models of a
+    provider that is part of this server.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class ConfiguredProvider:
         key: str | None = None,
         env: list[str] | None = None,
         config: ProviderConfig | None = None,
-        only: tuple[Adapter, Mapping[str, Model]] | None = None,
+        built_in: tuple[Adapter, Mapping[str, Model]] | None = None,
     ) -> None:
         self.id = provider_id
         self.name = name
@@ -57,7 +57,7 @@ class ConfiguredProvider:
         self._key = key
         self._env = env or []
         self._config = config or ProviderConfig()
-        self._only = only
+        self._built_in = built_in
         self._models: dict[str, Model] | None = None
         self._adapters: dict[tuple[str, str], Adapter] = {}
         self._listed: list[str] | None = None
@@ -69,33 +69,33 @@ class ConfiguredProvider:
 
     @property
     def models(self) -> dict[str, Model]:
-        """The models that are known by now, by id; not to be changed."""
+        """The models that are known at this moment, by id; not to be changed."""
         if self._models is None:
             self._models = self._merge()
         return self._models
 
     @property
     def configured(self) -> list[str]:
-        """The models that opencode.json names, in its order."""
+        """The ids of the models in opencode.json, in its order."""
         return [model_id for model_id in self._config.models if self._allowed(model_id)]
 
     @property
     def was_asked(self) -> bool:
-        """Whether the provider was asked for its models and answered, or failed to."""
+        """Whether the provider was asked to list its models, with or without success."""
         return self._asked_at > float("-inf")
 
     def adapter(self, model: Model) -> Adapter:
-        """Return the door to one of this provider's models; made once per wire and address."""
-        if self._only:
-            return self._only[0]
-        place = (model.api.npm, model.api.url)
-        adapter = self._adapters.get(place)
+        """Return the adapter for a model: one per wire and base URL."""
+        if self._built_in:
+            return self._built_in[0]
+        key = (model.api.npm, model.api.url)
+        adapter = self._adapters.get(key)
         if adapter is None:
-            adapter = self._adapters[place] = open_adapter(self.id, *place, self._key, self._config.options)
+            adapter = self._adapters[key] = open_adapter(self.id, *key, self._key, self._config.options)
         return adapter
 
     async def find(self, model_id: str) -> Model | None:
-        """Return a model that is not known yet: the provider is asked, and believed if it can't be asked."""
+        """Ask the provider for an unknown model; if it can't list models, assume that it exists."""
         if not self._allowed(model_id):
             return None
         await self.ask(_LIST_RETRY_S, LIST_TIMEOUT_S)
@@ -105,14 +105,14 @@ class ConfiguredProvider:
         return model
 
     async def ask(self, fresh_s: float, wait_s: float) -> None:
-        """Have the provider's own list of models, not older than `fresh_s`; wait at most `wait_s` for it."""
+        """Have the provider list its models if its list is older than `fresh_s`; wait at most `wait_s`."""
         if self._asking is None and time.monotonic() - self._asked_at > fresh_s:
             self._asking = asyncio.create_task(self._list(), name=f"models of {self.id}")
         if self._asking and wait_s:
             await asyncio.wait({self._asking}, timeout=wait_s)
 
     def provider(self) -> Provider:
-        """Return the provider as clients see it: never its key, nor what opencode.json sends along."""
+        """Return the provider as clients see it: without key, headers and options."""
         return Provider(
             id=self.id,
             name=self.name,
@@ -126,12 +126,21 @@ class ConfiguredProvider:
         )
 
     async def close(self) -> None:
-        """Close the adapters and stop asking."""
+        """Stop listing models and close the adapters."""
+        await self._stop_listing()
+        for adapter in self._adapters.values():
+            await adapter.close()
+
+    async def retire(self) -> None:
+        """Stop listing models and close each adapter once its last request has ended."""
+        await self._stop_listing()
+        for adapter in self._adapters.values():
+            await adapter.retire()
+
+    async def _stop_listing(self) -> None:
         if self._asking:
             self._asking.cancel()
             await asyncio.wait({self._asking})
-        for adapter in self._adapters.values():
-            await adapter.close()
 
     async def _list(self) -> None:
         try:
@@ -140,7 +149,7 @@ class ConfiguredProvider:
             if listed:
                 self._listed, self._models = listed, None
         except (ModelError, TimeoutError) as error:
-            log.info("provider %s did not list its models: %s", self.id, error or "no answer in time")
+            log.info("provider %s did not list its models: %s", self.id, error or "timed out")
         finally:
             self._asked_at = time.monotonic()
             self._asking = None
@@ -163,8 +172,8 @@ class ConfiguredProvider:
         return {model_id: model for model_id, model in models.items() if self._allowed(model_id)}
 
     def _known_models(self) -> Mapping[str, Model]:
-        if self._only:
-            return self._only[1]
+        if self._built_in:
+            return self._built_in[1]
         public = catalog.providers().get(self.id)
         if public is None or (public.npm, public.api) == (self._npm, self._url):
             return catalog.models(self.id)
@@ -185,6 +194,6 @@ def _shown(api: ModelApi) -> ModelApi:
 
 
 def _without_login(url: str) -> str:
-    """Return a URL without a user's name and password in it."""
+    """Return a URL without the user name and password in it."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -1,4 +1,4 @@
-"""What a request cost: its tokens at the model's prices."""
+"""The cost of a request: its tokens at the model's prices."""
 
 from msgspec import UNSET
 
@@ -8,7 +8,7 @@ from opencode.schema.provider import Cost, CostTier, Model
 
 
 def cost_usd(model: Model, tokens: Tokens) -> float:
-    """Return one request's cost in USD; 0 where the model's prices are not known.
+    """Return one request's cost in USD; 0 if the model's prices are unknown.
 
     Reasoning is billed as output. Cached tokens without a price of their own are billed as input.
     """

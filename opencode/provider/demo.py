@@ -1,12 +1,13 @@
-"""The offline demo: a model that follows a script, so that everything can be seen and tested without a key.
+"""The offline demo: a scripted model, so that everything can be tried and tested without a key.
 
-It reasons, streams and calls the real tools as a model does; what it says is written in `demo_script`.
+It reasons, streams and calls the real tools as a model does; its answers are in `demo_script`.
 """
 
 import asyncio
 import re
 import secrets
 from collections.abc import AsyncGenerator, Iterator
+from contextvars import ContextVar
 
 import msgspec
 
@@ -61,15 +62,24 @@ DEMO_MODELS = {
 _WORDS = re.compile(r"\s*\S+|\s+$")
 
 
-class DemoAdapter(Adapter):
-    """`tokens_per_second`: the pace of the stream, 0 for as fast as it goes."""
+server_address: ContextVar[str] = ContextVar("server_address", default="")
+"""This server's base URL as the client of the current prompt knows it; "" where no client is known."""
 
-    def __init__(self, tokens_per_second: float = TOKENS_PER_SECOND) -> None:
+
+class DemoAdapter(Adapter):
+    """`tokens_per_second`: the pace of the stream, 0 for no delay. `address`: the base URL to name
+    where `server_address` is not set.
+    """
+
+    def __init__(
+        self, tokens_per_second: float = TOKENS_PER_SECOND, address: str = "http://localhost:7860"
+    ) -> None:
+        self._address = address
         self._seconds_per_token = 1 / tokens_per_second if tokens_per_second else 0.0
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
-        """Play the script for the last turn; raises ModelAPIError where the script is to fail."""
-        script = script_for(request)
+        """Stream the script for the last turn; raises ModelAPIError if the script is to fail."""
+        script = script_for(request, server_address.get() or self._address)
         for text in _WORDS.findall(script.reasoning):
             yield ReasoningDelta(text)
             await self._pause(text)
@@ -93,7 +103,7 @@ class DemoAdapter(Adapter):
 
 
 def estimated_tokens(text: str) -> int:
-    """Return about how many tokens a text is: one for every four characters begun."""
+    """Return a rough count of tokens: one for every four characters, rounded up."""
     return -(-len(text) // 4)
 
 

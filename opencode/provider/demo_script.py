@@ -1,8 +1,7 @@
-"""What the demo model says and does: one answer per request, from the user's words and the tools' outputs."""
+"""The demo model's script: one answer per request, from the user's words and the tools' results."""
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -10,6 +9,7 @@ from opencode.errors import ModelAPIError
 from opencode.schema.base import JsonObject
 
 from .base import AssistantTurn, Attachment, ModelRequest, Text, ToolCall, ToolOutput, UserTurn
+from .demo_results import describe, quoted
 
 TITLE_LENGTH = 50
 
@@ -19,25 +19,25 @@ _TODO = re.compile(r"todos?:?\s+(?P<items>.+)", re.IGNORECASE)
 _ASK = re.compile(r"ask(?: me:?|:)\s+(?P<question>.+)", re.IGNORECASE)
 _TASK = re.compile(r"task:\s+(?P<prompt>.+)", re.IGNORECASE)
 _CONVERSATION = re.compile(r"<conversation>(?P<text>.*)</conversation>", re.DOTALL)
-_LINK = re.compile(r"\[(?P<title>[^\]\n]+)\]\((?P<url>https?://[^\s)]+)\)|(?P<bare>https?://[^\s)>\]\"'`]+)")
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 _ASKS_FOR_TITLE = re.compile(r"^.*\btitle\b.*:\s*$", re.IGNORECASE | re.MULTILINE)
 
 _COMMANDS = """\
 - `search quart streaming` searches the web
 - `fetch https://example.com` reads a page
-- `todo: buy bread, bake cake` keeps a list; several such lines are done in parallel
-- `ask me: tea or coffee?` puts a question to you; `task: search quart` has another agent do that
+- `todo: buy bread, bake cake` keeps a list; several commands, one a line, run in parallel
+- `ask me: tea or coffee?` asks you a question; `task: search quart` gives that to another agent
 - `think`, `markdown`, `long` and `fail` show long reasoning, formatting, a long answer (good for trying \
 *stop*) and a failure"""
 
 _CONNECT = """\
 To talk to a real model, start the server with `ANTHROPIC_API_KEY`, `OPENAI_API_KEY` or `HF_TOKEN` set, or \
-with `OPENAI_BASE_URL` for any OpenAI-compatible server. A running server takes a key too:
+with `OPENAI_BASE_URL` for any OpenAI-compatible server. A running server accepts a key too (with \
+`-u USER:PASSWORD` if it has a password):
 
 ```sh
-curl -X PUT http://localhost:7860/auth/anthropic \\
-  -H 'content-type: application/json' -d '{"type": "api", "key": "…"}'
+curl -X PUT {address}/auth/anthropic \\
+  -H 'content-type: application/json' -d '{{"type": "api", "key": "…"}}'
 ```"""
 
 _MARKDOWN = """\
@@ -82,7 +82,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Script(msgspec.Struct, frozen=True):
-    """An answer, in this order: reasoning, text, then a failure or calls."""
+    """An answer: reasoning, text, then a failure or calls."""
 
     text: str = ""
     reasoning: str = ""
@@ -90,64 +90,66 @@ class Script(msgspec.Struct, frozen=True):
     failure: ModelAPIError | None = None
 
 
-def script_for(request: ModelRequest) -> Script:
-    """Return the answer to the request's last turn."""
+def script_for(request: ModelRequest, address: str) -> Script:
+    """Return the answer to the request's last turn. `address`: this server's, as the user knows it."""
     said = _said(request.turns[-1])
     if not request.tools and (conversation := _CONVERSATION.search(said)):
         return Script(text=_condensed(conversation["text"]))
     if not request.tools and "title" in " ".join([*request.system, *map(_said, request.turns)]).lower():
         return Script(text=_title(request))
     outputs = [part for part in request.turns[-1].content if isinstance(part, ToolOutput)]
-    summary = "\n\n".join(_summary(output, _input_of(output, request)) for output in outputs)
+    summary = "\n\n".join(describe(output, _input_of(output, request)) for output in outputs)
     if outputs and not said:
-        return Script(text=summary, reasoning="The tools have answered; I sum up what they gave.")
-    answer = _answer(request, said)
+        return Script(text=summary, reasoning="The tools have returned their results: I summarize them.")
+    answer = _answer(request, said, address)
     return msgspec.structs.replace(answer, text=f"{summary}\n\n{answer.text}".strip())
 
 
-def _answer(request: ModelRequest, said: str) -> Script:
+def _answer(request: ModelRequest, said: str, address: str) -> Script:
     available = {tool.name for tool in request.tools}
     calls = list(_calls(said))
     if calls:
         missing = sorted({call.tool for call in calls} - available)
         return Script(
-            reasoning="The message has commands that I know: I call the tools for them.",
+            reasoning="The message holds commands that I know: I call their tools.",
             text="\n".join(f"This agent has no `{tool}` tool, so I can't do that." for tool in missing),
             calls=[call for call in calls if call.tool in available],
         )
     match _first_word(request):
         case "think":
-            return Script(reasoning=_LONG_THOUGHT, text="That was the demo model's long reasoning.")
+            return Script(reasoning=_LONG_THOUGHT, text="That was an example of long reasoning.")
         case "markdown":
-            return Script(reasoning="Something of every format.", text=_MARKDOWN)
+            return Script(reasoning="I show an example of each format.", text=_MARKDOWN)
         case "slow" | "long":
             return Script(reasoning="I write a long answer, line by line.", text=_LONG_ANSWER)
         case "fail":
-            failure = ModelAPIError("The demo model failed, as it was asked to.", retryable=False)
+            failure = ModelAPIError("The demo model failed because you asked it to.", retryable=False)
             return Script(reasoning="I was asked to fail.", failure=failure)
-    return _introduction(request, said)
+    return _introduction(request, said, address)
 
 
 def _first_word(request: ModelRequest) -> str:
-    """Return how the newest prompt begins: one that failed or was stopped may stand before it, unanswered."""
+    """Return the first word of the newest prompt; unanswered ones, failed or aborted, may precede it."""
     texts = [part.text for part in request.turns[-1].content if isinstance(part, Text)]
     words = re.findall(r"\w+", _REMINDER.sub("", texts[-1]).lower()) if texts else []
     return words[0] if words else ""
 
 
-def _introduction(request: ModelRequest, said: str) -> Script:
+def _introduction(request: ModelRequest, said: str, address: str) -> Script:
     parts = [
         "This is the **demo model**: it works offline, from a script, and can't think about what you wrote"
     ]
-    parts[0] += f":\n\n{_quoted(said, 5)}" if said else "."
+    parts[0] += f":\n\n{quoted(said, 5)}" if said else "."
     if any(isinstance(part, Attachment) for part in request.turns[-1].content):
         parts.append("It can't look into attachments either.")
-    parts += [f"It does call the real tools, though. Try:\n\n{_COMMANDS}", _CONNECT]
-    return Script(reasoning="No command that I know: I say what I am.", text="\n\n".join(parts))
+    parts += [f"It does call the real tools, though. Try:\n\n{_COMMANDS}", _CONNECT.format(address=address)]
+    return Script(reasoning="I know no such command: I explain what I am.", text="\n\n".join(parts))
 
 
 def _calls(said: str) -> Iterator[Call]:
-    for line in (line.strip(' \t"') for line in said.splitlines()):  # opencode's CLI quotes what it is given
+    for line in (
+        line.strip(' \t"') for line in said.splitlines()
+    ):  # opencode's CLI puts the prompt in quotes
         if match := _SEARCH.fullmatch(line):
             yield Call("websearch", {"query": match["query"]})
         elif match := _FETCH.fullmatch(line):
@@ -164,7 +166,7 @@ def _calls(said: str) -> Iterator[Call]:
 
 
 def _question(text: str) -> JsonObject:
-    """Return a question; "tea or coffee?" offers tea and coffee, any other yes and no."""
+    """Return a question. "tea or coffee?" offers tea and coffee; others offer yes and no."""
     choices = [choice.strip(" ?.") for choice in re.split(r",|\bor\b", text)]
     labels = choices if len(choices) > 1 else ["Yes", "No"]
     options = [{"label": label, "description": ""} for label in labels if label]
@@ -172,51 +174,14 @@ def _question(text: str) -> JsonObject:
 
 
 def _condensed(conversation: str) -> str:
-    """Return what the user said in a conversation, shortened, as a summary."""
+    """Return the user's messages of a conversation, shortened, as a summary."""
     said = re.findall(r"^User:\n(.+)", conversation, re.MULTILINE)
     listed = "\n".join(f"- {_shortened(text, 100)}" for text in said[-20:])
-    return f"A summary by the demo model, which only repeats what you said:\n\n{listed}"
-
-
-def _summary(output: ToolOutput, value: JsonObject) -> str:
-    """Return a tool's output in a few lines of Markdown; `value` is the input of its call."""
-    if output.is_error:
-        return f"`{output.name}` failed:\n\n{_quoted(output.output, 3)}"
-    if output.name == "todowrite":
-        items = [item["content"] for item in value.get("todos", [])]
-        return "The list now:\n\n" + "\n".join(f"- [ ] {item}" for item in items)
-    if output.name == "webfetch":
-        return f"How {_link(value.get('url', ''))} begins:\n\n{_quoted(output.output, 5)}"
-    sources = list(_sources(output.output))
-    if output.name == "websearch" and sources:
-        found = "\n".join(f"- {source}" for source in sources)
-        return f"What the search for *{value.get('query', '')}* found:\n\n{found}"
-    return f"`{output.name}` gave:\n\n{_quoted(output.output, 5)}"
-
-
-def _sources(text: str, count: int = 5) -> Iterator[str]:
-    seen: set[str] = set()
-    for match in _LINK.finditer(text):
-        url = match["url"] or match["bare"].rstrip(".,;")
-        if url not in seen and len(seen) < count:
-            seen.add(url)
-            yield _link(url, match["title"])
-
-
-def _link(url: str, title: str | None = None) -> str:
-    parts = urlsplit(url)
-    return f"[{title or (parts.netloc + parts.path).rstrip('/')}]({url})"
-
-
-def _quoted(text: str, lines: int, width: int = 200) -> str:
-    """Return a text's first lines as a Markdown quotation."""
-    kept = [line.strip() for line in text.splitlines() if line.strip()]
-    cut = [line if len(line) <= width else f"{line[:width]}…" for line in kept[:lines]]
-    return "\n".join(f"> {line}  " for line in cut + ["…"] * (len(kept) > lines))
+    return f"A summary by the demo model, which only repeats your messages:\n\n{listed}"
 
 
 def _said(turn: UserTurn | AssistantTurn) -> str:
-    """Return a user's own words in a turn."""
+    """Return the user's own text in a turn."""
     if isinstance(turn, AssistantTurn):
         return ""
     text = "\n".join(part.text for part in turn.content if isinstance(part, Text))
@@ -231,7 +196,7 @@ def _input_of(output: ToolOutput, request: ModelRequest) -> JsonObject:
 def _title(request: ModelRequest) -> str:
     """Return the user's first words, whole ones, as a title."""
     said = _ASKS_FOR_TITLE.sub("", "\n".join(filter(None, map(_said, request.turns))))
-    return _shortened(said, TITLE_LENGTH) or "A talk with the demo model"
+    return _shortened(said, TITLE_LENGTH) or "A chat with the demo model"
 
 
 def _shortened(text: str, length: int) -> str:

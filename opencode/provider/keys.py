@@ -1,6 +1,7 @@
-"""Provider keys that were set through the API: kept in a file that only the server's user can read.
+"""Provider keys set through the API, stored in a file that only the server's user can read.
 
-The file is opencode's auth.json, so that one can be brought along; entries that are not keys are left alone.
+The file has the format of opencode's auth.json, so that an existing one can be used; entries other than keys
+are kept as they are.
 """
 
 import os
@@ -19,7 +20,7 @@ _KEY = re.compile(r"[!-~]+")
 
 
 class Keys:
-    """The keys in one auth.json. Raises SettingsError where the file is there but can't be understood."""
+    """The keys in one auth.json. Raises SettingsError if the file exists but can't be read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -29,37 +30,34 @@ class Keys:
         return f"Keys({str(self._path)!r}, providers={sorted(self._entries)})"
 
     def provider_ids(self) -> list[str]:
-        """Return the providers that have a key here, in the order in which they were set."""
+        """Return the ids of the providers with a key, in the order in which they were set."""
         return [provider_id for provider_id in self._entries if self.get(provider_id)]
 
     def get(self, provider_id: str) -> str | None:
-        """Return the provider's key, None where none is kept."""
+        """Return the provider's key, or None."""
         entry = self._entries.get(provider_id, {})
         key = entry.get("key") if entry.get("type") == "api" else None
         return key if isinstance(key, str) and key else None
 
     def set(self, provider_id: str, auth: ApiAuth) -> None:
-        """Keep a key. Raises BadRequest where the id or the key can't be one."""
+        """Store a key. Raises BadRequest for an invalid id or key."""
         if not _PROVIDER_ID.fullmatch(provider_id):
-            raise BadRequest("A provider id is made of letters, digits, '.', '_' and '-'.", "Path")
+            raise BadRequest("A provider id consists of letters, digits, '.', '_' and '-'.", "Path")
         check_key(auth.key)
         self._write({**self._entries, provider_id: msgspec.to_builtins(auth)})
 
     def remove(self, provider_id: str) -> None:
-        """Forget the provider's key; a provider without one is left as it is."""
+        """Delete the provider's key, if it has one."""
         if provider_id in self._entries:
             self._write({name: entry for name, entry in self._entries.items() if name != provider_id})
 
     def _write(self, entries: dict[str, JsonObject]) -> None:
-        """Replace the file whole: a reader, or a crash, meets the old one or the new one.
-
-        Raises Unavailable where it can't be written.
-        """
+        """Replace the file atomically; raises Unavailable if it can't be written."""
         try:
             self._replace(msgspec.json.format(msgspec.json.encode(entries)))
         except OSError as error:
             raise Unavailable(
-                f"The keys can't be written to {self._path}: {error.strerror}; try again later."
+                f"The key can't be written to {self._path}: {error.strerror}. Try again later."
             ) from None
         self._entries = entries
 
@@ -78,13 +76,13 @@ class Keys:
 
 
 def check_key(key: str) -> None:
-    """Raise BadRequest, without the key in it, where `key` can't be sent in an HTTP header."""
+    """Raise BadRequest, which does not quote the key, if `key` can't be sent in an HTTP header."""
     if not key:
         raise BadRequest("The key is empty: send the provider's API key as `key`.")
     if key != key.strip():
         raise BadRequest("The key begins or ends with white space: send it without.")
     if not _KEY.fullmatch(key):
-        raise BadRequest("The key has white space or characters beyond ASCII in it: copy it again.")
+        raise BadRequest("The key contains white space or non-ASCII characters: copy it again.")
 
 
 def _read(path: Path) -> dict[str, JsonObject]:

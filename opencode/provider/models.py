@@ -1,4 +1,4 @@
-"""What is said of a model that the catalog does not know, or that opencode.json says more about."""
+"""Models that the catalog does not know, and those that opencode.json changes."""
 
 import re
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ _NOT_CHAT = re.compile(
 
 
 def is_chat(model_id: str) -> bool:
-    """Tell whether an id that a provider lists is, by its name, a model to talk to in text."""
+    """Return whether an id that a provider lists is, by its name, a chat model."""
     return not _NOT_CHAT.search(model_id.lower())
 
 
 def bare_model(provider_id: str, model_id: str, api: ModelApi) -> Model:
-    """Return a model of which only the id is known; tools are assumed, as opencode does."""
+    """Return a model of which only the id is known. It is assumed to support tools, as in opencode."""
     return Model(
         id=model_id,
         provider_id=provider_id,
@@ -58,20 +58,20 @@ def bare_model(provider_id: str, model_id: str, api: ModelApi) -> Model:
 def listed_model(model_id: str, bare: Model, known: Mapping[str, Model]) -> Model:
     """Return a model that its provider lists and the catalog (`known`) does not.
 
-    A dated or `latest` name is the model it names. A newer one of a line (claude-sonnet, gpt-mini) can what
-    the newest known one of the line can; its prices are not known.
+    A dated or `latest` name is an alias of the model without it. Another model of a known family
+    (claude-sonnet, gpt-mini) gets the capabilities of the family's newest, without prices.
     """
     if same := known.get(_DATE.sub("", model_id)):
         return _renamed(same, model_id)
-    line = [model for model in known.values() if _words(model.id) == _words(model_id)]
-    if not line:
+    family = [model for model in known.values() if _words(model.id) == _words(model_id)]
+    if not family:
         return bare
-    newest = max(line, key=lambda model: model.release_date)
+    newest = max(family, key=lambda model: model.release_date)
     return _renamed(structs.replace(newest, cost=Cost(), release_date=""), model_id)
 
 
 def configured_model(model_id: str, base: Model, entry: ModelConfig) -> Model:
-    """Return `base` with what opencode.json says of it, under the name it has there."""
+    """Return `base` with the changes of its entry in opencode.json, under the id it has there."""
     own_name = UNSET if given(entry.id, model_id) == model_id else model_id
     can = base.capabilities
     shape = given(entry.modalities, None)
@@ -105,7 +105,7 @@ def configured_model(model_id: str, base: Model, entry: ModelConfig) -> Model:
 
 
 def at_address(model: Model, npm: str, url: str) -> Model:
-    """Return the model as it is reached over another wire (`npm`) or at another base URL."""
+    """Return the model over another wire (`npm`) or at another base URL."""
     moved = structs.replace(model, api=ModelApi(id=model.api.id, npm=npm, url=url))
     moved.variants = variants(moved)
     return moved

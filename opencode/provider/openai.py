@@ -81,9 +81,9 @@ class OpenAIAdapter(WireAdapter):
     path = "/responses"
     default_url = "https://api.openai.com/v1"
 
-    def _open_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
+    def _build_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
         return sdk.AsyncOpenAI(
-            api_key=self._key or "in a header",
+            api_key=self._key or "not used",
             base_url=self._base_url,
             default_headers=self._headers,
             max_retries=0,
@@ -94,7 +94,7 @@ class OpenAIAdapter(WireAdapter):
         return responses_body(request)
 
     def _reader(self, request: ModelRequest) -> Reader:
-        return ResponsesReader(self._place)
+        return ResponsesReader(self._errors)
 
     async def _list(self, client: Any) -> list[str]:
         page = await client.models.list(extra_headers=self._own_headers())
@@ -102,10 +102,10 @@ class OpenAIAdapter(WireAdapter):
 
 
 class ResponsesReader(Reader):
-    """Reads a Responses stream: output items by index, each opened, written, and given whole at its end."""
+    """Reads a Responses stream: output items by index, each added, filled by deltas, and done."""
 
-    def __init__(self, place: ProviderErrors) -> None:
-        super().__init__(place)
+    def __init__(self, errors: ProviderErrors) -> None:
+        super().__init__(errors)
         self._calls: dict[int, str] = {}
         self._called = False
         self._refused = False
@@ -148,9 +148,9 @@ class ResponsesReader(Reader):
         if response is not None:
             self.name_answer(response.model, response.id)
         if event.type == "error":
-            raise self.place.reported(event.error or {"message": event.message, "code": event.code})
+            raise self.errors.reported(event.error or {"message": event.message, "code": event.code})
         if event.type == "response.failed":
-            raise self.place.reported(response.error if response else None)
+            raise self.errors.reported(response.error if response else None)
         if event.type not in ("response.completed", "response.incomplete"):
             return
         if response is not None:

@@ -1,4 +1,4 @@
-"""A ModelRequest in the words of OpenAI's Responses API."""
+"""A ModelRequest as a request body of OpenAI's Responses API."""
 
 from collections.abc import Iterator
 
@@ -16,14 +16,14 @@ from .base import (
 from .payload import encode_json
 
 MIN_OUTPUT_TOKENS = 16
-"""The API refuses less."""
+"""The API's minimum."""
 _PASSED_ON = {"serviceTier": "service_tier", "parallelToolCalls": "parallel_tool_calls", "user": "user"}
 
 
 def responses_body(request: ModelRequest) -> JsonObject:
     """Return the body of `POST /responses`.
 
-    Nothing is stored at the provider: reasoning comes back encrypted and is sent along with the next request.
+    The provider stores nothing: reasoning comes back encrypted and is sent with the next request.
     """
     options = request.options
     body: JsonObject = {
@@ -71,7 +71,7 @@ def _items(
     content: tuple[ToolOutput | Text | Attachment, ...] | tuple[Text | Reasoning | ToolCall, ...],
     by_user: bool,
 ) -> Iterator[JsonObject]:
-    """Yield a turn's items in its own order: reasoning must come right before what it led to."""
+    """Yield a turn's items in their order: reasoning must directly precede what it led to."""
     said: list[JsonObject] = []
     for item in content:
         if isinstance(item, ToolOutput):
@@ -96,7 +96,7 @@ def _items(
 
 
 def _reasoning(item: Reasoning) -> Iterator[JsonObject]:
-    """Without its encrypted content the provider would look for an item that it never stored."""
+    """Yield a reasoning item if it is encrypted: the provider stored no other."""
     metadata = item.metadata.get("openai") or {}
     if metadata.get("reasoningEncryptedContent"):
         yield {

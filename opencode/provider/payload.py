@@ -1,4 +1,4 @@
-"""JSON on its way to and from models: quick where it is sound, forgiving where a character is broken."""
+"""JSON to and from models: fast if it is valid, with invalid characters replaced if not."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from opencode.schema.base import JsonObject, encode
 
 
 def encode_json(value: JsonObject) -> bytes:
-    """Return an object's JSON. Half a surrogate pair, which no UTF-8 can hold, becomes U+FFFD."""
+    """Return an object's JSON. A lone surrogate, which UTF-8 can't hold, becomes U+FFFD."""
     try:
         return encode(value)
     except UnicodeEncodeError:
@@ -15,7 +15,7 @@ def encode_json(value: JsonObject) -> bytes:
 
 
 def repaired(payload: bytes) -> bytes | None:
-    """Return JSON with its broken characters replaced by U+FFFD; None where it is not JSON at all."""
+    """Return JSON with its invalid characters replaced by U+FFFD; None if it is not JSON at all."""
     try:
         value = json.loads(payload.decode("utf-8", "replace"))
     except ValueError:

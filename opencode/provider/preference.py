@@ -1,6 +1,6 @@
-"""Which model of a provider to take where nobody said: the rules, all in one place.
+"""Rules for a provider's default model and its small model.
 
-They look at a model's own name, so they hold for a provider's own service and for the routers that resell it.
+They look at the model's name, so they hold for a maker's own service and for routers that resell it.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from opencode.schema.provider import Model
 
-# Good at tools, and not the dearest of their makers; the first line that a provider has is taken.
+# Model families that are good at tools and not their makers' most expensive; the first available is used.
 _FLAGSHIPS = (
     r"claude-sonnet-\d",
     r"gpt-\d+(\.\d+)?$",
@@ -25,23 +25,23 @@ _SMALL = (r"haiku", r"-nano\b", r"-mini\b", r"flash", r"-lite\b", r"-small\b", r
 
 
 def default_model(models: Sequence[Model]) -> Model | None:
-    """Return the newest model of the first line in the list of preferences, else the first that has tools."""
+    """Return the newest model of the first family that is available, else the first with tools."""
     able = [model for model in models if model.capabilities.toolcall] or models
     return _newest(able, _FLAGSHIPS) or next(iter(able), None)
 
 
 def small_model(model: Model, models: Iterable[Model]) -> Model:
-    """Return a model for titles: of the same provider, fast, cheaper than `model`; else `model` itself."""
+    """Return a fast model for titles, cheaper than `model`, of the same provider; else `model` itself."""
     cheaper = [other for other in models if 0 < _price(other) < _price(model)]
     return _newest(cheaper, _SMALL) or model
 
 
 def _newest(models: Sequence[Model], patterns: Iterable[str]) -> Model | None:
     for pattern in patterns if models else ():
-        line = [model for model in models if re.search(pattern, model.id.rpartition("/")[2].lower())]
-        if line:
-            newest = max(model.release_date for model in line)
-            return min((model for model in line if model.release_date == newest), key=lambda m: len(m.id))
+        family = [model for model in models if re.search(pattern, model.id.rpartition("/")[2].lower())]
+        if family:
+            newest = max(model.release_date for model in family)
+            return min((model for model in family if model.release_date == newest), key=lambda m: len(m.id))
     return None
 
 

@@ -1,4 +1,4 @@
-"""Everything that can go wrong on the way to a model, as a ModelError that a person can act on."""
+"""Errors of providers, as ModelErrors whose messages say what to do."""
 
 import email.utils
 import re
@@ -8,10 +8,11 @@ from base64 import b64encode
 from collections.abc import Mapping
 from socket import gaierror
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 
+from opencode.config.http_url import is_http_url
 from opencode.errors import ContextOverflow, ModelAPIError, ModelAuthError, ModelError
 
 MAX_BODY = 4096
@@ -33,7 +34,7 @@ _TRANSIENT = frozenset(
 _PRIVATE_HEADER = re.compile(
     r"cookie|auth|key|secret|password|credential|organization|token(?!s)", re.IGNORECASE
 )
-# How providers and local servers say that a conversation is too long, each seen in that server's own answers.
+# Messages of providers and local servers for a conversation that is too long, each from a real answer.
 _OVERFLOW = re.compile(
     r"prompt is too long|input is too long|exceed[s]? (the |your )?(available )?context|context window"
     r"|maximum context length|maximum prompt length|context[ _]length[ _]exceeded|exceed_context_size"
@@ -45,17 +46,17 @@ _OVERFLOW = re.compile(
 
 _CAUSES: tuple[tuple[type[BaseException], str, bool], ...] = (
     (ssl.SSLCertVerificationError, "its TLS certificate is not valid", False),
-    (ssl.SSLError, "it does not speak TLS as expected", True),
-    (gaierror, "its name can't be resolved", True),
-    (ConnectionRefusedError, "it refuses the connection", True),
-    (ValueError, "a header to send holds a character that no header may hold", False),
+    (ssl.SSLError, "the TLS handshake failed", True),
+    (gaierror, "its host name can't be resolved", True),
+    (ConnectionRefusedError, "it refused the connection", True),
+    (ValueError, "a request header contains an invalid character", False),
     (ConnectionResetError, "it closed the connection without an answer", True),
 )
 # By name, because their packages are not imported until they are needed.
 _NAMED_CAUSES = (
-    ("UnsupportedProtocol", "its address can't be used", False),
-    ("InvalidURL", "its address can't be used", False),
-    ("Timeout", "it did not take the connection in time", True),
+    ("UnsupportedProtocol", "its address is invalid", False),
+    ("InvalidURL", "its address is invalid", False),
+    ("Timeout", "connecting timed out", True),
     ("ServerDisconnected", "it closed the connection without an answer", True),
     ("ClientOSError", "it closed the connection without an answer", True),
     ("ClientResponseError", "its answer is not HTTP", False),
@@ -63,7 +64,7 @@ _NAMED_CAUSES = (
 
 
 class ProviderErrors:
-    """One provider as its failures name it, and the secrets that no failure may show."""
+    """Builds the errors of one provider, with its name in them and without its secrets."""
 
     def __init__(self, provider_id: str, base_url: str, key: str, headers: Mapping[str, str]) -> None:
         self.provider_id = provider_id
@@ -74,7 +75,7 @@ class ProviderErrors:
         self.hide(headers)
 
     def hide(self, headers: Mapping[str, str]) -> None:
-        """Show nothing of headers that someone configured: each may carry a secret, whatever its name."""
+        """Redact the values of configured headers from now on: any of them may be a secret."""
         for name, value in headers.items():
             if _PRIVATE_HEADER.search(name):
                 self._secrets.update(word for word in value.split() if len(word) >= 4)
@@ -82,16 +83,11 @@ class ProviderErrors:
                 self._secrets.add(value)
 
     def check_url(self) -> None:
-        """Raise ModelAPIError where the base URL is none that can be asked."""
-        try:
-            parts = urlsplit(self._base_url)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            usable = False
-        if not usable:
+        """Raise ModelAPIError unless the base URL is an http or https address."""
+        if not is_http_url(self._base_url):
             shown = self._base_url or "(none)"
             raise self.failed(
-                f"The base URL of provider {self.provider_id} can't be used: {shown}. It must look like "
+                f"The base URL of provider {self.provider_id} is invalid: {shown}. It must look like "
                 "https://host/v1 or http://host:port/v1.",
                 retryable=False,
             )
@@ -103,68 +99,68 @@ class ProviderErrors:
         return text
 
     def no_key(self) -> ModelAuthError:
-        """Return the error of a provider that wants a key and has none."""
+        """Return the error for a missing key."""
         return ModelAuthError(
-            f"Provider {self.provider_id} has no API key. Give it one with PUT /auth/{self.provider_id}, "
-            "or set its environment variable and start the server again.",
+            f"Provider {self.provider_id} has no API key. Set one with PUT /auth/{self.provider_id}, "
+            "or set its environment variable and restart the server.",
             self.provider_id,
         )
 
     def unusable_key(self) -> ModelAuthError:
-        """Return the error of a key that can't be part of a request."""
+        """Return the error for a key that can't be sent in a header."""
         return ModelAuthError(
-            f"The API key of provider {self.provider_id} holds characters that no key has; copy it again, "
+            f"The API key of provider {self.provider_id} contains invalid characters. Copy it again, "
             f"without spaces or quotes, and set it with PUT /auth/{self.provider_id}.",
             self.provider_id,
         )
 
     def failed(self, message: str, *, retryable: bool, body: str | None = None) -> ModelAPIError:
-        """Return the error of a provider that can't be used as it is."""
+        """Return an error with this message, redacted. `body`: the start of the answer."""
         body = self.redact(body)[:MAX_BODY] if body else None
         return ModelAPIError(self.redact(message), retryable=retryable, body=body)
 
     def cut(self) -> ModelAPIError:
-        """Return the error of a stream that ended before its end marker."""
-        return self.failed(f"The answer of {self.host} was cut off before it was whole.", retryable=True)
+        """Return the error for a stream that ended before its end marker."""
+        return self.failed(f"The answer of {self.host} ended before it was complete.", retryable=True)
 
     def silent(self, seconds: float) -> ModelAPIError:
-        """Return the error of a stream without a byte for `seconds`."""
-        return self.failed(f"{self.host} went silent: nothing came for {seconds:g} seconds.", retryable=True)
+        """Return the error for a stream without a byte for `seconds`."""
+        return self.failed(f"{self.host} sent nothing for {seconds:g} seconds.", retryable=True)
 
     def endless(self, count: int) -> ModelAPIError:
-        """Return the error of a stream that brought `count` bytes and no end."""
-        return self.failed(f"{self.host} sent more than {count:,} bytes without an end.", retryable=False)
+        """Return the error for a stream that exceeds `count` bytes."""
+        return self.failed(f"{self.host} sent an answer of more than {count:,} bytes.", retryable=False)
 
     def garbage(self, payload: bytes) -> ModelAPIError:
-        """Return the error of an event that can't be understood."""
+        """Return the error for an event that is not valid."""
         start = payload[:200].decode("utf-8", "replace")
-        return self.failed(f"{self.host} sent an event that can't be read: {start}", retryable=True)
+        return self.failed(f"{self.host} sent an invalid event: {start}", retryable=True)
 
     def no_stream(self, kind: str, body: str) -> ModelAPIError:
-        """Return the error of a success that is no event stream; `body`: how it begins."""
+        """Return the error for a success that is not an event stream. `body`: its start."""
         said = _detail(body).message or body.strip()
         return self.failed(
-            f"{self.host} answered with {kind} in place of an event stream: {said}. Check the base URL of "
+            f"{self.host} answered with {kind} instead of an event stream: {said}. Check the base URL of "
             f"provider {self.provider_id}.",
             retryable=False,
             body=body,
         )
 
     def unanswered(self, seconds: float) -> ModelAPIError:
-        """Return the error of a request that had no answer after `seconds`."""
+        """Return the error for a request without an answer after `seconds`."""
         return self.failed(f"{self.host} did not answer within {seconds:g} seconds.", retryable=True)
 
     def unreachable(self, error: BaseException) -> ModelAPIError:
-        """Return the error of a request that never got an answer, told from what lies at its root."""
+        """Return the error for a failed connection; the root cause of `error` is the reason."""
         reason, retryable = _reason(error)
         return self.failed(
             f"Can't reach {self.host}: {reason}. Check the base URL and the headers of provider "
-            f"{self.provider_id}, and that the server runs.",
+            f"{self.provider_id}, and that the server is running.",
             retryable=retryable,
         )
 
     def refused(self, status: int, headers: Mapping[str, str], body: str, url: str) -> ModelError:
-        """Return the error of an answer that is not a success: `status` with its head and body."""
+        """Return the error for an HTTP error status."""
         detail = _detail(body)
         message = self.redact(detail.message or f"{self.host} answered HTTP {status}.")
         shown = self.redact(body)[:MAX_BODY]
@@ -192,12 +188,12 @@ class ProviderErrors:
         )
 
     def reported(self, error: Any) -> ModelError:
-        """Return the error that a provider sent inside a stream that began well.
+        """Return the error for an error event in a stream.
 
         `error`: its JSON, `{"message", "type", "code"}` or a plain sentence.
         """
         detail = _Detail.of(error)
-        message = self.redact(detail.message or f"{self.host} reported an error without saying which.")
+        message = self.redact(detail.message or f"{self.host} reported an error without a message.")
         if _is_overflow(None, detail.code, message):
             return ContextOverflow(message)
         status = int(detail.code) if detail.code.isdigit() else 0
@@ -208,7 +204,7 @@ class ProviderErrors:
 
 
 class _Detail(msgspec.Struct):
-    """What an error body says, whichever of the known forms it has."""
+    """An error body, in whichever of the known forms it came."""
 
     message: str = ""
     code: str = ""
@@ -222,7 +218,9 @@ class _Detail(msgspec.Struct):
             return cls()
         message = str(error.get("message") or error.get("detail") or "")
         metadata = error.get("metadata")
-        if isinstance(metadata, dict) and metadata.get("raw"):  # what the provider behind OpenRouter said
+        if isinstance(metadata, dict) and metadata.get(
+            "raw"
+        ):  # the message of the provider behind OpenRouter
             message = f"{message}: {str(metadata['raw'])[:500]}"
         type_ = str(error.get("type") or "")
         return cls(
@@ -251,9 +249,9 @@ def _is_overflow(status: int | None, code: str, message: str) -> bool:
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Return the seconds that an answer asks to wait, at most a day; None where it does not say.
+    """Return the seconds that an answer asks to wait, at most a day; None if it does not ask.
 
-    Known forms: `retry-after-ms`, and `retry-after` as seconds or as an HTTP date.
+    Forms: `retry-after-ms`, and `retry-after` in seconds or as an HTTP date.
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
@@ -271,7 +269,7 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 
 
 def _reason(error: BaseException) -> tuple[str, bool]:
-    """Return why a connection failed, told from the root of it, and whether it may work in a moment."""
+    """Return why a connection failed, by its root cause, and whether to retry."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:
@@ -288,8 +286,8 @@ def _reason(error: BaseException) -> tuple[str, bool]:
 
 
 def without_login(url: str) -> tuple[str, str]:
-    """Return a URL, valid or not, without the user and password in it, and these as `user:password` or ""."""
+    """Return a URL, valid or not, without its credentials, and these as `user:password` or ""."""
     scheme, mark, rest = url.partition("://")
-    place, slash, path = rest.partition("/")
-    login, _, host = place.rpartition("@")
+    netloc, slash, path = rest.partition("/")
+    login, _, host = netloc.rpartition("@")
     return f"{scheme}{mark}{host}{slash}{path}", unquote(login)

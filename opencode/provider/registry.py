@@ -1,22 +1,24 @@
-"""Which providers and models there are, which to take by default, and the door to each.
+"""The connected providers, their models and adapters, and the default model.
 
-Preferred in this order: opencode.json's entries, Anthropic, OpenAI, Hugging Face, any other provider of the
-catalog whose key is set, the demo. The catalog is read at first use, not at start.
+Order of preference: opencode.json's entries, Anthropic, OpenAI, Hugging Face, other providers of the catalog
+whose key is set, the demo. The catalog is read on first use, not at start.
 """
 
 import asyncio
+from collections.abc import Iterator
 
 import msgspec
+from msgspec import UnsetType, structs
 
-from opencode.config import Settings
-from opencode.errors import BadRequest, SettingsError, Unavailable, nearest
+from opencode.config import Config, Settings
+from opencode.errors import BadRequest, NotFound, SettingsError, Unavailable, nearest
 from opencode.schema.message import ModelChoice
-from opencode.schema.provider import ApiAuth, Model, Provider
+from opencode.schema.provider import ApiAuth, Model, Provider, ProviderDetails
 
 from . import catalog, preference
 from .base import Adapter
 from .configured_provider import LIST_FRESH_S, LIST_TIMEOUT_S, ConfiguredProvider
-from .discovery import PREFERRED, candidates, check_environment, connect, is_enabled
+from .discovery import PREFERRED, candidates, check_settings, connect, is_enabled, unconnected
 from .keys import Keys, check_key
 
 FIRST_LIST_WAIT_S = 1.5
@@ -29,152 +31,167 @@ _HOW_TO_CONNECT = (
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """A model and the door to it."""
+    """A model and its adapter."""
 
     adapter: Adapter
     model: Model
 
 
 class Registry:
-    """The connected providers. Raises SettingsError for settings that only concern them."""
+    """The connected providers. Raises SettingsError for invalid settings of providers."""
 
     def __init__(self, settings: Settings) -> None:
-        check_environment(settings.environ)
+        check_settings(settings)
         self._settings = settings
         self._keys = Keys(settings.data_dir / "auth.json")
         self._connected: dict[str, ConfiguredProvider] | None = None
-        self._retired: list[ConfiguredProvider] = []
 
     async def providers(self) -> list[Provider]:
-        """Return the connected providers with the models known by now, the preferred first.
+        """Return the connected providers with the models known at this moment, the preferred first.
 
-        Waits up to 1.5 s for providers that were never asked for their models.
+        Waits up to 1.5 s for providers that have not listed their models yet.
         """
-        connections = self._connections().values()
+        providers = self._providers().values()
         await asyncio.gather(
-            *(c.ask(LIST_FRESH_S, 0 if c.was_asked else FIRST_LIST_WAIT_S) for c in connections)
+            *(c.ask(LIST_FRESH_S, 0 if c.was_asked else FIRST_LIST_WAIT_S) for c in providers)
         )
-        return [connection.provider() for connection in connections]
+        return [provider.provider() for provider in providers]
 
     async def all_providers(self) -> list[Provider]:
-        """Return the connected providers, then well-known ones that a key would connect, without models."""
+        """Return the connected providers, then well-known ones without a key, these without models."""
         connected = await self.providers()
         return connected + [
             Provider(id=public.id, name=public.name, source="custom", env=public.env, options={}, models={})
             for public in map(catalog.providers().__getitem__, _WELL_KNOWN)
-            if public.id not in self._connections() and is_enabled(public.id, self._settings)
+            if public.id not in self._providers() and is_enabled(public.id, self._settings)
         ]
 
-    async def default(self) -> ModelChoice:
-        """Return the model for prompts that name none; raises Unavailable where there is no provider.
+    async def describe(self, provider_id: str) -> ProviderDetails:
+        """Return a provider with its models: a connected one's, else the catalog's.
 
-        Waits, the first time and up to 5 s, for the list of a server that only the server itself knows.
+        Raises NotFound for an unknown or disabled provider. Waits up to 1.5 s for a provider that has not
+        listed its models yet.
+        """
+        connected = self._providers().get(provider_id)
+        provider = connected or unconnected(provider_id, self._settings)
+        if provider is None:
+            known = {*self._providers(), *catalog.providers()}
+            raise NotFound(f"Provider not found: {provider_id}. {nearest(provider_id, known)}".rstrip())
+        if connected:
+            await connected.ask(LIST_FRESH_S, 0 if connected.was_asked else FIRST_LIST_WAIT_S)
+        return ProviderDetails(**structs.asdict(provider.provider()), connected=connected is not None)
+
+    async def default(self) -> ModelChoice:
+        """Return the model for prompts that name none; raises Unavailable if no provider is connected.
+
+        On first use it waits up to 5 s for the model list of a server that is not in the catalog.
         """
         if self._settings.config.model:
             return _split(self._settings.config.model)
-        for connection in self._connections().values():
-            if connection.elsewhere and not connection.configured and not connection.was_asked:
-                await connection.ask(LIST_FRESH_S, LIST_TIMEOUT_S)
-            if model_id := _default_id(connection):
-                return ModelChoice(provider_id=connection.id, model_id=model_id)
+        for provider in self._providers().values():
+            if provider.elsewhere and not provider.configured and not provider.was_asked:
+                await provider.ask(LIST_FRESH_S, LIST_TIMEOUT_S)
+            if model_id := _default_id(provider):
+                return ModelChoice(provider_id=provider.id, model_id=model_id)
         raise Unavailable(f"No model provider is connected. {_HOW_TO_CONNECT}")
 
     def check_names(self) -> list[str]:
-        """Return what keeps the models that opencode.json names from being asked yet: keys that are missing.
+        """Return a warning for each model in opencode.json that can't be used yet or may be misspelled.
 
-        Raises SettingsError where it names a provider that there is not.
+        Raises SettingsError if `model` or `small_model` names an unknown provider.
         """
-        warnings = []
         config = self._settings.config
-        for key, name in (("model", config.model), ("small_model", config.small_model)):
-            if not name:
-                continue
+        source = self._settings.config_path or "OPENCODE_CONFIG_CONTENT"
+        warnings = []
+        for path, name in _named_models(config):
+            choice = _split(name)
             try:
-                self._connection(_split(name).provider_id)
+                provider = self._provider(choice.provider_id)
             except BadRequest as error:
-                if not catalog.providers().get(_split(name).provider_id):
-                    raise SettingsError(
-                        f"{self._settings.config_path or 'OPENCODE_CONFIG_CONTENT'}: {key}: {error.message}"
-                    ) from None
-                warnings.append(f"{key} {name}: {error.message}")
+                if path in ("model", "small_model") and choice.provider_id not in catalog.providers():
+                    raise SettingsError(f"{source}: {path}: {error.message}") from None
+                warnings.append(f"{path} {name}: {error.message}")
+                continue
+            if not provider.elsewhere and choice.model_id not in provider.models:
+                hint = nearest(choice.model_id, provider.models)
+                warnings.append(f"{path} {name}: unknown model. {hint}".rstrip())
         return warnings
 
     def defaults(self) -> dict[str, str]:
-        """Return the default model's id for every connected provider that has a model."""
-        found = {connection.id: _default_id(connection) for connection in self._connections().values()}
-        return {provider_id: model_id for provider_id, model_id in found.items() if model_id}
+        """Return the default model's id of each connected provider with models."""
+        defaults = {provider.id: _default_id(provider) for provider in self._providers().values()}
+        return {provider_id: model_id for provider_id, model_id in defaults.items() if model_id}
 
     def small_model(self, choice: ModelChoice) -> ModelChoice:
-        """Return the model for titles of a session that uses `choice`: configured, or cheap, or the same."""
+        """Return the model for titles of a session that uses `choice`: configured, cheap, or the same."""
         if self._settings.config.small_model:
             return _split(self._settings.config.small_model)
-        connection = self._connections().get(choice.provider_id)
-        model = connection.models.get(choice.model_id) if connection else None
-        if connection is None or model is None:
+        provider = self._providers().get(choice.provider_id)
+        model = provider.models.get(choice.model_id) if provider else None
+        if provider is None or model is None:
             return choice
-        small = preference.small_model(model, connection.models.values())
+        small = preference.small_model(model, provider.models.values())
         return ModelChoice(provider_id=choice.provider_id, model_id=small.id)
 
     async def resolve(self, provider_id: str, model_id: str) -> Resolved:
-        """Return the model and its adapter; raises BadRequest naming what there is instead.
+        """Return the model and its adapter; raises BadRequest, which names the nearest models.
 
-        Only a model that is not known yet makes this wait, up to 5 s, for its provider's own list.
+        For a model that is not known yet it waits up to 5 s for the provider's own list.
         """
-        connection = self._connection(provider_id)
-        model = connection.models.get(model_id) or await connection.find(model_id)
+        provider = self._provider(provider_id)
+        model = provider.models.get(model_id) or await provider.find(model_id)
         if model is None:
-            hint = nearest(model_id, connection.models) or f"GET /provider/{provider_id}/model lists them."
+            hint = nearest(model_id, provider.models) or f"GET /provider/{provider_id}/model lists them."
             raise BadRequest(f"Unknown model {model_id!r} of provider {provider_id!r}. {hint}")
-        return Resolved(connection.adapter(model), model)
+        return Resolved(provider.adapter(model), model)
 
     def parse(self, text: str) -> ModelChoice:
-        """Return "provider/model", or the bare id of a model that is known, as a choice.
+        """Return the choice for "provider/model" or for the id of a known model.
 
-        Raises BadRequest where neither a provider nor a model is known by that name.
+        Raises BadRequest for an unknown provider or model.
         """
         choice = _split(text)
-        if choice.model_id and choice.provider_id in self._connections():
+        if choice.model_id and choice.provider_id in self._providers():
             return choice
-        for connection in self._connections().values():
-            if text in connection.models:
-                return ModelChoice(provider_id=connection.id, model_id=text)
+        for provider in self._providers().values():
+            if text in provider.models:
+                return ModelChoice(provider_id=provider.id, model_id=text)
         if choice.model_id:
-            self._connection(choice.provider_id)
-        known = [name for connection in self._connections().values() for name in connection.models]
+            self._provider(choice.provider_id)
+        known = [name for provider in self._providers().values() for name in provider.models]
         raise BadRequest(
             f'Unknown model {text!r}: write it as "provider/model". {nearest(text, known)}'.strip()
         )
 
     async def set_key(self, provider_id: str, auth: ApiAuth) -> None:
-        """Keep a provider's key and connect it; raises BadRequest for a provider that a key can't connect."""
+        """Store a provider's key and connect the provider; raises BadRequest for an unknown one."""
         check_key(auth.key)
         connectable = {*self._settings.config.provider, *catalog.providers()}
         if provider_id not in connectable or not is_enabled(provider_id, self._settings):
             hint = nearest(provider_id, connectable)
-            raise BadRequest(
-                f"Provider {provider_id!r} is not one that a key connects. {hint}".strip(), "Path"
-            )
+            raise BadRequest(f"Unknown provider {provider_id!r}. {hint}".strip(), "Path")
         self._keys.set(provider_id, auth)
-        self._reconnect(provider_id)
+        await self._reconnect(provider_id)
 
     async def remove_key(self, provider_id: str) -> None:
-        """Forget a key that was set at run time; one in the environment or opencode.json stays."""
+        """Delete a key that was set at run time; one in the environment or opencode.json stays."""
         self._keys.remove(provider_id)
-        self._reconnect(provider_id)
+        await self._reconnect(provider_id)
 
     async def close(self) -> None:
         """Close every provider's connections."""
-        for connection in [*self._retired, *(self._connected or {}).values()]:
-            await connection.close()
+        for provider in (self._connected or {}).values():
+            await provider.close()
 
-    def _reconnect(self, provider_id: str) -> None:
-        """Set the provider up anew; the old adapters, which a turn may hold, are closed at the end."""
-        kept = self._connections()
-        if old := kept.pop(provider_id, None):
-            self._retired.append(old)
+    async def _reconnect(self, provider_id: str) -> None:
+        """Replace the provider; its old adapters finish the requests that they have open."""
+        kept = dict(self._providers())
+        old = kept.pop(provider_id, None)
         self._connected = self._connect_all(kept)
+        if old is not None:
+            await old.retire()
 
-    def _connections(self) -> dict[str, ConfiguredProvider]:
+    def _providers(self) -> dict[str, ConfiguredProvider]:
         if self._connected is None:
             self._connected = self._connect_all({})
         return self._connected
@@ -182,27 +199,35 @@ class Registry:
     def _connect_all(self, kept: dict[str, ConfiguredProvider]) -> dict[str, ConfiguredProvider]:
         connected = {}
         for provider_id in candidates(self._settings):
-            if connection := kept.get(provider_id) or connect(provider_id, self._settings, self._keys):
-                connected[provider_id] = connection
+            if provider := kept.get(provider_id) or connect(provider_id, self._settings, self._keys):
+                connected[provider_id] = provider
         return connected
 
-    def _connection(self, provider_id: str) -> ConfiguredProvider:
-        connections = self._connections()
-        if provider_id in connections:
-            return connections[provider_id]
+    def _provider(self, provider_id: str) -> ConfiguredProvider:
+        providers = self._providers()
+        if provider_id in providers:
+            return providers[provider_id]
         public = catalog.providers().get(provider_id)
         if public and is_enabled(provider_id, self._settings):
             names = " or ".join(public.env)
             raise BadRequest(f"Provider {provider_id!r} has no key: set {names}, or PUT /auth/{provider_id}.")
-        raise BadRequest(f"Unknown provider {provider_id!r}. There are: {', '.join(connections)}.")
+        raise BadRequest(f"Unknown provider {provider_id!r}. Connected: {', '.join(providers)}.")
 
 
-def _default_id(connection: ConfiguredProvider) -> str:
-    """Return the default model's id, "" where none is known; of opencode.json's own providers the first."""
-    if connection.elsewhere and connection.configured:
-        return connection.configured[0]
-    model = preference.default_model(list(connection.models.values()))
+def _default_id(provider: ConfiguredProvider) -> str:
+    """Return the default model's id or ""; at a server of its own, the first one in opencode.json."""
+    if provider.elsewhere and provider.configured:
+        return provider.configured[0]
+    model = preference.default_model(list(provider.models.values()))
     return model.id if model else ""
+
+
+def _named_models(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield the models that opencode.json names, each with the path of its key."""
+    places: list[tuple[str, str | UnsetType]] = [("model", config.model), ("small_model", config.small_model)]
+    places += [(f"agent.{name}.model", agent.model) for name, agent in config.agent.items()]
+    places += [(f"command.{name}.model", command.model) for name, command in config.command.items()]
+    yield from ((path, name) for path, name in places if name)
 
 
 def _split(text: str) -> ModelChoice:

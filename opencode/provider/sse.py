@@ -1,17 +1,17 @@
-"""Server-sent events from raw bytes, decoded as cheaply as Python can: every token of a model passes here."""
+"""Decodes server-sent events from bytes. Every token of a model passes here, so it is kept cheap."""
 
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 
 
 class EventTooLarge(ValueError):
-    """An event, or a line of it, is larger than the decoder holds."""
+    """An event, or a line of it, exceeds the decoder's limit."""
 
 
 class SSEDecoder:
-    """Cuts a byte stream into the `data` of its events, however the reads are cut.
+    """Splits a byte stream into the `data` of its events, wherever reads begin and end.
 
     Event names and ids are dropped: all three wires repeat the type inside the JSON. Lines end in LF or
-    CR LF. Payloads stay bytes, so that a character cut over two reads needs no care.
+    CR LF. Payloads stay bytes, so a character may be split between two reads.
     """
 
     def __init__(self, max_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -40,7 +40,7 @@ class SSEDecoder:
             elif data and line in (b"", b"\r"):
                 payloads.append(data[0] if len(data) == 1 else b"\n".join(data))
                 data.clear()
-            elif line[:6] == b"error:":  # a field of llama.cpp's own, in place of data
+            elif line[:6] == b"error:":  # a field of llama.cpp's own, instead of data
                 data.append(b'{"error":%b}' % line[6:].strip())
         if rest:
             self._rest.append(rest)
@@ -50,7 +50,7 @@ class SSEDecoder:
         return payloads
 
     def close(self) -> list[bytes]:
-        """Return what the end of the stream completes: an event whose blank line never came."""
+        """Return the last event if its blank line is missing at the end of the stream."""
         return self.feed(b"\n\n") if self._rest or self._data else []
 
     def _hold(self, count: int) -> None:

@@ -1,4 +1,4 @@
-"""How long a provider may take, and the cheap clock that watches a stream for silence."""
+"""Time-outs of requests to providers, and a cheap one for the silences of a stream."""
 
 import asyncio
 from types import TracebackType
@@ -7,10 +7,10 @@ import msgspec
 
 
 class Timeouts(msgspec.Struct, frozen=True):
-    """Seconds; None waits for ever.
+    """Seconds; None is no limit.
 
-    `connect_s`: until the connection stands. `header_s`: from the request to the answer's head (local servers
-    load a model and read the prompt first). `idle_s`: silence between two reads of a stream.
+    `connect_s`: until the connection is open. `header_s`: from the request to the response headers (local
+    servers load a model and read the prompt first). `idle_s`: between two reads of a stream.
     """
 
     connect_s: float | None = 10.0
@@ -21,9 +21,8 @@ class Timeouts(msgspec.Struct, frozen=True):
 class SilenceLimit:
     """`asyncio.timeout` for the many short waits of one stream: `with limit: await the_next_bytes()`.
 
-    One timer per stream that is moved on when it fires, in place of one per wait: a wait then costs a
-    reading of the clock. Raises TimeoutError out of a wait that lasted `seconds`. All waits are those of the
-    task that made it.
+    One timer per stream, postponed when it fires, instead of one per wait: a wait then costs a reading of the
+    clock. Raises TimeoutError out of a wait that lasted `seconds`. All waits are in the task that made it.
     """
 
     def __init__(self, seconds: float | None) -> None:
@@ -57,7 +56,7 @@ class SilenceLimit:
                 raise TimeoutError from error
 
     def shorten(self, seconds: float) -> None:
-        """Let no later wait last longer than `seconds`."""
+        """Limit later waits to `seconds`, if that is less than now."""
         if self.seconds is None or self.seconds > seconds:
             self.close()
             self.seconds = seconds

@@ -1,6 +1,6 @@
-"""Reasoning effort as a choice: the named variants of a model, in the options of opencode.json.
+"""Reasoning efforts: the named variants of a model, as options of opencode.json.
 
-The rules are opencode's (`packages/opencode/src/provider/transform.ts`), so that its clients offer the same.
+The rules are those of opencode (`packages/opencode/src/provider/transform.ts`).
 """
 
 import re
@@ -12,12 +12,12 @@ from .adapters import ANTHROPIC, OPENAI
 
 _EFFORTS = ("low", "medium", "high")
 _CLAUDE = re.compile(r"claude-[a-z]+-(\d+)(?:[-.](\d{1,2}))?(?!\d)")
-# These reason as much as they see fit: their providers take no effort.
+# These decide themselves how much to reason: their providers accept no effort.
 _FIXED_EFFORT = ("deepseek", "minimax", "glm", "mistral", "kimi")
 
 
 def variants(model: Model) -> dict[str, JsonObject]:
-    """Return the model's variants by name, the least effort first; {} where there is nothing to choose."""
+    """Return the model's variants by name, the least effort first; {} if there is no choice."""
     if not model.capabilities.reasoning:
         return {}
     if model.api.npm == ANTHROPIC:
@@ -33,9 +33,9 @@ def variants(model: Model) -> dict[str, JsonObject]:
 
 
 def _anthropic(model: Model) -> dict[str, JsonObject]:
-    """From Claude 4.6 on the model itself decides how long to think, within an effort.
+    """From Claude 4.6 on, the model decides how long to think, within an effort.
 
-    From 4.7 on the thinking's text is left out unless it is asked for.
+    From 4.7 on, the text of the thinking is omitted unless the request asks for it.
     """
     match = _CLAUDE.search(model.api.id)
     version = (int(match[1]), int(match[2] or 0)) if match else (0, 0)

@@ -113,6 +113,18 @@ class Provider(Wire):
     models: dict[str, Model]
 
 
+class ProviderDetails(Provider, kw_only=True):
+    """One provider; without a key it is not `connected`, and its models are those of the catalog."""
+
+    connected: bool
+
+
+class ModelDetails(Model, kw_only=True):
+    """One of a provider's models; it can be used once the provider is `connected`."""
+
+    connected: bool
+
+
 class ProviderList(Wire):
     """`connected`: ids of the providers that can be used. `default`: the default model of each."""
 

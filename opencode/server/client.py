@@ -1,6 +1,7 @@
 """Who asks: a client's own address, also behind proxies. And who is turned away before anything else."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from quart import Quart, current_app, request
 
 from opencode.config import Network, Settings
 from opencode.errors import BadRequest, Forbidden, NotFound, TooManyRequests
+from opencode.provider.demo import server_address
 
 from .rate_limit import RateLimiter
 
@@ -19,6 +21,8 @@ UNCOUNTED = "/global/health"
 
 _PRIVATE_NAMES = (".localhost", ".local", ".internal", ".lan", ".test", ".hf.space")
 """Names that no stranger can lead to another's machine; those of Spaces are in Hugging Face's hands."""
+
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 
 _KEY = "opencode-trusted-proxies"
 
@@ -39,6 +43,8 @@ def register(app: Quart, settings: Settings) -> None:
             _check_name(proxies)
         if rate_limiter is not None and request.path != UNCOUNTED:
             _check_rate(rate_limiter, limit)
+        if _HOST.fullmatch(request.host):
+            server_address.set(own_address())
 
 
 def client() -> str:

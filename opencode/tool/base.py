@@ -146,13 +146,16 @@ AnyTool = Tool[Any]
 
 
 class ToolSource(Protocol):
-    """Where tools come from that may come and go while the server runs."""
+    """Where tools come from that are added and removed while the server runs."""
 
     def list(self) -> Sequence[AnyTool]:
-        """Return those that there are at this moment; their names differ."""
+        """Return its tools at this moment; their names differ."""
+
+    def prefixes(self) -> Sequence[str]:
+        """Return how the names of its tools begin, now and later."""
 
     async def ready(self) -> None:
-        """Wait, a few seconds at most, for those that are about to come."""
+        """Wait, a few seconds at most, for tools that are about to be added."""
 
 
 @cache

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from opencode.errors import ToolError, nearest
 from opencode.schema.base import JsonObject
 
 from .base import AnyTool, ToolContext, ToolResult, ToolSource, Waits
+from .names import names_in, unknown_names
 from .question import AskQuestion
 from .todo import TodoRead, TodoWrite
 from .webfetch import WebFetch
@@ -43,6 +44,7 @@ class Tools:
         )
         self._tools = {tool.name: tool for tool in (*built_in, *extra)}
         self._sources = sources
+        self._config = settings.config
         self._calls: set[asyncio.Task[ToolResult]] = set()
 
     def list(self) -> Sequence[AnyTool]:
@@ -53,6 +55,23 @@ class Tools:
         """Wait a little for sources that are just being opened; called before a model is told of tools."""
         for source in self._sources:
             await source.ready()
+
+    def unknown(self, names: Iterable[str]) -> Sequence[tuple[str, str]]:
+        """Return the names that no tool has, each with the nearest one or "", ten at most.
+
+        Names may hold wildcards. Those of opencode's own tools, and of tools that an MCP server may have once
+        it is connected, are not unknown.
+        """
+        prefixes = [prefix for source in self._sources for prefix in source.prefixes()]
+        return unknown_names(names, self._named(), prefixes)
+
+    def check_names(self) -> Sequence[str]:
+        """Return a warning for each name in opencode.json that no tool has."""
+        return [
+            f"opencode.json: {path} names an unknown tool, {name!r}.{near and f' Did you mean {near!r}?'}"
+            for path, names in names_in(self._config)
+            for name, near in self.unknown(names)
+        ]
 
     async def execute(self, name: str, raw: str, context: ToolContext) -> ToolResult:
         """Run one call; `raw` is the model's input as JSON text, "" for none.

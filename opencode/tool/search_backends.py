@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
+from opencode.config.http_url import check_base_url
 from opencode.errors import ToolError
 
 from .one_shot_client import closed_after, ready, tls
@@ -257,9 +258,13 @@ class Ddgs(SearchBackend):
 def configured(environ: Mapping[str, str]) -> SearchBackend:
     """Return the backend that the first key set stands for (`EXA_API_KEY`, and so on), or the keyless one.
 
-    `EXA_BASE_URL`, and so on, point it to another server that speaks the same interface.
+    `EXA_BASE_URL`, and so on, name another server with the same interface. Raises SettingsError if one of
+    them is not an http or https address.
     """
     keyed: tuple[type[KeyedBackend], ...] = (Exa, Tavily, Brave)
+    for backend in keyed:
+        if url := environ.get(variable := f"{backend.name.upper()}_BASE_URL"):
+            check_base_url(variable, url)
     for backend in keyed:
         prefix = backend.name.upper()
         if key := environ.get(f"{prefix}_API_KEY", "").strip():

@@ -157,7 +157,7 @@ LASTING: dict[str, tuple[Step, str]] = {
     "413": (Status(413, "request too large"), "too large"),
     "429 without end": (Status(429, "no quota", code="insufficient_quota"), "no quota"),
     "429 for longer than one waits": (Status(429, "tomorrow", headers={"Retry-After": "80000"}), "tomorrow"),
-    "a page": (Status(200, body="<h1>Hi</h1>", content_type="text/html"), "in place of an event stream"),
+    "a page": (Status(200, body="<h1>Hi</h1>", content_type="text/html"), "instead of an event stream"),
     "an error of 30 MB": (Status(400, body="x" * 30_000_000), "xxx"),
     "an error without an end": (Status(400, body="x" * 10_000, endless=True), "xxx"),
     "a line of 50 MB": (Raw((b"data: ", *((b"x" * 1_000_000,) * 50)), end=False), "more than"),
@@ -184,7 +184,7 @@ async def test_what_never_passes_ends_with_an_error_and_what_was_said(server: Se
     model.script(*[Answer(FULL.text, FULL.reasoning, fault=("end", "drop"))] * ATTEMPTS)
     mirror, session_id = await model.turn(server)
     answer = mirror.of(session_id)[-1]
-    assert "cut off" in answer["info"]["error"]["data"]["message"]
+    assert "ended before it was complete" in answer["info"]["error"]["data"]["message"]
     assert text_of(answer) == "Hello, world."
     assert model.asked == ATTEMPTS
     await model.goes_on(server, session_id)
@@ -209,7 +209,7 @@ async def test_an_endless_answer_is_cut_off(
     model.script(Answer(text="more and more " * 1000, endless=True))
     mirror, session_id = await model.turn(server)
     answer = mirror.of(session_id)[-1]
-    assert "without an end" in answer["info"]["error"]["data"]["message"]
+    assert "an answer of more than" in answer["info"]["error"]["data"]["message"]
     assert text_of(answer).startswith("more and more")
     await llm.until(lambda llm: llm.disconnects == 1)
     await model.goes_on(server, session_id)

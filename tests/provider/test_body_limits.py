@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from opencode.provider.body_limits import MAX_LIST_BYTES, MAX_REFUSAL_BYTES, cut
+from opencode.provider.body_limits import MAX_LIST_BYTES, MAX_REFUSAL_BYTES, truncate
 
 CHUNK = b"x" * 1_000_003
 
@@ -29,7 +29,7 @@ class Endless(httpx2.AsyncByteStream):
 async def test_a_body_without_an_end_is_cut_and_closed(method: str, status: int, limit: int) -> None:
     body = Endless()
     transport = httpx2.MockTransport(lambda _: httpx2.Response(status, stream=body))
-    async with httpx2.AsyncClient(transport=transport, event_hooks={"response": [cut]}) as client:
+    async with httpx2.AsyncClient(transport=transport, event_hooks={"response": [truncate]}) as client:
         response = await client.request(method, "http://model.test/")
     assert len(response.content) == limit
     assert body.closed
@@ -38,7 +38,7 @@ async def test_a_body_without_an_end_is_cut_and_closed(method: str, status: int,
 async def test_an_answer_that_is_streamed_is_not_cut() -> None:
     transport = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Endless()))
     async with (
-        httpx2.AsyncClient(transport=transport, event_hooks={"response": [cut]}) as client,
+        httpx2.AsyncClient(transport=transport, event_hooks={"response": [truncate]}) as client,
         client.stream("POST", "http://model.test/") as response,
     ):
         async for _ in response.aiter_bytes():

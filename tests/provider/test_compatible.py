@@ -310,5 +310,5 @@ async def test_half_a_character_from_the_model_does_not_stop_the_answer(llm: LLM
 
 async def test_a_provider_without_an_address_says_so(llm: LLM) -> None:
 
-    with pytest.raises(ModelAPIError, match=r"base URL of provider local can't be used: \(none\)"):
+    with pytest.raises(ModelAPIError, match=r"base URL of provider local is invalid: \(none\)"):
         await take(CompatibleAdapter("local", None, None), asking())

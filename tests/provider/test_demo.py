@@ -144,8 +144,50 @@ async def test_written_todos_are_answered_as_a_checklist() -> None:
     assert "- [ ] a\n- [ ] b" in text
 
 
-async def test_a_failed_call_is_said_to_have_failed() -> None:
-    assert "failed" in await after("webfetch", {"url": "https://a.example"}, "No such host.", is_error=True)
+async def test_a_failed_call_is_said_to_have_failed_without_the_advice_to_models() -> None:
+    output = "The host 'a.example' has no address. Check its spelling, or search for the page."
+    text = await after("webfetch", {"url": "https://a.example"}, output, is_error=True)
+    assert text == "`webfetch` failed:\n\n> The host 'a.example' has no address.  "
+    output = "The search engines can't be reached. Do without the search, and tell the user that it failed."
+    text = await after("websearch", {"query": "x"}, output, is_error=True)
+    assert "tell the user" not in text and "EXA_API_KEY" in text
+
+
+@pytest.mark.parametrize(
+    ("tool", "value", "output", "expected"),
+    [
+        ("websearch", {"query": "x"}, "Nothing was found for 'x'. Try other words.", "No results for *x*."),
+        (
+            "question",
+            {"questions": [{"question": "Tea?"}]},
+            'The user has answered: "Tea?"="Yes". Go on with the answers in mind.',
+            "You answered: **Yes**",
+        ),
+        (
+            "task",
+            {"prompt": "p"},
+            "Done.\n\n[task_id: ses_1, to go on with this task]",
+            "The other agent answered:\n\n> Done.  ",
+        ),
+        (
+            "webfetch",
+            {"url": "https://a.example"},
+            "[The page has no text. It may need JavaScript, which web fetch does not run.]",
+            "[a.example](https://a.example) has no text.",
+        ),
+        ("weather_today", {}, "Sunny", "`weather_today` returned:\n\n> Sunny  "),
+    ],
+)
+async def test_results_are_told_in_words_of_its_own(
+    tool: str, value: JsonObject, output: str, expected: str
+) -> None:
+    assert await after(tool, value, output) == expected
+
+
+async def test_the_address_is_the_configured_one_where_no_client_is_known() -> None:
+    demo = DemoAdapter(tokens_per_second=0, address="https://me-my.hf.space")
+    text = text_of([event async for event in demo.stream(asking("hello"))])
+    assert "curl -X PUT https://me-my.hf.space/auth/anthropic" in text
 
 
 async def test_anything_else_is_answered_with_what_it_is_and_how_to_set_a_key() -> None:

@@ -1,12 +1,18 @@
 """Which providers there are, and which model is taken: from real settings, nothing is asked of a network."""
 
+from pathlib import Path
+
 import pytest
 
+from opencode.config import Settings
 from opencode.errors import BadRequest, SettingsError, Unavailable
+from opencode.provider.registry import Registry
 from opencode.schema.base import encode
 from opencode.schema.message import ModelChoice
 from opencode.schema.provider import ApiAuth
 from tests.provider.model_server import NOWHERE, SECRET, Connect, by_id, refusal
+
+from .wire_case import asking, take
 
 
 async def test_without_any_key_the_demo_is_the_default_and_says_what_it_is(connect: Connect) -> None:
@@ -16,6 +22,22 @@ async def test_without_any_key_the_demo_is_the_default_and_says_what_it_is(conne
     assert (demo.id, demo.name, demo.source) == ("demo", "Demo (offline, scripted)", "custom")
     resolved = await registry.resolve("demo", "demo")
     assert resolved.model.capabilities.toolcall
+
+
+@pytest.mark.parametrize(
+    ("environ", "address"),
+    [
+        ({"PORT": "8123"}, "http://localhost:8123"),
+        ({"SPACE_HOST": "me-my.hf.space"}, "https://me-my.hf.space"),
+    ],
+)
+async def test_the_demo_knows_this_servers_address(
+    tmp_path: Path, environ: dict[str, str], address: str
+) -> None:
+    registry = Registry(Settings.load({**environ, "OPENCODE_DATA_DIR": str(tmp_path)}))
+    demo = await registry.resolve("demo", "demo")
+    answer = await take(demo.adapter, asking(model=demo.model))
+    assert f"{address}/auth/anthropic" in answer.text
 
 
 async def test_real_providers_come_before_the_demo_in_order_of_preference(connect: Connect) -> None:
@@ -100,9 +122,45 @@ async def test_openai_api_must_name_a_wire(connect: Connect) -> None:
         connect({"OPENAI_API": "soap"})
 
 
+@pytest.mark.parametrize(
+    "url", ["localhost:1234", "ftp://host", "http://", "http://[bad", "http://host:x", "http://me:secret@"]
+)
+async def test_a_base_url_that_is_no_http_address_stops_the_start(connect: Connect, url: str) -> None:
+    for name, environ, config in (
+        ("OPENAI_BASE_URL", {"OPENAI_BASE_URL": url}, {}),
+        ("ANTHROPIC_BASE_URL", {"ANTHROPIC_BASE_URL": url}, {}),
+        ("provider.mine.options.baseURL", {}, {"provider": {"mine": {"options": {"baseURL": url}}}}),
+    ):
+        with pytest.raises(SettingsError, match=f"{name} must be an address such as") as refused:
+            connect(environ, **config)
+        assert "secret" not in str(refused.value) and "\n" not in str(refused.value)
+
+
+async def test_models_of_opencode_json_that_are_not_known_are_named_at_the_start(connect: Connect) -> None:
+    registry = connect(
+        {"ANTHROPIC_API_KEY": "k"},
+        model="anthropic/claude-sonnet-4-6",
+        small_model="anthropic/claude-haiku-45",
+        provider={"mine": {"options": {"baseURL": NOWHERE}}},
+        agent={
+            "good": {"model": "mine/anything"},
+            "bad": {"model": "anthropic/claude-sonet-4-6"},
+            "lost": {"model": "nobody/x"},
+        },
+        command={"later": {"template": "t", "model": "openai/gpt-5"}},
+    )
+    small, bad, lost, later = registry.check_names()
+    assert small.startswith("small_model anthropic/claude-haiku-45: unknown model. Did you mean")
+    assert bad.startswith("agent.bad.model anthropic/claude-sonet-4-6: ") and "claude-sonnet-4-6" in bad
+    assert lost.startswith("agent.lost.model nobody/x: Unknown provider 'nobody'.")
+    assert later.startswith("command.later.model openai/gpt-5: ") and "OPENAI_API_KEY" in later
+    with pytest.raises(SettingsError, match="model: Unknown provider 'nobody'"):
+        connect(model="nobody/x").check_names()
+
+
 async def test_unknown_names_are_answered_with_what_there_is(connect: Connect) -> None:
     registry = connect(provider={"mine": {"options": {"baseURL": NOWHERE}}}, disabled_providers=["xai"])
-    assert "There are: mine, demo" in await refusal(registry.resolve("nobody", "x"))
+    assert "Connected: mine, demo" in await refusal(registry.resolve("nobody", "x"))
     assert "ANTHROPIC_API_KEY" in await refusal(registry.resolve("anthropic", "claude-sonnet-4-6"))
     assert "Unknown provider" in await refusal(registry.resolve("xai", "grok-4"))
     assert "demo" in await refusal(registry.resolve("demo", "demmo"))

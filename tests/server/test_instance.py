@@ -57,6 +57,21 @@ async def test_providers_are_listed_with_their_models(server: Server) -> None:
     assert {model["id"] for model in models} >= {"one", "two"}
 
 
+async def test_models_are_listed_without_a_key_and_marked_as_not_connected(tmp_path: Path) -> None:
+    async with running_server(tmp_path) as server:
+        models = (await server.client.get("/provider/anthropic/model")).json()
+        sonnet = next(model for model in models if model["id"] == "claude-sonnet-4-6")
+        assert sonnet["connected"] is False and sonnet["limit"]["context"] and sonnet["cost"]["output"]
+        one = (await server.client.get("/provider/anthropic")).json()
+        assert one["connected"] is False and one["env"] == ["ANTHROPIC_API_KEY"]
+        assert set(one["models"]) == {model["id"] for model in models}
+        assert (await server.client.get("/provider/demo/model")).json()[0]["connected"] is True
+        listed = (await server.client.get("/provider")).json()
+        assert next(entry for entry in listed["all"] if entry["id"] == "anthropic")["models"] == {}
+        missing = await server.client.get("/provider/antropic/model")
+        assert missing.status_code == 404 and "anthropic" in missing.json()["data"]["message"]
+
+
 async def test_a_key_set_at_run_time_connects_and_is_never_shown(tmp_path: Path) -> None:
     async with running_server(tmp_path) as server:
         key = {"type": "api", "key": "sk-planted-secret"}
@@ -68,6 +83,19 @@ async def test_a_key_set_at_run_time_connects_and_is_never_shown(tmp_path: Path)
         assert file.stat().st_mode & 0o777 == 0o600
         assert (await server.client.delete("/auth/anthropic")).json() is True
         assert "anthropic" not in (await server.client.get("/provider")).json()["connected"]
+
+
+async def test_the_demo_names_the_address_that_it_was_asked_at(tmp_path: Path) -> None:
+    async with running_server(tmp_path) as server:
+        for headers, address in (
+            ({}, str(server.client.base_url).rstrip("/")),
+            ({"Host": "me-my.hf.space", "X-Forwarded-Proto": "https"}, "https://me-my.hf.space"),
+        ):
+            body = {"parts": [{"type": "text", "text": "hello"}]}
+            path = f"/session/{await server.new_session()}/message"
+            answer = (await server.client.post(path, json=body, headers=headers)).json()
+            text = "".join(part["text"] for part in answer["parts"] if part["type"] == "text")
+            assert f"curl -X PUT {address}/auth/anthropic" in text
 
 
 async def test_agents_are_listed_the_default_first(server: Server) -> None:

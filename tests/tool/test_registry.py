@@ -2,17 +2,17 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import pytest
 
-from opencode.config import Settings
+from opencode.config import Config, Settings
 from opencode.errors import ToolError
 from opencode.tool import registry
-from opencode.tool.base import Tool, ToolContext, ToolResult
+from opencode.tool.base import AnyTool, Tool, ToolContext, ToolResult
 from opencode.tool.registry import Tools
 from tests.tool.calls import Call
 
@@ -285,3 +285,51 @@ async def test_a_tool_of_the_callers_own_replaces_a_built_in_one(tools: Build) -
     held = tools(probe)
     assert [tool.name for tool in held.list()].count("todoread") == 1
     assert (await held.execute("todoread", "", Call().context)).output == "1 []"
+
+
+class Later:
+    """A source whose tools have not come yet."""
+
+    def list(self) -> Sequence[AnyTool]:
+        return []
+
+    def prefixes(self) -> Sequence[str]:
+        return ["files_"]
+
+    async def ready(self) -> None:
+        pass
+
+
+async def test_names_that_no_tool_has_are_found_with_the_nearest(tmp_path: Path) -> None:
+    tools = Tools(Settings(data_dir=tmp_path), sources=(Later(),))
+    known = [
+        "webfetch",
+        "*",
+        "web*",
+        "todo?????",
+        "files_read",
+        "files_*",
+        "fi*",
+        "bash",
+        "external_directory",
+    ]
+    assert tools.unknown(known) == []
+    unknown = tools.unknown([*known, "webfech", "wbe*", "todo_raed", "zzz"])
+    assert unknown == [("webfech", "webfetch"), ("wbe*", ""), ("todo_raed", "todoread"), ("zzz", "")]
+    assert len(tools.unknown(f"nothing{number}" for number in range(100_000))) == 10
+    await tools.close()
+
+
+async def test_unknown_names_in_opencode_json_are_warned_about_by_their_path(tmp_path: Path) -> None:
+    config = {
+        "tools": {"webfetch": False, "websarch": False},
+        "permission": {"webfetch": "ask", "question": {"*": "deny"}, "bahs": "deny"},
+        "agent": {"build": {"tools": {"todowrit": True}, "permission": "ask"}},
+    }
+    tools = Tools(Settings(data_dir=tmp_path, config=msgspec.convert(config, Config)))
+    assert tools.check_names() == [
+        "opencode.json: tools names an unknown tool, 'websarch'. Did you mean 'websearch'?",
+        "opencode.json: permission names an unknown tool, 'bahs'. Did you mean 'bash'?",
+        "opencode.json: agent.build.tools names an unknown tool, 'todowrit'. Did you mean 'todowrite'?",
+    ]
+    await tools.close()

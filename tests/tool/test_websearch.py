@@ -13,7 +13,7 @@ from ddgs.exceptions import DDGSException, TimeoutException
 from ddgs.results import TextResult
 
 from opencode.config import Settings
-from opencode.errors import ToolError
+from opencode.errors import SettingsError, ToolError
 from opencode.tool.base import ToolResult
 from opencode.tool.search_backends import MAX_BODY, configured
 from opencode.tool.websearch import WebSearch
@@ -162,14 +162,20 @@ async def test_a_server_that_is_not_there_is_told(tmp_path: Any) -> None:
     assert "can't be reached (ConnectError)" in told
 
 
-@pytest.mark.parametrize(
-    ("key", "url"),
-    [("sk-é", "http://127.0.0.1:9"), (KEY, "http://["), (KEY, "nonsense"), ("a\nb", "http://127.0.0.1:9")],
-)
-async def test_a_key_or_an_address_that_cannot_be_is_told(key: str, url: str, tmp_path: Any) -> None:
+@pytest.mark.parametrize("key", ["sk-é", "a\nb"])
+async def test_a_key_that_no_header_can_hold_is_told(key: str, tmp_path: Any) -> None:
     with pytest.raises(ToolError, match="can't be reached") as caught:
-        await search({"EXA_API_KEY": key, "EXA_BASE_URL": url}, tmp_path)
+        await search({"EXA_API_KEY": key, "EXA_BASE_URL": "http://127.0.0.1:9"}, tmp_path)
     assert key not in caught.value.message
+
+
+@pytest.mark.parametrize("url", ["http://[", "nonsense", "ftp://a.example", "http://", "http://a b"])
+@pytest.mark.parametrize("environ", [{}, {"BRAVE_API_KEY": KEY}])
+def test_a_base_url_that_is_no_http_address_stops_the_start(
+    url: str, environ: dict[str, str], tmp_path: Any
+) -> None:
+    with pytest.raises(SettingsError, match=r"^BRAVE_BASE_URL must be an address such as"):
+        WebSearch(Settings(data_dir=tmp_path, environ={**environ, "BRAVE_BASE_URL": url}))
 
 
 async def test_links_that_are_no_web_pages_are_left_out_and_the_count_is_kept(

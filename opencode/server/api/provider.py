@@ -1,9 +1,16 @@
 """Providers and their models, and the keys that connect them."""
 
+from msgspec.structs import asdict
 from quart import Blueprint
 
-from opencode.errors import NotFound, nearest
-from opencode.schema.provider import ApiAuth, AuthMethod, ConfigProviders, Model, Provider, ProviderList
+from opencode.schema.provider import (
+    ApiAuth,
+    AuthMethod,
+    ConfigProviders,
+    ModelDetails,
+    ProviderDetails,
+    ProviderList,
+)
 
 from ..app_state import services
 from ..endpoint import endpoint
@@ -32,7 +39,7 @@ async def list_configured_providers() -> ConfigProviders:
 @blueprint.get("/provider/auth")
 @endpoint(dict[str, list[AuthMethod]])
 async def list_auth_methods() -> dict[str, list[AuthMethod]]:
-    """Tell how each provider may be connected at run time."""
+    """List the ways to connect each provider at run time."""
     every = await services().providers.all_providers()
     return {
         provider.id: [AuthMethod(type="api", label="API key")] for provider in every if provider.id != "demo"
@@ -40,24 +47,19 @@ async def list_auth_methods() -> dict[str, list[AuthMethod]]:
 
 
 @blueprint.get("/provider/<provider_id>")
-@endpoint(Provider, errors=(404,))
-async def get_provider(provider_id: str) -> Provider:
-    """Get a provider with its models."""
-    return await _find(provider_id)
+@endpoint(ProviderDetails, errors=(404,))
+async def get_provider(provider_id: str) -> ProviderDetails:
+    """Get a provider with its models, connected or not."""
+    return await services().providers.describe(provider_id)
 
 
 @blueprint.get("/provider/<provider_id>/model")
-@endpoint(list[Model], errors=(404,))
-async def list_models(provider_id: str) -> list[Model]:
-    """List a provider's models, with their limits, abilities and prices."""
-    return list((await _find(provider_id)).models.values())
-
-
-async def _find(provider_id: str) -> Provider:
-    every = {provider.id: provider for provider in await services().providers.all_providers()}
-    if provider_id not in every:
-        raise NotFound(f"Provider not found: {provider_id}. {nearest(provider_id, every)}".rstrip())
-    return every[provider_id]
+@endpoint(list[ModelDetails], errors=(404,))
+async def list_models(provider_id: str) -> list[ModelDetails]:
+    """List a provider's models, with their limits, abilities and prices; no key is needed."""
+    provider = await services().providers.describe(provider_id)
+    models = provider.models.values()
+    return [ModelDetails(**asdict(model), connected=provider.connected) for model in models]
 
 
 @blueprint.put("/auth/<provider_id>")

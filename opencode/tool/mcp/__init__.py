@@ -1,6 +1,6 @@
-"""MCP servers: programs and addresses whose tools join the server's own, and whose prompts its commands.
+"""MCP servers: their tools are added to the server's own, their prompts to its commands.
 
-Nothing here imports the SDK but `link` and what it stands on; `link` is imported when a server is connected.
+Only `session` and the modules it uses import the SDK; `session` is imported when a server is connected.
 """
 
 from .prompt import McpPrompt

@@ -52,7 +52,7 @@ class McpServer:
         self._changed = changed
         self._redactor = Redactor(config)
         self._task: asyncio.Task[None] | None = None
-        self._link: McpSession | None = None
+        self._session: McpSession | None = None
         self._attempt = asyncio.Event()
         self._calls: set[asyncio.Task[ToolResult]] = set()
         self._failures = 0
@@ -65,7 +65,7 @@ class McpServer:
 
     @property
     def status(self) -> McpStatus:
-        lost = self._link.lost if self._link is not None and not self._link.alive() else None
+        lost = self._session.lost if self._session is not None and not self._session.alive() else None
         return McpFailed(error=lost.reason) if lost else self._status
 
     @property
@@ -126,9 +126,11 @@ class McpServer:
 
     async def call(self, tool: str, arguments: JsonObject, begun: Callable[[], None]) -> ToolResult:
         """Call a tool, connected first where that is needed; `begun` hears of every sign of life."""
-        link = await self._live_link()
+        session = await self._live_session()
         begun()
-        call = asyncio.create_task(self._answer(link, tool, arguments, begun), name=f"mcp {self.name} {tool}")
+        call = asyncio.create_task(
+            self._answer(session, tool, arguments, begun), name=f"mcp {self.name} {tool}"
+        )
         self._calls.add(call)
         call.add_done_callback(self._forget)
         try:
@@ -136,7 +138,7 @@ class McpServer:
         except asyncio.CancelledError:
             # The server is told so; a caller that was aborted need not wait until it has heard.
             call.cancel()
-            link.check()
+            session.check()
             raise
         with self._as_tool_error():
             try:
@@ -146,11 +148,11 @@ class McpServer:
 
     async def prompts(self) -> list[McpPrompt]:
         """Return the prompts that it has; none where it is not connected, or does not tell."""
-        if (link := self._live()) is None:
+        if (session := self._live()) is None:
             return []
         try:
             async with asyncio.timeout(LIST_SECONDS):
-                listed = await link.prompts()
+                listed = await session.prompts()
         except (CallRefused, ConnectionFailed, TimeoutError) as failure:
             log.warning("MCP server %s does not list its prompts: %s", self.name, failure or "out of time")
             return []
@@ -160,9 +162,9 @@ class McpServer:
         """Have the server fill in a prompt, connected first where that is needed; raises ToolError."""
         from .result import words  # noqa: PLC0415 - the SDK is here by now
 
-        link = await self._live_link()
+        session = await self._live_session()
         with self._as_tool_error():
-            messages = await link.prompt(prompt, arguments)
+            messages = await session.prompt(prompt, arguments)
         return words(message.content for message in messages)
 
     @contextmanager
@@ -178,31 +180,31 @@ class McpServer:
             raise ToolError(f"The MCP server {self.name} did not answer in time.") from None
 
     async def _answer(
-        self, link: "McpSession", tool: str, arguments: JsonObject, begun: Callable[[], None]
+        self, session: "McpSession", tool: str, arguments: JsonObject, begun: Callable[[], None]
     ) -> ToolResult:
         from .result import tool_result, words  # noqa: PLC0415 - the SDK is here by now
 
-        result = await link.call(tool, arguments, begun)
+        result = await session.call(tool, arguments, begun)
         if result.is_error:
             said = self._redactor(words(result.content))[:MAX_ERROR]
             raise ToolError(said or f"{tool} failed and did not say why.")
         return tool_result(result)
 
     def _live(self) -> "McpSession | None":
-        return self._link if self._link is not None and self._link.alive() else None
+        return self._session if self._session is not None and self._session.alive() else None
 
     async def _unwound(self) -> None:
         """Wait until a lost connection is put away."""
-        if self._link is not None and self._task is not None and not self._link.alive():
+        if self._session is not None and self._task is not None and not self._session.alive():
             await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
 
-    async def _live_link(self) -> "McpSession":
+    async def _live_session(self) -> "McpSession":
         await self._unwound()
         if self.due:
             self.begin()
         await self.connected()
-        if (link := self._live()) is not None:
-            return link
+        if (session := self._live()) is not None:
+            return session
         match self.status:
             case McpFailed(error=reason):
                 pause = max(0.0, self._next_attempt - monotonic())
@@ -219,31 +221,31 @@ class McpServer:
         try:
             # Half a second of imports: in a thread, so that others are served meanwhile.
             session_module = await in_thread(import_module, "opencode.tool.mcp.session")
-            async with session_module.opened(self._config) as (link, listed):
+            async with session_module.opened(self._config) as (session, listed):
                 await self._take(listed)
-                self._link = link
+                self._session = session
                 self._failures = 0
                 self._status = McpConnected()
                 attempt.set()
                 log.info("MCP server %s is connected: %d tools", self.name, len(self.tools))
-                await self._watch(link)
+                await self._watch(session)
         except ConnectionFailed as failure:
             self._fail(failure)
         except Exception as error:
             log.exception("MCP server %s failed unexpectedly", self.name)
             self._fail(ConnectionFailed(f"It failed unexpectedly ({type(error).__name__})."))
         finally:
-            self._link = self._task = None
+            self._session = self._task = None
             attempt.set()
 
-    async def _watch(self, link: "McpSession") -> None:
+    async def _watch(self, session: "McpSession") -> None:
         """Follow a connection until it is lost; raises ConnectionFailed then."""
         while True:
-            await link.news.wait()
-            link.news.clear()
-            if link.lost:
-                raise link.lost
-            await self._take(await link.tools_again())
+            await session.news.wait()
+            session.news.clear()
+            if session.lost:
+                raise session.lost
+            await self._take(await session.tools_again())
             await asyncio.sleep(CHANGE_SECONDS)
 
     async def _take(self, listed: "list[mcp_types.Tool]") -> None:

@@ -10,7 +10,7 @@ from opencode.schema.mcp import McpConfig, McpStatus
 
 from .prompt import McpPrompt
 from .server import McpServer
-from .tool import McpTool
+from .tool import McpTool, tool_prefix
 
 READY_SECONDS = 5.0
 """How long a turn waits for servers that have only just been begun with; later ones join its next step."""
@@ -56,6 +56,10 @@ class McpServers:
             for tool in server.tools:
                 found.setdefault(tool.name, tool)
         return list(found.values())
+
+    def prefixes(self) -> Sequence[str]:
+        """Return how the names of each server's tools begin, connected or not."""
+        return [tool_prefix(name) for name in self._servers]
 
     async def prompts(self) -> Sequence[McpPrompt]:
         """Return the prompts of all servers that are connected; of two with one name, the first counts."""

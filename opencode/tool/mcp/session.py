@@ -248,15 +248,15 @@ def _sentence(error: BaseException, status: int | None) -> str:
 @asynccontextmanager
 async def opened(config: McpConfig) -> AsyncIterator[tuple[McpSession, list[Tool]]]:
     """Hold a session with a server, and the tools that it has; raises ConnectionFailed."""
-    link = McpSession(config)
+    session = McpSession(config)
     try:
         async with AsyncExitStack() as stack:
             async with asyncio.timeout(connect_seconds(config)):
-                await link.connect(stack)
-                tools = await link.tools()
+                await session.connect(stack)
+                tools = await session.tools()
             group = await stack.enter_async_context(anyio.create_task_group())
-            group.start_soon(link.follow)
-            yield link, tools
+            group.start_soon(session.follow)
+            yield session, tools
             group.cancel_scope.cancel()
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever it is, it costs this server alone
-        raise link.explain(error) from None
+        raise session.explain(error) from None

@@ -81,7 +81,13 @@ Definition = tuple[str, JsonObject]
 
 
 def sanitized(name: str) -> str:
+    """Return a name in the characters that every provider takes in a tool's name."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)
+
+
+def tool_prefix(server: str) -> str:
+    """Return how the names of a server's tools begin."""
+    return f"{sanitized(server)}_"
 
 
 def tools_of(server: str, listed: "Iterable[mcp_types.Tool]", call: Call, seconds: float) -> list[McpTool]:
@@ -92,7 +98,7 @@ def tools_of(server: str, listed: "Iterable[mcp_types.Tool]", call: Call, second
     """
     found: dict[str, McpTool] = {}
     for tool in listed:
-        name = f"{sanitized(server)}_{sanitized(tool.name)}"
+        name = tool_prefix(server) + sanitized(tool.name)
         schema = _schema(tool.input_schema)
         fault = "its name is taken" if name in found else _fault(name, tool.description or "", schema)
         if fault:
