@@ -1,7 +1,7 @@
-"""Keeping a conversation within its model's context: old tool output goes first, then all is condensed.
+"""Keeps a conversation within its model's context: clears old tool output first, then summarizes everything.
 
-What a compaction is on the wire: a user message with a part of that type, answered by a summary. From then
-on, models are told the summary and what it does not cover.
+On the wire, a compaction is a user message with a compaction part, answered by a summary. Later requests
+contain the summary and the messages that it does not cover.
 """
 
 from collections.abc import Iterator
@@ -25,29 +25,29 @@ from opencode.schema.part import (
 from opencode.schema.provider import Model
 
 RESERVED = 20_000
-"""Tokens that the next answer is kept room for, or a quarter of a small context."""
+"""Tokens reserved for the next answer; at most a quarter of the context."""
 
 NEWEST_OUTPUT = 40_000
-"""Tokens of tool output, the newest, that are never cleared, or a quarter of a small context."""
+"""Tokens of the newest tool output that are never cleared; at most a quarter of the context."""
 
-WORTHWHILE = 20_000
-"""Tokens that clearing must free, or an eighth of a small context; less is not worth losing the provider's
-cache for."""
+MIN_FREED = 20_000
+"""Tokens that clearing must free; at most an eighth of the context. Freeing less is not worth losing the
+provider's prompt cache."""
 
-CALL_LENGTH = 2_000
-"""Characters of a tool's output that are condensed with the rest."""
+MAX_CALL_OUTPUT = 2_000
+"""Characters of each tool call's output that a summary is made from."""
 
 UNKNOWN_CONTEXT = 100_000
-"""Tokens that are condensed at once where the model's limit is not known."""
+"""The context size in tokens that is assumed if the model's limit is unknown."""
 
 CHARACTERS_PER_TOKEN = 4
 """A rule of thumb for English; other languages take more tokens."""
 
-_ASK = "Condense the conversation above, as you were told."
+_INSTRUCTION = "Summarize the conversation above as instructed."
 
 
 def compaction_of(message: MessageWithParts) -> CompactionPart | None:
-    """Return what asks for a compaction in a message, None where it is an ordinary one."""
+    """Return a message's compaction part, None if it has none."""
     for part in message.parts:
         if isinstance(part, CompactionPart):
             return part
@@ -55,36 +55,36 @@ def compaction_of(message: MessageWithParts) -> CompactionPart | None:
 
 
 def is_summary(message: MessageWithParts) -> bool:
-    """Tell whether a message is a summary, finished or not."""
+    """Return whether a message is a summary, finished or not."""
     return isinstance(message.info, AssistantMessage) and message.info.summary is True
 
 
 def _is_ordinary(message: MessageWithParts) -> bool:
-    """Tell whether a message is neither a summary nor what asks for one."""
+    """Return whether a message is neither a summary nor a request for one."""
     if isinstance(message.info, AssistantMessage):
         return message.info.summary is not True
     return compaction_of(message) is None
 
 
 def since_summary(history: list[MessageWithParts]) -> list[MessageWithParts]:
-    """Return what a model has to know: the last summary with what asked for it, and what it does not cover.
+    """Return the messages a model needs: the last summary, the request for it, and the messages not covered.
 
-    Compactions that failed are left out.
+    Failed compactions are left out. Without a summary, all ordinary messages are returned.
     """
-    ordinary = [each for each in history if _is_ordinary(each)]
+    ordinary = [message for message in history if _is_ordinary(message)]
     for message in reversed(history):
         info = message.info
         if not is_summary(message) or not isinstance(info, AssistantMessage) or info.error or not info.finish:
             continue
-        asked = [each for each in history if each.info.id == info.parent_id]
-        part = compaction_of(asked[0]) if asked else None
-        begin = (part.tail_start_id if part else UNSET) or info.parent_id
-        return [*asked, message, *(each for each in ordinary if each.info.id >= begin)]
+        request = [other for other in history if other.info.id == info.parent_id]
+        part = compaction_of(request[0]) if request else None
+        tail_start = (part.tail_start_id if part else UNSET) or info.parent_id
+        return [*request, message, *(other for other in ordinary if other.info.id >= tail_start)]
     return ordinary
 
 
 def tokens_in_use(history: list[MessageWithParts]) -> int:
-    """Return how many tokens the conversation took when it was last sent, 0 where that is not known."""
+    """Return the conversation's size in tokens as of the last answer, 0 if unknown."""
     for message in reversed(since_summary(history)):
         info = message.info
         if isinstance(info, AssistantMessage) and info.finish and not is_summary(message):
@@ -94,18 +94,18 @@ def tokens_in_use(history: list[MessageWithParts]) -> int:
 
 
 def is_nearly_full(model: Model, tokens: int) -> bool:
-    """Tell whether a conversation that takes so many tokens leaves too little room for the next answer."""
+    """Return whether a conversation of `tokens` leaves too little room for the next answer."""
     limit = _limit(model)
     return bool(limit) and tokens > limit - min(RESERVED, limit // 4)
 
 
 def clear_old_output(history: list[MessageWithParts], model: Model) -> tuple[list[ToolPart], int]:
-    """Mark the output of old tool calls as cleared; returns their parts and about how many tokens that frees.
+    """Mark the output of old tool calls as cleared; return the parts and the estimated tokens freed.
 
-    Nothing is cleared where that would free too little.
+    Nothing is cleared if that would free too little.
     """
     limit = _limit(model) or UNKNOWN_CONTEXT
-    kept = freed = 0
+    total = freed = 0
     old: list[tuple[ToolPart, ToolStateCompleted]] = []
     for message in reversed(history):
         for part in reversed(message.parts):
@@ -114,32 +114,33 @@ def clear_old_output(history: list[MessageWithParts], model: Model) -> tuple[lis
             if part.state.time.compacted:
                 continue
             size = len(part.state.output) // CHARACTERS_PER_TOKEN
-            kept += size
-            if kept > min(NEWEST_OUTPUT, limit // 4):
+            total += size
+            if total > min(NEWEST_OUTPUT, limit // 4):
                 freed += size
                 old.append((part, part.state))
-    if freed < min(WORTHWHILE, limit // 8):
+    if freed < min(MIN_FREED, limit // 8):
         return [], 0
     for _, state in old:
         state.time.compacted = now_ms()
     return [part for part, _ in old], freed
 
 
-def condensing_request(
+def summary_request(
     history: list[MessageWithParts], model: Model, agent: Agent, share: float = 1.0
 ) -> ModelRequest:
-    """Return the request that condenses `history`; of a long one its newest part, `share` of what may fit.
+    """Return a request for a summary of `history`.
 
-    It is one text without tools, which every provider takes, whatever the conversation had in it.
+    Only the newest part is sent if all of it does not fit in `share` of the estimated room. The conversation
+    is sent as one text without tools, so every provider accepts it whatever it contains.
     """
     limit = _limit(model) or UNKNOWN_CONTEXT
     room = int((limit - min(RESERVED, limit // 4)) * (CHARACTERS_PER_TOKEN - 1) * share)
-    text = "\n\n".join(_told(history))
+    text = "\n\n".join(_as_texts(history))
     if len(text) > room:
-        text = "[The beginning was left out.]\n\n" + text[-room:]
+        text = "[The beginning is omitted.]\n\n" + text[-room:]
     return ModelRequest(
         model=model,
-        turns=(UserTurn((Text(f"<conversation>\n{text}\n</conversation>"), Text(_ASK))),),
+        turns=(UserTurn((Text(f"<conversation>\n{text}\n</conversation>"), Text(_INSTRUCTION))),),
         system=(given(agent.prompt, ""),),
         options=model.options,
     )
@@ -149,29 +150,30 @@ def _limit(model: Model) -> int:
     return given(model.limit.input, 0) or int(model.limit.context)
 
 
-def _told(history: list[MessageWithParts]) -> Iterator[str]:
+def _as_texts(history: list[MessageWithParts]) -> Iterator[str]:
+    """Yield each message as text under its author's name; empty ones and compaction requests are skipped."""
     for message in history:
         if compaction_of(message) is not None:
             continue
-        said = [text for part in message.parts if (text := _text(part))]
-        if said:
-            yield f"{_speaker(message)}:\n" + "\n".join(said)
+        texts = [text for part in message.parts if (text := _part_text(part))]
+        if texts:
+            yield f"{_author(message)}:\n" + "\n".join(texts)
 
 
-def _speaker(message: MessageWithParts) -> str:
+def _author(message: MessageWithParts) -> str:
     if isinstance(message.info, UserMessage):
         return "User"
-    return "Summary of what was said before" if is_summary(message) else "Assistant"
+    return "Summary of the earlier conversation" if is_summary(message) else "Assistant"
 
 
-def _text(part: Part) -> str:
+def _part_text(part: Part) -> str:
     match part:
         case TextPart(text=text, ignored=ignored) if ignored is not True:
             return text.strip()
         case FilePart(filename=filename, mime=mime):
             return f"[attached: {filename or mime}]"
         case ToolPart(tool=tool, state=ToolStateCompleted() as state):
-            return f"[{tool} {str(state.input)[:500]}]\n{state.output[:CALL_LENGTH]}"
+            return f"[{tool} {str(state.input)[:500]}]\n{state.output[:MAX_CALL_OUTPUT]}"
         case ToolPart(tool=tool, state=ToolStateError() as state):
             return f"[{tool} {str(state.input)[:500]} failed: {state.error[:500]}]"
     return ""

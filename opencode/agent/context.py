@@ -1,4 +1,4 @@
-"""From stored messages to what a model is asked: the conversation as turns, and the request around it."""
+"""Builds a model request's content from stored messages: the system prompt and the conversation's turns."""
 
 import base64
 import binascii
@@ -36,19 +36,19 @@ from opencode.schema.provider import Model
 from opencode.tool.task import TASK
 
 from .compaction import since_summary
-from .subtask import outcome
+from .subtask import task_result
 
-INTERRUPTED = "The call was interrupted before it gave a result."
-NO_CONTENT = "(nothing)"
-SO_FAR = "What was said and done so far?"
-CLEARED = "[This output was cleared to save room. Call the tool again if you need it.]"
+INTERRUPTED = "The call was interrupted before it returned a result."
+NO_CONTENT = "(empty message)"
+SUMMARY_REQUEST = "Summarize the conversation so far."
+CLEARED = "[This output was cleared to save context. Call the tool again if you need it.]"
 
 UserContent = Text | Attachment | ToolOutput
 AssistantContent = Text | Reasoning | ToolCall
 
 
 def system_prompt(agent: Agent, user: UserMessage, instructions: Iterable[str]) -> tuple[str, ...]:
-    """Return the system blocks: the agent's prompt, standing instructions, the day, and the prompt's own."""
+    """Return the system blocks: the agent's prompt, `instructions`, today's date and `user.system`."""
     today = datetime.now(UTC).strftime("%A, %d %B %Y")
     blocks = [given(agent.prompt, ""), *instructions, f"Today is {today} (UTC).", given(user.system, "")]
     return tuple(block for block in blocks if block.strip())
@@ -57,8 +57,8 @@ def system_prompt(agent: Agent, user: UserMessage, instructions: Iterable[str]) 
 def turns(history: Iterable[MessageWithParts], model: Model) -> tuple[UserTurn | AssistantTurn, ...]:
     """Return the conversation as alternating turns, for `model`.
 
-    Every tool call has its output in the user turn after it; one that never ended says so. Reasoning goes
-    back only to the model that wrote it. Messages that failed before they said anything are left out.
+    The output of each tool call is in the next user turn; a call without a result gets an error. Reasoning is
+    sent only to the model that wrote it. Answers without content are left out.
     """
     conversation: list[tuple[bool, list[UserContent] | list[AssistantContent]]] = []
     for message in since_summary(list(history)):
@@ -68,7 +68,7 @@ def turns(history: Iterable[MessageWithParts], model: Model) -> tuple[UserTurn |
             _add(conversation, False, list(_assistant_content(message.info, message.parts, model)))
             if calls := [part for part in message.parts if isinstance(part, ToolPart)]:
                 _add(conversation, True, list(_tool_outputs(calls, model)))
-                _add(conversation, True, list(_task_outcomes(calls)))
+                _add(conversation, True, list(_task_results(calls)))
     while conversation and not conversation[0][0]:
         conversation.pop(0)
     return tuple(
@@ -87,24 +87,24 @@ def _add(conversation: list[tuple[bool, list]], by_user: bool, content: list) ->
 
 
 def _user_content(parts: Iterable[Part], model: Model) -> Iterator[UserContent]:
-    found = False
+    empty = True
     for part in parts:
         if isinstance(part, TextPart) and part.text and part.ignored is not True:
-            found = True
+            empty = False
             yield Text(part.text)
         elif isinstance(part, FilePart):
-            found = True
+            empty = False
             yield _readable(file_content(part), model)
         elif isinstance(part, CompactionPart):
-            found = True
-            yield Text(SO_FAR)
+            empty = False
+            yield Text(SUMMARY_REQUEST)
         elif isinstance(part, SubtaskPart):
-            found = True
-            yield Text(f"Have the agent {part.agent} do this:\n\n{part.prompt}")
+            empty = False
+            yield Text(f"Have the agent {part.agent} do this task:\n\n{part.prompt}")
         elif isinstance(part, AgentPart):
-            found = True
-            yield Text(f"(Have the agent {part.name} work on this, by the {TASK} tool.)")
-    if not found:
+            empty = False
+            yield Text(f"(Use the {TASK} tool to have the agent {part.name} work on this.)")
+    if empty:
         yield Text(NO_CONTENT)
 
 
@@ -119,14 +119,14 @@ def _assistant_content(
         elif isinstance(part, ReasoningPart):
             if same_model and message.error is UNSET:
                 yield Reasoning(part.text, given(part.metadata, {}))
-        elif isinstance(part, ToolPart) and outcome(part) is None:
+        elif isinstance(part, ToolPart) and task_result(part) is None:
             metadata = given(part.metadata, {}) if same_model else {}
             yield ToolCall(part.call_id, part.tool, part.state.input, metadata)
 
 
 def _tool_outputs(calls: Iterable[ToolPart], model: Model) -> Iterator[ToolOutput]:
     for part in calls:
-        if outcome(part) is not None:
+        if task_result(part) is not None:
             continue
         state = part.state
         if isinstance(state, ToolStateCompleted) and state.time.compacted:
@@ -141,27 +141,27 @@ def _tool_outputs(calls: Iterable[ToolPart], model: Model) -> Iterator[ToolOutpu
             yield ToolOutput(part.call_id, part.tool, reason, is_error=True)
 
 
-def _task_outcomes(calls: Iterable[ToolPart]) -> Iterator[Text]:
+def _task_results(calls: Iterable[ToolPart]) -> Iterator[Text]:
     for part in calls:
-        if (text := outcome(part)) is not None:
+        if (text := task_result(part)) is not None:
             yield Text(text)
 
 
 def _readable(content: Text | Attachment, model: Model) -> Text | Attachment:
-    """Return the content, or where the model can't take such a file, a note that it was left out."""
+    """Return the content, or a note that it was left out if the model does not accept that type of file."""
     if isinstance(content, Text):
         return content
     kind = "pdf" if content.mime == "application/pdf" else content.mime.partition("/")[0]
     if getattr(model.capabilities.input, kind, False):
         return content
     return Text(
-        f"[{content.filename or 'A file'} ({content.mime}) was left out: {model.name} can't read such files. "
-        "Tell the user if it matters.]"
+        f"[{content.filename or 'A file'} ({content.mime}) was left out: {model.name} does not accept files of "
+        "this type. Tell the user if it matters.]"
     )
 
 
 def file_content(part: FilePart) -> Text | Attachment:
-    """Return a file as a model can take it: text as text, anything else as an attachment."""
+    """Return a file as model input: text as text, anything else as an attachment."""
     filename = part.filename or None
     if not part.url.startswith("data:"):
         return Attachment(part.mime, part.url, filename=filename)

@@ -21,7 +21,7 @@ from opencode.schema.event import (
 from opencode.schema.pending_request import PermissionReply as Reply
 from opencode.schema.session import PermissionRule
 
-from .permission import fits
+from .permission import matches
 
 REJECTED = "The user rejected permission to use this specific tool call."
 CORRECTED = f"{REJECTED[:-1]} with the following feedback: "
@@ -135,7 +135,7 @@ class PendingRequests:
             self._publish_reply(asked, reply)
             for other in list(self.permissions) if reply == "always" else ():
                 same = (other.session_id, other.permission) == (asked.session_id, asked.permission)
-                if same and all(any(fits(rule, one) for rule in asked.always) for one in other.patterns):
+                if same and all(any(matches(rule, one) for rule in asked.always) for one in other.patterns):
                     self.permissions.answer(other.id, "once")
                     self._publish_reply(other, "once")
             return

@@ -1,4 +1,4 @@
-"""Who may do what: rules by tool and pattern, where the last rule that fits decides."""
+"""Permission rules for tool calls, by tool and pattern. The last matching rule decides."""
 
 from collections.abc import Iterable
 
@@ -9,21 +9,21 @@ ALLOW_ALL = PermissionRule(permission="*", pattern="*", action="allow")
 
 
 def rules(config: PermissionConfig) -> list[PermissionRule]:
-    """Return the rules that an opencode.json `permission` entry stands for, in its order."""
+    """Return the rules of a `permission` entry in opencode.json, in its order."""
     if isinstance(config, str):
         return [PermissionRule(permission="*", pattern="*", action=config)]
-    found = []
+    ruleset = []
     for permission, value in config.items():
         patterns = {"*": value} if isinstance(value, str) else value
-        found += [
+        ruleset += [
             PermissionRule(permission=permission, pattern=pattern, action=action)
             for pattern, action in patterns.items()
         ]
-    return found
+    return ruleset
 
 
 def tool_rules(tools: dict[str, bool]) -> list[PermissionRule]:
-    """Return the rules that a `tools` switch board stands for."""
+    """Return the rules of a `tools` entry, which switches tools on and off by name."""
     return [
         PermissionRule(permission=name, pattern="*", action="allow" if on else "deny")
         for name, on in tools.items()
@@ -31,54 +31,56 @@ def tool_rules(tools: dict[str, bool]) -> list[PermissionRule]:
 
 
 def decide(ruleset: Iterable[PermissionRule], permission: str, pattern: str) -> PermissionAction:
-    """Return what the last fitting rule says; `ask` where none fits."""
+    """Return the action of the last matching rule; `ask` if none matches."""
     action: PermissionAction = "ask"
     for rule in ruleset:
-        if fits(rule.permission, permission) and fits(rule.pattern, pattern):
+        if matches(rule.permission, permission) and matches(rule.pattern, pattern):
             action = rule.action
     return action
 
 
-def widest(ruleset: Iterable[PermissionRule], permission: str, patterns: list[str]) -> list[str]:
-    """Return what an "always" of the user may cover: everything, or where a rule denies some of it, no more
-    than what was asked for. What is allowed last decides, so it must not reach what was denied before.
+def always_patterns(ruleset: Iterable[PermissionRule], permission: str, patterns: list[str]) -> list[str]:
+    """Return the patterns that are allowed if the user replies "always": all, or only the requested ones.
+
+    The last matching rule decides, so if any rule denies part of `permission`, allowing everything would
+    override it. In that case the requested patterns without wildcards are returned.
     """
-    denied = any(rule.action == "deny" and fits(rule.permission, permission) for rule in ruleset)
+    denied = any(rule.action == "deny" and matches(rule.permission, permission) for rule in ruleset)
     return [pattern for pattern in patterns if "*" not in pattern] if denied else ["*"]
 
 
-def hidden(ruleset: Iterable[PermissionRule], tool: str) -> bool:
-    """Return whether a tool is denied whatever it is applied to, so that a model need not hear of it."""
-    last = None
+def is_hidden(ruleset: Iterable[PermissionRule], tool: str) -> bool:
+    """Return whether a tool is denied for every pattern; models are not offered such a tool."""
+    last_match = None
     for rule in ruleset:
-        if fits(rule.permission, tool):
-            last = rule
-    return last is not None and last.pattern == "*" and last.action == "deny"
+        if matches(rule.permission, tool):
+            last_match = rule
+    return last_match is not None and last_match.pattern == "*" and last_match.action == "deny"
 
 
-def fits(wildcard: str, text: str) -> bool:
-    """Tell whether a wildcard stands for a text: `*` is any text and `?` any one character.
+def matches(wildcard: str, text: str) -> bool:
+    """Return whether `text` matches `wildcard`: `*` is any text and `?` any one character.
 
-    Each `*` is given back at most once per character, so the time is bounded by the product of the lengths;
-    a regular expression would try all ways to share the text among several.
+    Only the last `*` is backtracked to, so the time is bounded by the product of the lengths; a regular
+    expression would backtrack to all of them.
     """
     if wildcard in ("*", text):
         return True
     if "*" not in wildcard and "?" not in wildcard:
         return False
-    place = star = 0
-    retry = -1
-    for_star = 0
-    while place < len(text):
-        if star < len(wildcard) and wildcard[star] == "*":
-            retry, for_star = star, place
-            star += 1
-        elif star < len(wildcard) and wildcard[star] in ("?", text[place]):
-            star += 1
-            place += 1
-        elif retry >= 0:
-            for_star += 1
-            star, place = retry + 1, for_star
+    text_index = wildcard_index = 0
+    last_star = -1
+    star_end = 0  # where in the text the match of the last star ends
+    while text_index < len(text):
+        if wildcard_index < len(wildcard) and wildcard[wildcard_index] == "*":
+            last_star, star_end = wildcard_index, text_index
+            wildcard_index += 1
+        elif wildcard_index < len(wildcard) and wildcard[wildcard_index] in ("?", text[text_index]):
+            wildcard_index += 1
+            text_index += 1
+        elif last_star >= 0:
+            star_end += 1
+            wildcard_index, text_index = last_star + 1, star_end
         else:
             return False
-    return not wildcard[star:].strip("*")
+    return not wildcard[wildcard_index:].strip("*")

@@ -25,7 +25,7 @@ from .agents import DEFAULT_STEPS
 from .context import system_prompt, turns
 from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange
-from .permission import hidden, tool_rules
+from .permission import is_hidden, tool_rules
 from .tool_execution import ToolExecution
 
 LAST_STEP = (
@@ -123,7 +123,7 @@ class Step:
         return [
             ToolDefinition(tool.name, tool.description, tool.parameters())
             for tool in self._dependencies.tools.list()
-            if not hidden(rules, tool.name)
+            if not is_hidden(rules, tool.name)
         ]
 
     async def _resolve(self, agent: Agent, resolved: Resolved, finish: Finish) -> None:

@@ -1,4 +1,4 @@
-"""Tasks that the user, not the model, gives to another agent: parts of a prompt, or a command's."""
+"""Tasks that the user, not the model, delegates to another agent: subtask parts of a prompt or a command."""
 
 import msgspec
 
@@ -20,29 +20,29 @@ from .exchange import Exchange
 from .tool_execution import ToolExecution
 
 BY_USER = {"subtask": True}
-"""Marks a call that no model made: models are told of it as text, for their own calls look different."""
+"""Metadata of a tool call that no model made; models get its result as text, not as a call of their own."""
 
-ALLOWED = PermissionRule(permission=TASK, pattern="*", action="allow")
+ALLOW_TASK = PermissionRule(permission=TASK, pattern="*", action="allow")
 
 
 def subtasks_of(message: MessageWithParts) -> list[SubtaskPart]:
-    """Return the tasks that a prompt gives to other agents."""
+    """Return the tasks that a prompt delegates to other agents."""
     return [part for part in message.parts if isinstance(part, SubtaskPart)]
 
 
-def outcome(part: ToolPart) -> str | None:
-    """Return what to tell a model of a task that the user gave, None where the call was the model's own."""
+def task_result(part: ToolPart) -> str | None:
+    """Return the result of a user's task as text for models; None if `part` is a model's own call."""
     if part.metadata != BY_USER:
         return None
     state = part.state
     if isinstance(state, ToolStateCompleted):
-        return f"The task was carried out, with this result:\n\n{state.output}"
+        return f"The task was completed with this result:\n\n{state.output}"
     reason = state.error if isinstance(state, ToolStateError) else "it was interrupted."
-    return f"The task was not carried out: {reason}"
+    return f"The task failed: {reason}"
 
 
 class Subtasks:
-    """The step that has other agents carry out a prompt's tasks, as calls of the task tool."""
+    """The step that runs a prompt's tasks in other agents, as calls of the task tool."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Subtasks:
         self.exchange = Exchange(dependencies, session, prompt.info)
 
     async def run(self) -> None:
-        """Have the tasks carried out. Only cancellation is raised."""
+        """Run the tasks. Raises only cancellation, and Unavailable if the message can't be stored."""
         transcript = self.exchange.transcript
         async with self.exchange:
             agent = self._dependencies.agents.get(transcript.message.agent)
@@ -67,7 +67,7 @@ class Subtasks:
                 call_id = ids.ascending("call")
                 await transcript.write(ToolCallStart(call_id, TASK))
                 await transcript.write(ToolCallEnd(call_id, _arguments(task), BY_USER))
-            await self._execution.run(transcript, agent, [*agent.permission, ALLOWED], None)
+            await self._execution.run(transcript, agent, [*agent.permission, ALLOW_TASK], None)
             await transcript.finish_step("tool-calls", Tokens(), 0)
 
 

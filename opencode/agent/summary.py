@@ -1,4 +1,4 @@
-"""Writing the summary that takes the place of a conversation."""
+"""Writes the summary that replaces a conversation in later requests."""
 
 from opencode.errors import ContextOverflow
 from opencode.provider.base import Finish
@@ -8,18 +8,21 @@ from opencode.schema.agent import Agent
 from opencode.schema.event import SessionCompacted
 from opencode.schema.message import MessageWithParts, UserMessage
 
-from .compaction import condensing_request, since_summary
+from .compaction import since_summary, summary_request
 from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange
 
 AGENT = "compaction"
 
 SHARES = (1.0, 0.5, 0.25)
-"""How much of what should fit is condensed: less with each try, for tokens are only estimated."""
+"""Shares of the estimated room to use, one for each attempt: token counts are only estimates."""
 
 
 class Summary:
-    """Answers a compaction's prompt with a summary of `covered`, by the model of the agent for it, if any."""
+    """Answers a compaction request with a summary of `covered`.
+
+    The compaction agent's model writes it, if it has one, else the request's model.
+    """
 
     def __init__(
         self,
@@ -35,7 +38,10 @@ class Summary:
         self.exchange = Exchange(dependencies, session, prompt, summary_by=AGENT)
 
     async def run(self) -> bool:
-        """Write the summary; returns whether there is one now. Only cancellation is raised."""
+        """Write the summary; return whether that succeeded.
+
+        Raises only cancellation, and Unavailable if the message can't be stored.
+        """
         transcript = self.exchange.transcript
         async with self.exchange:
             agent = self._dependencies.agents.get(AGENT)
@@ -50,12 +56,12 @@ class Summary:
         return not transcript.message.error
 
     async def _ask(self, resolved: Resolved, agent: Agent) -> Finish:
-        """Ask for the summary, of less where it is too much; raises ModelError."""
+        """Ask for the summary, of a smaller share each time the context overflows; raises ModelError."""
         for share in SHARES[:-1]:
             try:
-                request = condensing_request(self._covered, resolved.model, agent, share)
+                request = summary_request(self._covered, resolved.model, agent, share)
                 return await self.exchange.ask(resolved, request)
             except ContextOverflow:
                 await self.exchange.transcript.discard()
-        request = condensing_request(self._covered, resolved.model, agent, SHARES[-1])
+        request = summary_request(self._covered, resolved.model, agent, SHARES[-1])
         return await self.exchange.ask(resolved, request)

@@ -16,7 +16,7 @@ from opencode.tool.base import Started, Task, TaskAnswer, ToolContext, Waits
 
 from . import structured
 from .dependencies import TurnDependencies, TurnSession
-from .permission import decide, hidden, widest
+from .permission import always_patterns, decide, is_hidden
 from .structured import Answer
 from .transcript import Transcript
 
@@ -92,7 +92,7 @@ class ToolExecution:
                         part.session_id,
                         permission,
                         patterns,
-                        widest(rules, permission, patterns),
+                        always_patterns(rules, permission, patterns),
                         metadata,
                         reference,
                     )
@@ -130,7 +130,7 @@ class ToolExecution:
         try:
             if answer is not None and part.tool == structured.TOOL:
                 result = answer.take(raw)
-            elif hidden(rules, part.tool):
+            elif is_hidden(rules, part.tool):
                 raise ToolError(f"The user has specified a rule against {part.tool}. Do without it.")
             else:
                 result = await self._dependencies.tools.execute(part.tool, raw, context)

@@ -1,4 +1,4 @@
-"""A turn: from a prompt to the answer, step by step, until the model has nothing more to do."""
+"""A turn: answers prompts step by step until the model is done."""
 
 from itertools import takewhile
 from weakref import proxy
@@ -20,11 +20,11 @@ from .subtask import Subtasks, subtasks_of
 from .summary import Summary
 from .tool_execution import ToolExecution
 
-GO_ON = "The conversation so far was condensed to make room. Go on with what was asked."
+CONTINUE = "The conversation so far was summarized to free context. Continue with the user's request."
 
 
 class Turn:
-    """One running turn of a session. Prompts that come meanwhile are added, and answered in further steps."""
+    """One running turn of a session. Prompts that arrive meanwhile are added and answered in later steps."""
 
     def __init__(
         self,
@@ -37,39 +37,39 @@ class Turn:
         self._rules = rules
         self._session = session
         turn = proxy(self)
-        # A bound method would hold the turn itself, and each keep the other when it is over.
+        # A bound method would make a reference cycle; with the proxy both are freed when the turn ends.
         self._execution = ToolExecution(dependencies, session, lambda rules: turn._remember(rules))  # noqa: PLW0108
         self._exchange: Exchange | None = None
-        self._place = 0
+        self._insert_at = 0
         self._steps: dict[str, int] = {}
         self._origin: dict[str, str] = {}
         self._failed_answers: dict[str, int] = {}
         self._refused = False
-        self._condensed = False
+        self._compacted = False
 
     def load(self, history: list[MessageWithParts]) -> None:
-        """Take the conversation so far. Prompts that were added already stay at its end."""
+        """Set the conversation so far. Prompts that were already added stay at its end."""
         queued = {message.info.id for message in self._history}
-        self._history = [each for each in history if each.info.id not in queued] + self._history
+        self._history = [message for message in history if message.info.id not in queued] + self._history
 
     def add(self, message: MessageWithParts) -> None:
-        """Queue a prompt: the next step answers it.
+        """Queue a prompt for the next step.
 
-        It is the last one, whatever its id says: a client that chose it may have a wrong clock.
+        It becomes the last message regardless of its id: the client that chose the id may have a wrong clock.
         """
         self._history = [known for known in self._history if known.info.id != message.info.id]
         self._history.append(message)
 
     @property
     def unanswered(self) -> int:
-        """How many prompts no finished step has answered."""
+        """The number of prompts that no finished step has answered."""
         newest = takewhile(lambda message: isinstance(message.info, UserMessage), reversed(self._history))
         return sum(1 for _ in newest)
 
     @property
     def waiting(self) -> int:
-        """How many prompts no step has taken up yet."""
-        return len(self._history) - self._place if self._exchange is not None else self.unanswered
+        """The number of prompts that no step has started to answer."""
+        return len(self._history) - self._insert_at if self._exchange is not None else self.unanswered
 
     @property
     def failed(self) -> bool:
@@ -77,15 +77,15 @@ class Turn:
         return bool(self._history) and self._history[-1].failure is not None
 
     def current(self) -> MessageWithParts | None:
-        """Return the message that is being written, as it stands."""
+        """Return the message that is being written, with its content so far; None between messages."""
         return self._exchange.transcript.snapshot() if self._exchange is not None else None
 
     def first_prompt(self) -> MessageWithParts | None:
-        """Return what the user said first."""
+        """Return the user's first message."""
         return next((message for message in self._history if isinstance(message.info, UserMessage)), None)
 
     def answer_to(self, message_id: str) -> MessageWithParts | None:
-        """Return the last message that answers a prompt, or what went on with it after a compaction."""
+        """Return the last answer to a prompt, or to its continuation after a compaction."""
         for message in reversed(self._history):
             info = message.info
             if isinstance(info, AssistantMessage) and message_id in (
@@ -96,18 +96,22 @@ class Turn:
         return None
 
     async def run(self) -> None:
-        """Answer everything that was asked. Failures end up in messages; only cancellation is raised."""
+        """Answer all prompts. Failures are stored in messages.
+
+        Raises only cancellation, Unavailable if a message can't be stored, and NotFound if the session was
+        deleted.
+        """
         self._session.status(StatusBusy())
-        while (prompt := self._unanswered()) is not None:
+        while (prompt := self._next_prompt()) is not None:
             if compaction_of(prompt) is not None:
-                await self._condense(prompt, self._history[: self._history.index(prompt)])
+                await self._summarize(prompt, self._history[: self._history.index(prompt)])
             elif subtasks_of(prompt) and self.answer_to(prompt.info.id) is None:
-                await self._carry_out_tasks(prompt)
-            elif not await self._make_room(prompt):
-                await self._step(prompt)
+                await self._run_subtasks(prompt)
+            elif not await self._compact_if_needed(prompt):
+                await self._take_step(prompt)
 
     async def fail(self, error: ModelError) -> None:
-        """Answer the prompts with an error: the turn can't begin."""
+        """Answer all prompts with an error because the turn can't begin."""
         for prompt in [message.info for message in self._history if isinstance(message.info, UserMessage)]:
             exchange = Exchange(self._dependencies, self._session, prompt)
             self._begin(exchange)
@@ -117,16 +121,16 @@ class Turn:
             finally:
                 self._end()
 
-    def _unanswered(self) -> MessageWithParts | None:
-        """Return the last prompt where it still wants an answer, or another step of one."""
-        prompt = next(message for message in reversed(self._history) if _asks(message))
+    def _next_prompt(self) -> MessageWithParts | None:
+        """Return the last prompt if it needs an answer or another step, else None."""
+        prompt = next(message for message in reversed(self._history) if _is_prompt(message))
         answer = self.answer_to(prompt.info.id)
         if answer is None or not isinstance(answer.info, AssistantMessage):
             return prompt
         return None if self._refused or is_last_step(answer.info) else prompt
 
-    async def _step(self, prompt: MessageWithParts) -> None:
-        """Take the next step of a prompt's answer; where it does not fit, make room for it."""
+    async def _take_step(self, prompt: MessageWithParts) -> None:
+        """Take the next step of a prompt's answer; compact the conversation if it exceeds the context."""
         assert isinstance(prompt.info, UserMessage)
         origin = self._origin.get(prompt.info.id, prompt.info.id)
         number = self._steps[origin] = self._steps.get(origin, 0) + 1
@@ -138,7 +142,7 @@ class Turn:
             number=number,
             rules=self._rules,
             failed_answers=self._failed_answers.get(origin, 0),
-            may_overflow=not self._condensed and bool(self._coverable(prompt)),
+            may_overflow=not self._compacted and bool(self._summarizable(prompt)),
         )
         fits = True
         self._begin(step.exchange)
@@ -149,80 +153,83 @@ class Turn:
         self._failed_answers[origin] = step.failed_answers
         self._refused = step.refused
         if fits:
-            self._condensed = False
+            self._compacted = False
         else:
             await self._compact(prompt, overflow=True)
 
-    async def _carry_out_tasks(self, prompt: MessageWithParts) -> None:
-        tasks = Subtasks(self._dependencies, self._session, self._execution, prompt)
-        self._begin(tasks.exchange)
+    async def _run_subtasks(self, prompt: MessageWithParts) -> None:
+        subtasks = Subtasks(self._dependencies, self._session, self._execution, prompt)
+        self._begin(subtasks.exchange)
         try:
-            await tasks.run()
+            await subtasks.run()
         finally:
             self._end()
 
     def _begin(self, exchange: Exchange) -> None:
-        """Note what is being written, and its place: before the prompts that come meanwhile."""
+        """Record the exchange and where its message belongs: before the prompts that arrive meanwhile."""
         self._exchange = exchange
-        self._place = len(self._history)
+        self._insert_at = len(self._history)
 
     def _end(self, keep: bool = True) -> None:
         exchange, self._exchange = self._exchange, None
         if keep and exchange is not None:
-            self._history.insert(self._place, exchange.transcript.snapshot())
+            self._history.insert(self._insert_at, exchange.transcript.snapshot())
 
-    async def _make_room(self, prompt: MessageWithParts) -> bool:
-        """Condense the conversation where it nearly fills the model's context; returns whether it was."""
+    async def _compact_if_needed(self, prompt: MessageWithParts) -> bool:
+        """Compact the conversation if it nearly fills the model's context; return whether it was compacted.
+
+        If clearing old tool output frees enough, nothing else is done.
+        """
         assert isinstance(prompt.info, UserMessage)
         used = tokens_in_use(self._history)
-        if self._condensed or not used or not self._coverable(prompt):
+        if self._compacted or not used or not self._summarizable(prompt):
             return False
         choice = prompt.info.model
         try:
             model = (await self._dependencies.providers.resolve(choice.provider_id, choice.model_id)).model
         except AgentServerError:
-            return False  # the step meets the same error, and tells it
+            return False  # the step gets the same error and stores it
         if not is_nearly_full(model, used):
             return False
         cleared, freed = clear_old_output(self._history, model)
         if cleared:
-            await self._put(cleared)
+            await self._store_parts(cleared)
         if not is_nearly_full(model, used - freed):
             return False
         await self._compact(prompt, overflow=False)
         return True
 
     async def _compact(self, prompt: MessageWithParts, overflow: bool) -> None:
-        """Have a summary take the conversation's place, and a prompt that was under way go on after it."""
+        """Replace the conversation by a summary, then continue the prompt if its answer had begun."""
         assert isinstance(prompt.info, UserMessage)
-        self._condensed = True
-        covered = self._coverable(prompt)
+        self._compacted = True
+        covered = self._summarizable(prompt)
         begun = self.answer_to(prompt.info.id) is not None
-        asked = self._follow_up(prompt.info)
+        request = self._follow_up(prompt.info)
         part = CompactionPart(
             id=ids.ascending("prt"),
-            session_id=asked.session_id,
-            message_id=asked.id,
+            session_id=request.session_id,
+            message_id=request.id,
             auto=True,
             overflow=optional(True if overflow else None),
             tail_start_id=optional(None if begun else prompt.info.id),
         )
-        compaction = await self._say(asked, part)
-        if await self._condense(compaction, covered) and begun:
-            asked = self._follow_up(prompt.info)
-            self._origin[asked.id] = self._origin.get(prompt.info.id, prompt.info.id)
+        compaction = await self._add_user_message(request, part)
+        if await self._summarize(compaction, covered) and begun:
+            continuation = self._follow_up(prompt.info)
+            self._origin[continuation.id] = self._origin.get(prompt.info.id, prompt.info.id)
             text = TextPart(
                 id=ids.ascending("prt"),
-                session_id=asked.session_id,
-                message_id=asked.id,
-                text=GO_ON,
+                session_id=continuation.session_id,
+                message_id=continuation.id,
+                text=CONTINUE,
                 synthetic=True,
                 metadata={"compaction_continue": True},
             )
-            await self._say(asked, text)
+            await self._add_user_message(continuation, text)
 
-    async def _condense(self, compaction: MessageWithParts, covered: list[MessageWithParts]) -> bool:
-        """Answer what asks for a compaction; returns whether that worked."""
+    async def _summarize(self, compaction: MessageWithParts, covered: list[MessageWithParts]) -> bool:
+        """Answer a compaction request with a summary; return whether that succeeded."""
         assert isinstance(compaction.info, UserMessage)
         summary = Summary(self._dependencies, self._session, compaction.info, covered)
         self._begin(summary.exchange)
@@ -231,14 +238,14 @@ class Turn:
         finally:
             self._end()
 
-    def _coverable(self, prompt: MessageWithParts) -> list[MessageWithParts]:
-        """Return what a summary may stand for: all, or all before a prompt whose answer has not begun."""
+    def _summarizable(self, prompt: MessageWithParts) -> list[MessageWithParts]:
+        """Return the messages that a summary may replace: all, or those before an unanswered prompt."""
         if self.answer_to(prompt.info.id) is not None:
             return list(self._history)
         return [message for message in self._history if message.info.id < prompt.info.id]
 
-    async def _say(self, info: UserMessage, part: Part) -> MessageWithParts:
-        """Add a message to the conversation in the user's name."""
+    async def _add_user_message(self, info: UserMessage, part: Part) -> MessageWithParts:
+        """Store, publish and append a user message that the server writes itself."""
         message = MessageWithParts(info=info, parts=[part])
         unit = self._dependencies.store.unit()
         unit.put_message(info)
@@ -251,7 +258,7 @@ class Turn:
         self._history.append(message)
         return message
 
-    async def _put(self, parts: list[ToolPart]) -> None:
+    async def _store_parts(self, parts: list[ToolPart]) -> None:
         """Store changed parts of earlier messages, then publish them."""
         unit = self._dependencies.store.unit()
         for part in parts:
@@ -265,7 +272,7 @@ class Turn:
         await self._session.allow(rules)
 
     def _follow_up(self, prompt: UserMessage) -> UserMessage:
-        """Return a message that carries a prompt on, with all its settings."""
+        """Return a new user message with the settings of a prompt."""
         return UserMessage(
             id=self._session.new_message_id(),
             session_id=prompt.session_id,
@@ -278,8 +285,8 @@ class Turn:
         )
 
 
-def _asks(message: MessageWithParts) -> bool:
-    """Tell whether the user says something here; the loop's own compactions want no answer."""
+def _is_prompt(message: MessageWithParts) -> bool:
+    """Return whether a message is to be answered; automatic compactions are not."""
     if not isinstance(message.info, UserMessage):
         return False
     compaction = compaction_of(message)

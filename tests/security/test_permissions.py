@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from opencode.agent.permission import decide, fits, widest
+from opencode.agent.permission import always_patterns, decide, matches
 from opencode.config import Settings
 from opencode.errors import ToolError
 from opencode.schema.session import PermissionRule
@@ -184,11 +184,11 @@ def rule(action: str, pattern: str = "*", permission: str = "webfetch") -> Permi
 
 
 def test_always_covers_everything_where_nothing_is_denied_and_never_a_wildcard_of_the_models() -> None:
-    assert widest([rule("ask")], "webfetch", ["https://a.example/"]) == ["*"]
-    assert widest([rule("deny", permission="bash")], "webfetch", ["https://a.example/"]) == ["*"]
+    assert always_patterns([rule("ask")], "webfetch", ["https://a.example/"]) == ["*"]
+    assert always_patterns([rule("deny", permission="bash")], "webfetch", ["https://a.example/"]) == ["*"]
     denying = [rule("ask"), rule("deny", "*/private/*")]
-    assert widest(denying, "webfetch", ["https://a.example/"]) == ["https://a.example/"]
-    assert widest(denying, "webfetch", ["https://a.example/*"]) == []
+    assert always_patterns(denying, "webfetch", ["https://a.example/"]) == ["https://a.example/"]
+    assert always_patterns(denying, "webfetch", ["https://a.example/*"]) == []
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_always_covers_everything_where_nothing_is_denied_and_never_a_wildcard_o
 def test_a_wildcard_stands_for_any_text_and_nothing_else_is_special(
     wildcard: str, text: str, expected: bool
 ) -> None:
-    assert fits(wildcard, text) is expected
+    assert matches(wildcard, text) is expected
 
 
 @pytest.mark.timeout(10)
