@@ -1,7 +1,7 @@
 """Run work on the database in threads, so that the event loop never waits for it.
 
-An async driver hands over every cursor call separately, some ten wake-ups for one commit; one piece of work that
-runs straight through in a thread costs two.
+An async driver hands over every cursor call separately, some ten wake-ups for one commit; one piece of work
+that runs straight through in a thread costs two.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Text that is still being streamed: each flush appends what is new, instead of writing the whole text again.
 
-A part that grows has a row with an empty text, and pieces in `part_growth`. Reads put them together. The part's
-last write stores it whole and removes the pieces.
+A part that grows has a row with an empty text, and pieces in `part_growth`. Reads put them together. The last
+write of the part stores it whole and removes the pieces.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """What a database needs done outside of commits: texts entered into the search indexes, the log checkpointed.
 
-SQLite appends every page that a commit changes to its write-ahead log. The log starts over only when a commit
-finds all of it copied into the file, so it is copied beside the commits, as often as that takes. Only a log that
-has become long is copied in the thread that writes, between two commits.
+SQLite appends each page that a commit changes to its write-ahead log. The log starts over only when a commit
+finds all of it copied into the file, so it is copied beside the commits, as often as that takes. Only if it
+has become long is it copied in the thread that writes, between two commits.
 """
 
 import asyncio

@@ -74,7 +74,7 @@ def part_row(part: Part) -> PartRow:
 
 
 def growing_row(part: Part) -> PartRow:
-    """Return the row of a part whose text may still grow, the text beside it; other parts are stored whole."""
+    """Return the row of a part whose text may still grow, its text apart; other parts are stored whole."""
     if not isinstance(part, TextPart | ReasoningPart):
         return part_row(part)
     row = part_row(structs.replace(part, text=""))

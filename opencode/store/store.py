@@ -135,7 +135,7 @@ class Store(ChangeRecorder):
         return await self._read(lambda c: queries.list_messages(c, session_id, limit, before), session_id)
 
     async def history(self, session_id: str, settled: str) -> list[MessageWithParts]:
-        """Return all messages in order; those before the message id `settled` are kept decoded for the next call.
+        """Return all messages in order; those before the message id `settled` are kept for the next call.
 
         That one returns the same objects, so whoever changes one must store it too.
         """

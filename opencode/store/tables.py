@@ -1,7 +1,7 @@
 """The tables. A row is its wire object as JSON in `data`, beside the columns that queries need.
 
-`number` is what SQLite's full-text indexes know a row by, see `dialects.sqlite_search`; `searchable`: the part is
-a finished text; `grows`: its text is still being streamed, and is in `part_growth`.
+`number` is what SQLite's full-text indexes know a row by, see `dialects.sqlite_search`; `searchable`: a part
+that is a finished text; `grows`: its text is still being streamed, and is in `part_growth`.
 """
 
 from sqlalchemy import (
@@ -47,7 +47,7 @@ Id = String(64).with_variant(String(64, collation="C"), "postgresql")
 """Ids sort as their bytes do: that is the order in time. PostgreSQL sorts by its locale by default."""
 
 _CONSTANT = {"constant": True}
-"""Of columns that a row is inserted with and never changes: an upsert leaves them alone, and their indexes."""
+"""Of columns that never change once a row is inserted: an upsert leaves them and their indexes alone."""
 
 
 def _owner(column: str) -> Column[str]:

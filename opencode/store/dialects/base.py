@@ -59,7 +59,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def upsert(self, connection: Connection, table: Table, rows: list[Row]) -> None:
-        """Insert rows, or replace the rows with the same ids. `table.c.number` is the database's to choose."""
+        """Insert rows, or replace the rows with the same ids. The database chooses `number`."""
 
     @abstractmethod
     def contains(self, column: ColumnElement[str], words: str) -> ColumnElement[bool]:
@@ -111,11 +111,12 @@ def written_columns(table: Table) -> list[str]:
 @cache
 def upsert_one(kind: type[Insert], table: Table) -> Insert:
     """Return the statement that inserts one row, or replaces the row with its id."""
-    return replacing(kind(table), table)
+    statement: Insert = replacing(kind(table), table)
+    return statement
 
 
 def replacing(insert: Any, table: Table) -> Any:
-    """Let an insert replace rows with the same ids. Columns that never change keep their indexes unwritten."""
+    """Let an insert replace rows with the same ids, but for columns that never change, and their indexes."""
     changing = (name for name in written_columns(table) if not table.c[name].info.get("constant"))
     values = {name: insert.excluded[name] for name in changing}
     return insert.on_conflict_do_update(index_elements=["id"], set_=values)

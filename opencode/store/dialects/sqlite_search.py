@@ -1,9 +1,9 @@
 """Search by SQLite's full-text indexes (FTS5), which hold no text: a row's `number` is what they know it by.
 
 `text_words` finds words in a row, however common each is. `text_runs` and `title_runs` find runs of three
-characters, so also what is within longer words, names, and scripts without spaces. Entering a text costs far
-more pages than storing it, so a commit only notes its number in `fts_pending`, and texts are entered many at a
-time: when the server rests, when many wait, and before a search. A text that still grows is in none of them.
+characters, so also what is within longer words, names, and scripts without spaces. Entering a text writes far
+more pages than storing it, so a commit only notes its number in `fts_pending`, and many texts are entered at
+once: when the server rests, when many wait, and before a search. A text that still grows is in none of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -51,8 +51,9 @@ _is_indexed = text("SELECT 1 FROM sqlite_master WHERE name = 'fts_pending'")
 _has_pending = text("SELECT 1 FROM fts_pending LIMIT 1")
 _pending = {
     source: text(
-        f"SELECT number, coalesce(length(data), 0) AS size FROM fts_pending LEFT JOIN {source} USING (number) "
-        f"WHERE source = '{source}' ORDER BY number LIMIT {ENTERED_AT_ONCE}"
+        f"SELECT number, coalesce(length(data), 0) AS size "
+        f"FROM fts_pending LEFT JOIN {source} USING (number) WHERE source = '{source}' "
+        f"ORDER BY number LIMIT {ENTERED_AT_ONCE}"
     )
     for source in ("part", "session")
 }
@@ -156,7 +157,7 @@ def _quoted(words: str) -> str:
 
 
 def _like(character: str) -> str:
-    """Return the LIKE pattern for a character in either case: SQLite's LIKE folds the cases of ASCII alone."""
+    """Return the LIKE pattern for a character in either case: SQLite folds the cases of ASCII alone."""
     if character in "%_/":
         return f"/{character}"
     return character if character.isascii() or character.lower() == character.upper() else "_"

@@ -31,7 +31,7 @@ def migrate(connection: Connection) -> None:
     if revision not in _KNOWN:
         raise SettingsError(
             f"The database was written by a newer version of OpenCode API (its schema is {revision}, this "
-            f"version knows {HEAD}). Start that version again, or use a backup or another database with this one."
+            f"version knows {HEAD}). Start that version again, or give this one a backup or another database."
         )
     if revision is not None:
         log.info("bringing the database from revision %s to %s; a large one takes minutes", revision, HEAD)

@@ -4,6 +4,7 @@ Frozen: this file imports nothing of the program, whose tables go on to change.
 """
 
 import sqlite3
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from alembic import op
@@ -58,7 +59,8 @@ def _tables(number: str, id_: str) -> tuple[str, ...]:
             unfinished BOOLEAN NOT NULL,
             data TEXT NOT NULL,
             CONSTRAINT pk_message PRIMARY KEY (id),
-            CONSTRAINT fk_message_session_id FOREIGN KEY (session_id) REFERENCES session (id) ON DELETE CASCADE
+            CONSTRAINT fk_message_session_id
+                FOREIGN KEY (session_id) REFERENCES session (id) ON DELETE CASCADE
         )""",
         f"""CREATE TABLE part (
             number {number} NOT NULL,
@@ -116,7 +118,7 @@ def _indexes(is_true: str, title: str) -> tuple[str, ...]:
 
 def _has_full_text() -> bool:
     """Return whether this SQLite can keep the indexes: FTS5 is a compile-time option, 3.34 has trigrams."""
-    options = op.get_bind().exec_driver_sql("PRAGMA compile_options").scalars().all()
+    options: Sequence[str] = op.get_bind().exec_driver_sql("PRAGMA compile_options").scalars().all()
     return "ENABLE_FTS5" in options and sqlite3.sqlite_version_info >= (3, 34)
 
 
@@ -137,7 +139,7 @@ _TEXT = "json_extract(old.data, '$.text')"
 
 
 def _forget(source: str, column: str, value: str, indexes: tuple[str, ...], condition: str) -> str:
-    """What is not entered yet is taken from the queue, what is from the indexes, by the text they have of it."""
+    """Remove a row from the queue if it waits there, otherwise from the indexes, which need its old text."""
     pending = f"source = '{source}' AND number = old.number"
     removed = " ".join(
         f"INSERT INTO {index}({index}, rowid, {column}) SELECT 'delete', old.number, {value} "
