@@ -105,7 +105,9 @@ class Database:
             return _retry_if_lost(self._reading.connect, work)
         except (SQLAlchemyError, msgspec.DecodeError) as error:
             log.warning("could not read the database: %s", reason(error))
-            raise Unavailable(f"The database can't be read: {told(error)}. Try again later.") from error
+            raise Unavailable(
+                f"The database can't be read: {public_reason(error)}. Try again later."
+            ) from error
 
 
 def _retry_if_lost(
@@ -131,7 +133,7 @@ def reason(error: BaseException) -> str:
     return "; ".join(line.strip().rstrip(".") for line in lines if line.strip()).rstrip("?")
 
 
-def told(error: BaseException) -> str:
+def public_reason(error: BaseException) -> str:
     """Return the part of a database error that is safe to show to clients: PostgreSQL's address is not."""
     cause: Any = getattr(error, "orig", None)
     if getattr(cause, "sqlstate", "") is None:

@@ -1,4 +1,4 @@
-"""What is asked of the database. Each function runs straight through, on one connection, in a thread."""
+"""Queries. Each function runs straight through, on one connection, in a thread."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -19,10 +19,10 @@ from .tables import message, part, session, todo
 NO_LIMIT = 2**62
 AFTER_ALL_IDS = "~"
 READ_AHEAD = 20
-"""How many sessions that a search found are read at once."""
+"""Sessions that a search found and that are read at once."""
 
 Place = Literal["title", "words", "within"]
-"""Where a session has what is looked for: in its title, as words that were said, or within what was said."""
+"""Where a session has what is searched for: in its title, as words of a text, or within longer words."""
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A page of what a search found. `more`: there may be another."""
+    """A page of search results. `more`: there may be another."""
 
     matches: list[Match]
     more: bool
@@ -149,7 +149,7 @@ def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
 def search_sessions(connection: Connection, words: str, limit: int, skip: int = 0) -> Found:
     """Return root sessions with `words` in the title or in a text: `limit` after the first `skip`.
 
-    A page that has anything ends before those with them within longer words, which take longest to find.
+    A page that is not empty ends before the matches within longer words, which take longest to find.
     """
     dialect = dialect_of(connection)
     titled = SessionQuery(limit=skip + limit, roots=True, search=words)
@@ -211,7 +211,7 @@ def find_message(connection: Connection, session_id: str, message_id: str) -> Me
 
 
 def taken(connection: Connection, message_ids: list[str], part_ids: list[str]) -> set[str]:
-    """Return which of the ids of messages and of parts are in use."""
+    """Return which of these ids of messages and parts are in use."""
     found: set[str] = set()
     most = dialect_of(connection).max_values
     for table, known in ((message, message_ids), (part, part_ids)):
