@@ -26,7 +26,7 @@ from opencode.schema.part import CreatedTime, Part, StepFinishPart, StepStartPar
 from opencode.schema.session import Session, SessionTime
 from opencode.store import tables
 from opencode.store.database import Database
-from opencode.store.full_text import KEEP_NEW, READ_ALL
+from opencode.store.dialects import SQLITE
 from opencode.store.migrations import migrate
 from opencode.store.rows import message_row, part_row, session_row
 
@@ -36,6 +36,10 @@ SESSIONS_AT_ONCE = 50
 
 SHARED = 20
 """How many sessions have the same phrase."""
+
+_OPTIMIZE = tuple(
+    f"INSERT INTO {index}({index}) VALUES('optimize')" for index in ("text_words", "text_runs", "title_runs")
+)
 
 _ONSETS, _VOWELS, _CODAS = (
     re.split(" ", letters)
@@ -141,9 +145,8 @@ def _place(message: Message) -> dict[str, str]:
 async def fill(directory: Path, sessions: int, messages: int) -> None:
     """Make the database of a data directory, with sessions of as many messages each."""
     directory.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing waits
-    database = Database.sqlite(directory / "opencode.db")
+    database = Database(SQLITE, SQLITE.open(directory, None))
     await database.write(migrate)
-    await database.write(lambda connection: _run(connection, "DROP TRIGGER part_said"))
     words = Words()
     numbers = iter(range(sessions))
     while batch := [
@@ -151,8 +154,10 @@ async def fill(directory: Path, sessions: int, messages: int) -> None:
         for number in islice(numbers, SESSIONS_AT_ONCE)
     ]:
         await database.write(lambda connection, batch=batch: _insert(connection, batch))
-    # All texts at once cost a third of one after another.
-    await database.write(lambda connection: _run(connection, *READ_ALL, KEEP_NEW))
+        # Texts are entered in the pieces in which a server does it, and merged once at the end.
+        while await database.write(SQLITE.index_pending):
+            pass
+    await database.write(lambda connection: _run(connection, *_OPTIMIZE))
     await database.close()
 
 

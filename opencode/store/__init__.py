@@ -1,4 +1,4 @@
-"""What is kept on disk: one embedded SQLite file by default; every query is portable SQL."""
+"""What is kept on disk: an SQLite file by default, or a PostgreSQL database."""
 
 from .queries import Found, Match, SessionQuery
 from .store import Store

@@ -1,6 +1,6 @@
-"""What was read of conversations, kept decoded: the next prompt of one reads only what has come since.
+"""Decoded histories of sessions: the next prompt of a session reads only what came since the last one.
 
-All in here was read from the database, and a write to any of it, at whoever's wish, makes it forgotten.
+Everything here was read from the database, and any write to a cached message evicts its session.
 """
 
 from collections import OrderedDict
@@ -10,15 +10,14 @@ import msgspec
 from opencode.schema.message import MessageWithParts
 
 KEPT_BYTES = 8 * 1024 * 1024
-"""How much JSON is kept decoded; that takes two to three times as much memory."""
-
+"""JSON that is kept decoded; that takes two to three times as much memory."""
 
 NEW_KEPT = 2_000
-"""How many sessions are known to be new."""
+"""Sessions that are remembered as new."""
 
 
 class History(msgspec.Struct):
-    """A conversation's beginning, in order. `size`: of its JSON, in bytes."""
+    """The first messages of a session, in order. `size`: bytes of their JSON."""
 
     messages: list[MessageWithParts] = []
     size: int = 0
@@ -31,7 +30,7 @@ class History(msgspec.Struct):
 
 
 class HistoryCache:
-    """The conversations that were read last, by session."""
+    """The histories that were read last, by session."""
 
     def __init__(self, limit: int = KEPT_BYTES) -> None:
         self._limit = limit
@@ -40,7 +39,7 @@ class HistoryCache:
         self._new: dict[str, str] = {}
 
     def begin(self, session_id: str) -> History:
-        """Return what is known of a conversation; what comes after it is about to be read."""
+        """Return the cached messages of a session; the later ones are about to be read."""
         known = self._known.get(session_id)
         begun = History(known.messages, known.size) if known else History()
         self._forget(session_id)
@@ -48,7 +47,7 @@ class HistoryCache:
         return begun
 
     def end(self, session_id: str, begun: History, longer: History) -> None:
-        """Keep what is known now, unless something has changed since the reading began."""
+        """Cache a history that was read, unless the session has changed since `begin`."""
         if self._known.get(session_id) is not begun:
             return
         self._forget(session_id)
@@ -64,11 +63,11 @@ class HistoryCache:
             del self._new[next(iter(self._new))]
 
     def has_only(self, session_id: str, message_id: str) -> bool:
-        """Return whether a session is known to have no other message than this one."""
+        """Return whether a session is known to have this message only."""
         return self._new.get(session_id) == message_id
 
     def changed(self, session_id: str, message_id: str, last: str) -> None:
-        """Note that this message is about to be written, or others from it to `last`; "" for any."""
+        """Note that the messages from this one to `last` are about to be written; "" for any."""
         if session_id in self._new:
             if message_id == last and self._new[session_id] in ("", message_id):
                 self._new[session_id] = message_id

@@ -1,30 +1,28 @@
-"""What is asked of the database. Each function runs straight through, on one connection, in a thread."""
+"""Queries. Each function runs straight through, on one connection, in a thread."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, func, literal, select, tuple_
+from sqlalchemy import Connection, FromClause, Select, bindparam, func, literal, select, tuple_
 
 from opencode.schema.message import Message, MessageWithParts
 from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
-from .rows import decode_message, decode_part, decode_session, decode_todo
-from .search import perhaps_titled, sessions_with, sessions_with_words
+from .dialects import dialect_of
+from .growth import pieces, read_part
+from .rows import decode_message, decode_session, decode_todo
 from .tables import message, part, session, todo
 
 NO_LIMIT = 2**62
 AFTER_ALL_IDS = "~"
-MAX_VALUES = 500
-"""How many values one query names; databases have a limit."""
-
 READ_AHEAD = 20
-"""How many sessions that a search found are read at once."""
+"""Sessions that a search found and that are read at once."""
 
 Place = Literal["title", "words", "within"]
-"""Where a session has what is looked for: in its title, as words that were said, or within what was said."""
+"""Where a session has what is searched for: in its title, as words of a text, or within longer words."""
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -35,7 +33,7 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A page of what a search found. `more`: there may be another."""
+    """A page of search results. `more`: there may be another."""
 
     matches: list[Match]
     more: bool
@@ -85,7 +83,7 @@ _messages_after = (
 )
 
 _parts_after = (
-    select(part.c.message_id, part.c.data)
+    select(part.c.message_id, part.c.data, pieces)
     .where(part.c.session_id == bindparam("session"), part.c.message_id > bindparam("after"))
     .order_by(part.c.message_id, part.c.id)
 )
@@ -97,7 +95,7 @@ _message_by_id = select(message.c.data).where(
 _unfinished = select(message.c.data).where(message.c.unfinished.is_(True)).order_by(message.c.id)
 
 _parts_between = (
-    select(part.c.message_id, part.c.data)
+    select(part.c.message_id, part.c.data, pieces)
     .where(
         part.c.session_id == bindparam("session"),
         part.c.message_id.between(bindparam("first"), bindparam("last")),
@@ -125,7 +123,8 @@ def list_descendants(connection: Connection, session_id: str) -> list[str]:
 def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
     """Return one page of sessions, the last changed first."""
     rows: FromClause = session
-    if query.search and (few := perhaps_titled(connection, query.search)) is not None:
+    dialect = dialect_of(connection)
+    if query.search and (few := dialect.sessions_titled(connection, query.search)) is not None:
         if not few:
             return []
         # The limit keeps them a list of their own, which SQLite does not look for among all sessions.
@@ -137,7 +136,7 @@ def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
     if query.parent_id is not None:
         statement = statement.where(column.parent_id == query.parent_id)
     if query.search:
-        statement = statement.where(_contains(connection, column.title, query.search))
+        statement = statement.where(dialect.contains(column.title, query.search))
     if query.pinned:
         statement = statement.where(column.pinned.is_(True))
     if query.updated_since is not None:
@@ -147,23 +146,17 @@ def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
     return [decode_session(data) for data in _texts(connection, statement)]
 
 
-def _contains(connection: Connection, title: ColumnElement[str], words: str) -> ColumnElement[bool]:
-    """Return the test of a title, whatever its case: SQLite's LIKE needs no lower() for that."""
-    if connection.dialect.name == "sqlite":
-        return title.contains(words, autoescape=True)
-    return title.icontains(words, autoescape=True)
-
-
 def search_sessions(connection: Connection, words: str, limit: int, skip: int = 0) -> Found:
     """Return root sessions with `words` in the title or in a text: `limit` after the first `skip`.
 
-    A page that has anything ends before those with them within longer words, which take longest to find.
+    A page that is not empty ends before the matches within longer words, which take longest to find.
     """
+    dialect = dialect_of(connection)
     titled = SessionQuery(limit=skip + limit, roots=True, search=words)
     places: tuple[tuple[Place, Iterable[Session]], ...] = (
         ("title", list_sessions(connection, titled)),
-        ("words", _roots(connection, sessions_with_words(connection, words))),
-        ("within", _roots(connection, sessions_with(connection, words))),
+        ("words", _roots(connection, dialect.sessions_with_phrase(connection, words))),
+        ("within", _roots(connection, dialect.sessions_with_substring(connection, words))),
     )
     found: dict[str, Match] = {}
     for place, sessions in places:
@@ -200,16 +193,16 @@ def list_messages(
 def read_history(connection: Connection, session_id: str, after: str) -> list[tuple[MessageWithParts, int]]:
     """Return the messages after the id `after`, in order, each with the size of its JSON in bytes."""
     values = {"session": session_id, "after": after}
-    parts: dict[str, list[str]] = {}
+    parts: dict[str, list[tuple[str, str | None]]] = {}
     for row in connection.execute(_parts_after, values):
-        parts.setdefault(row.message_id, []).append(row.data)
-    found = []
+        parts.setdefault(row.message_id, []).append((row.data, row.pieces))
+    history = []
     for data in _texts(connection, _messages_after, values):
         info = decode_message(data)
         texts = parts.get(info.id, [])
-        whole = MessageWithParts(info=info, parts=list(map(decode_part, texts)))
-        found.append((whole, len(data) + sum(map(len, texts))))
-    return found
+        whole = MessageWithParts(info=info, parts=[read_part(*text) for text in texts])
+        history.append((whole, len(data) + sum(len(text) + len(growth or "") for text, growth in texts)))
+    return history
 
 
 def find_message(connection: Connection, session_id: str, message_id: str) -> MessageWithParts | None:
@@ -218,11 +211,12 @@ def find_message(connection: Connection, session_id: str, message_id: str) -> Me
 
 
 def taken(connection: Connection, message_ids: list[str], part_ids: list[str]) -> set[str]:
-    """Return which of the ids of messages and of parts are in use."""
+    """Return which of these ids of messages and parts are in use."""
     found: set[str] = set()
+    most = dialect_of(connection).max_values
     for table, known in ((message, message_ids), (part, part_ids)):
-        for start in range(0, len(known), MAX_VALUES):
-            chosen = select(table.c.id).where(table.c.id.in_(known[start : start + MAX_VALUES]))
+        for start in range(0, len(known), most):
+            chosen = select(table.c.id).where(table.c.id.in_(known[start : start + most]))
             found.update(_texts(connection, chosen))
     return found
 
@@ -250,5 +244,5 @@ def _with_parts(connection: Connection, messages: list[Message]) -> list[Message
     values = {"session": messages[0].session_id, "first": messages[0].id, "last": messages[-1].id}
     parts: dict[str, list[Part]] = {}
     for row in connection.execute(_parts_between, values):
-        parts.setdefault(row.message_id, []).append(decode_part(row.data))
+        parts.setdefault(row.message_id, []).append(read_part(row.data, row.pieces))
     return [MessageWithParts(info=each, parts=parts.get(each.id, [])) for each in messages]

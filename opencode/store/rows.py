@@ -1,14 +1,23 @@
 """Between wire objects and rows."""
 
 import msgspec
+from msgspec import structs
 
 from opencode.schema.base import encode
 from opencode.schema.message import AssistantMessage, Message
-from opencode.schema.part import Part, TextPart
+from opencode.schema.part import Part, ReasoningPart, TextPart
 from opencode.schema.session import Session, Todo
 
 Row = dict[str, object]
 """A table's columns by their names."""
+
+
+class PartRow(Row):
+    """A part's row. `streamed`: its text may be stored in pieces; `text`: that of one which grows."""
+
+    streamed: bool = False
+    text: str = ""
+
 
 decode_session = msgspec.json.Decoder(Session).decode
 decode_message = msgspec.json.Decoder(Message).decode
@@ -16,16 +25,16 @@ decode_part = msgspec.json.Decoder(Part).decode
 decode_todo = msgspec.json.Decoder(Todo).decode
 
 
-class _Said(msgspec.Struct):
+class _Text(msgspec.Struct):
     text: str = ""
 
 
-_decode_said = msgspec.json.Decoder(_Said).decode
+_decode_text = msgspec.json.Decoder(_Text).decode
 
 
 def decode_text(data: str) -> str:
-    """Return the text of a part that is one, and no more of it."""
-    return _decode_said(data).text
+    """Return the text of a text part, and decode no more of it."""
+    return _decode_text(data).text
 
 
 def session_row(session: Session) -> Row:
@@ -50,15 +59,28 @@ def message_row(message: Message, answered: bool) -> Row:
     }
 
 
-def part_row(part: Part) -> Row:
+def part_row(part: Part) -> PartRow:
     finished_text = isinstance(part, TextPart) and (not part.time or bool(part.time.end))
-    return {
-        "id": part.id,
-        "session_id": part.session_id,
-        "message_id": part.message_id,
-        "searchable": finished_text,
-        "data": encode(part).decode(),
-    }
+    row = PartRow(
+        id=part.id,
+        session_id=part.session_id,
+        message_id=part.message_id,
+        searchable=finished_text,
+        grows=False,
+        data=encode(part).decode(),
+    )
+    row.streamed = isinstance(part, TextPart | ReasoningPart) and bool(part.time)
+    return row
+
+
+def growing_row(part: Part) -> PartRow:
+    """Return the row of a part whose text may still grow, its text apart; other parts are stored whole."""
+    if not isinstance(part, TextPart | ReasoningPart):
+        return part_row(part)
+    row = part_row(structs.replace(part, text=""))
+    row.update(searchable=False, grows=True)
+    row.text = part.text
+    return row
 
 
 def todo_rows(session_id: str, todos: list[Todo]) -> list[Row]:

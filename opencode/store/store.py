@@ -1,4 +1,4 @@
-"""The door to what is kept: sessions, messages with their parts, todos."""
+"""Read and write what is stored: sessions, messages with their parts, todos."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,23 +6,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from filelock import FileLock
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from opencode.errors import SettingsError, Unavailable
+from opencode.errors import Unavailable
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
 from . import queries, tables
 from .changes import ChangeRecorder, Render
-from .database import Database, reason
+from .database import Database
+from .dialects import POSTGRES, SQLITE
 from .history_cache import History, HistoryCache
-from .instance_lock import lock_data_dir
+from .maintenance import Maintenance
 from .migrations import migrate
 from .queries import Found, SessionQuery
-from .rows import part_row
+from .rows import growing_row
 from .writer import Unit, Writer
 
 T = TypeVar("T")
@@ -31,68 +31,46 @@ T = TypeVar("T")
 class Store(ChangeRecorder):
     """Reads see everything that was put before them; `put_…` never waits, `commit` does.
 
-    What is put is written sooner or later, also where a commit failed; for what must not be, there is `unit`.
+    What was put is written in the end, even after a failed commit. Changes that must not be go into a `unit`.
     """
 
-    def __init__(self, database: Database, lock: FileLock | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._lock = lock
         self._history_cache = HistoryCache()
         self._writer = Writer(database, self._history_cache)
+        self._maintenance = Maintenance(database)
 
     @classmethod
     async def open(cls, data_dir: Path, url: str | None = None) -> "Store":
-        """Open a database, made new or brought up to date; raises SettingsError.
+        """Open the database, created or migrated first if it has to be; raises SettingsError.
 
-        `url`: of a PostgreSQL database. Without one it is SQLite's, in `data_dir`.
+        `url`: of a PostgreSQL database. Without one it is an SQLite file in `data_dir`.
         """
-        if url is not None:
-            return await cls._open_postgres(url)
+        dialect = SQLITE if url is None else POSTGRES
+        database = Database(dialect, await asyncio.to_thread(dialect.open, data_dir, url))
+        store = cls(database)
         try:
-            data_dir.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - at start, nothing waits
-        except OSError as error:
-            raise SettingsError(f"OPENCODE_DATA_DIR: {data_dir} can't be made: {error.strerror}.") from None
-        store = cls(Database.sqlite(data_dir / "opencode.db"), lock_data_dir(data_dir))
-        try:
-            (data_dir / "opencode.db").touch(mode=0o600)
             await store._begin()
         except (SQLAlchemyError, Unavailable, OSError) as error:
-            await store._close()
-            raise SettingsError(
-                f"The database {data_dir / 'opencode.db'} can't be opened: {reason(error)}. Check that "
-                "OPENCODE_DATA_DIR can be written to and has room; put a backup in the place of a damaged "
-                "file, or move it away to start anew."
-            ) from None
-        return store
-
-    @classmethod
-    async def _open_postgres(cls, url: str) -> "Store":
-        try:
-            store = cls(Database.postgres(url))
-        except (SQLAlchemyError, ValueError):
-            raise SettingsError("OPENCODE_DATABASE_URL is no address of a database.") from None
-        try:
-            await store._begin()
-        except (SQLAlchemyError, Unavailable) as error:
-            await store._close()
-            raise SettingsError(f"OPENCODE_DATABASE_URL can't be opened: {reason(error)}.") from None
+            await database.close()
+            raise database.cannot_open(error) from None
+        except BaseException:
+            await database.close()
+            raise
         return store
 
     async def _begin(self) -> None:
         await self._database.write(migrate)
         self._writer.start()
+        self._maintenance.start()
 
     async def close(self) -> None:
         """Write what waits and close the database."""
         try:
             await self._writer.close()
         finally:
-            await self._close()
-
-    async def _close(self) -> None:
-        await self._database.close()
-        if self._lock is not None:
-            self._lock.release()
+            await self._maintenance.close()
+            await self._database.close()
 
     def commit(self, session_id: str | None = None) -> asyncio.Future[None]:
         """Write everything put so far; return at once a future that is done once it is on disk.
@@ -104,17 +82,17 @@ class Store(ChangeRecorder):
 
     @property
     def place(self) -> str:
-        """Where everything is kept: a file, or a database and its host."""
+        """The database: a file, or a PostgreSQL database and its host."""
         return self._database.place
 
     @property
     def failure(self) -> str | None:
-        """What is wrong with writing, None while it works; known from the last transaction, without a try."""
+        """Why the last transaction failed; None while writing works."""
         return self._writer.failure
 
     @property
     def pending(self) -> int:
-        """How many changes are not on disk yet."""
+        """Number of changes that are not on disk yet."""
         return self._writer.count()
 
     def unit(self) -> Unit:
@@ -122,8 +100,11 @@ class Store(ChangeRecorder):
         return Unit(self._writer)
 
     def put_live_part(self, session_id: str, part_id: str, current: Callable[[], Part]) -> None:
-        """Note that a part is growing; `current` is asked for it when it is written."""
-        self._put(session_id, tables.part, part_id, lambda: part_row(current()))
+        """Note that the text of a part grows; `current` is asked for it when it is written.
+
+        Only what is new of the text is written, until `put_part` stores the part whole.
+        """
+        self._put(session_id, tables.part, part_id, lambda: growing_row(current()))
 
     def _put(self, session_id: str, table: Table, key: str, render: Render) -> None:
         self._writer.put(session_id, table, key, render)
@@ -138,10 +119,13 @@ class Store(ChangeRecorder):
 
     async def sessions(self, query: SessionQuery) -> list[Session]:
         """Return one page of sessions, the last changed first."""
+        if query.search:
+            await self._index_pending()
         return await self._read(lambda c: queries.list_sessions(c, query))
 
     async def search(self, words: str, limit: int, skip: int = 0) -> Found:
         """Return root sessions with `words` in the title or in a text: `limit` after the first `skip`."""
+        await self._index_pending()
         return await self._read(lambda c: queries.search_sessions(c, words, limit, skip))
 
     async def messages(
@@ -151,9 +135,9 @@ class Store(ChangeRecorder):
         return await self._read(lambda c: queries.list_messages(c, session_id, limit, before), session_id)
 
     async def history(self, session_id: str, settled: str) -> list[MessageWithParts]:
-        """Return all messages in order. Those before `settled`, a message's id, are kept for the next time.
+        """Return all messages in order; those before the message id `settled` are kept for the next call.
 
-        They are the same objects then, so whoever changes one must store that too.
+        That one returns the same objects, so whoever changes one must store it too.
         """
         await self._catch_up(session_id)
         known = self._history_cache.begin(session_id)
@@ -164,22 +148,22 @@ class Store(ChangeRecorder):
         return [*known.messages, *(message for message, _ in later)]
 
     def begin_history(self, session_id: str) -> None:
-        """Note that a session was stored just now, and has no messages yet."""
+        """Note that a session was stored just now and has no messages yet."""
         self._history_cache.begin_new(session_id)
 
     def has_only(self, session_id: str, message_id: str) -> bool:
-        """Return whether it is known, without a look, that a session has no other message than this one."""
+        """Return whether a session is known to have no other message than this one; reads nothing."""
         return self._history_cache.has_only(session_id, message_id) and not self._writer.pending(session_id)
 
     async def message(self, session_id: str, message_id: str) -> MessageWithParts | None:
         return await self._read(lambda c: queries.find_message(c, session_id, message_id), session_id)
 
     def was_removed(self, session_id: str) -> bool:
-        """Return whether a session was removed lately: what is stored for it is dropped."""
+        """Return whether a session was removed lately; changes to it are dropped."""
         return self._writer.is_gone(session_id)
 
     async def taken(self, message_ids: list[str], part_ids: list[str]) -> set[str]:
-        """Return which of the ids stand for something, in any session."""
+        """Return which of the ids of messages and parts are in use, in any session."""
         return await self._read(lambda c: queries.taken(c, message_ids, part_ids))
 
     async def unfinished(self) -> list[MessageWithParts]:
@@ -192,10 +176,15 @@ class Store(ChangeRecorder):
     async def _read(self, query: Callable[[Connection], T], session_id: str | None = None) -> T:
         """Run a query that sees everything put before it, of one session or of all.
 
-        Where that can't be written, what is on disk is the truth: nothing else has been told.
+        If that can't be written, what is on disk is the truth: nothing else has been published.
         """
         await self._catch_up(session_id)
         return await self._database.read(query)
+
+    async def _index_pending(self) -> None:
+        """Let the search indexes have everything put so far."""
+        await self._catch_up(None)
+        await self._maintenance.index_pending()
 
     async def _catch_up(self, session_id: str | None) -> None:
         if self._writer.pending(session_id):

@@ -1,8 +1,7 @@
 """The tables. A row is its wire object as JSON in `data`, beside the columns that queries need.
 
-Indexes of sessions end with the title, so that a search in titles reads them alone; not in PostgreSQL, whose
-indexes hold no long text. A part's `number` is what SQLite's full-text indexes know it by, see `full_text`;
-`searchable`: it is a finished text.
+`number` is what SQLite's full-text indexes know a row by, see `dialects.sqlite_search`; `searchable`: a part
+that is a finished text; `grows`: its text is still being streamed, and is in `part_growth`.
 """
 
 from sqlalchemy import (
@@ -45,17 +44,25 @@ class Words(TypeDecorator[str]):
 
 
 Id = String(64).with_variant(String(64, collation="C"), "postgresql")
-"""Ids sort as their bytes do: that is the order in time. PostgreSQL sorts by its locale if not told."""
+"""Ids sort as their bytes do: that is the order in time. PostgreSQL sorts by its locale by default."""
+
+_CONSTANT = {"constant": True}
+"""Of columns that never change once a row is inserted: an upsert leaves them and their indexes alone."""
 
 
 def _owner(column: str) -> Column[str]:
-    return Column("session_id", ForeignKey(column, ondelete="CASCADE"), nullable=False)
+    return Column("session_id", ForeignKey(column, ondelete="CASCADE"), nullable=False, info=_CONSTANT)
+
+
+def _number() -> Column[int]:
+    return Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
 
 
 session = Table(
     "session",
     metadata,
-    Column("id", Id, primary_key=True),
+    _number(),
+    Column("id", Id, nullable=False, unique=True, info=_CONSTANT),
     Column("parent_id", Id),
     Column("title", Words, nullable=False),
     Column("time_updated", BigInteger, nullable=False),
@@ -78,25 +85,43 @@ Index(
 message = Table(
     "message",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("id", Id, primary_key=True, info=_CONSTANT),
     _owner("session.id"),
     Column("unfinished", Boolean, nullable=False),
     Column("data", Text, nullable=False),
     Index(None, "session_id", "id"),
-    Index(None, "unfinished"),
+)
+
+_is_unfinished = message.c.unfinished.is_(True)
+Index(
+    "ix_message_unfinished",
+    message.c.id,
+    sqlite_where=_is_unfinished,
+    postgresql_where=_is_unfinished,
 )
 
 part = Table(
     "part",
     metadata,
-    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("id", Id, nullable=False, unique=True),
+    _number(),
+    Column("id", Id, nullable=False, unique=True, info=_CONSTANT),
     _owner("session.id"),
-    Column("message_id", Id, nullable=False),
+    Column("message_id", Id, nullable=False, info=_CONSTANT),
     Column("searchable", Boolean, nullable=False),
+    Column("grows", Boolean, nullable=False),
     Column("data", Text, nullable=False),
     Index(None, "session_id", "message_id", "id"),
 )
+
+part_growth = Table(
+    "part_growth",
+    metadata,
+    Column("part_id", ForeignKey("part.id", ondelete="CASCADE"), primary_key=True),
+    Column("total", Integer, primary_key=True, autoincrement=False),
+    Column("data", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The text of parts that grow, in pieces. `total`: characters of the text up to the end of the piece."""
 
 todo = Table(
     "todo",

@@ -13,7 +13,7 @@ from opencode.errors import Unavailable
 
 from . import tables
 from .changes import Batch, ChangeRecorder, Changes, Render, merged, render
-from .database import Database, reason, told
+from .database import Database, public_reason, reason
 from .history_cache import HistoryCache
 from .upsert import upsert
 
@@ -250,7 +250,7 @@ class Writer:
         """Keep what could not be written, what has changed since stays newer; tell all who wait."""
         if self.failure is None:
             log.error("could not write to the database, trying on: %s", reason(error))
-        self.failure = f"The database can't be written to: {told(error)}."
+        self.failure = f"The database can't be written to: {public_reason(error)}."
         self._next.dirty = merged(work.dirty, self._next.dirty)
         _settle(work, Unavailable("The database can't be written to; try again later."))
 

@@ -8,11 +8,12 @@ import pytest
 
 from opencode.config import Settings
 from opencode.errors import SettingsError, Unavailable
-from opencode.store import SessionQuery, Store, instance_lock, search
+from opencode.store import SessionQuery, Store
+from opencode.store.dialects import instance_lock, text_scan
 from tests.postgres import PASSWORD, Postgres
 from tests.program import free_port, program, said, start
 
-from .test_search import found, places, say
+from .test_search import find, places, say
 from .test_store import make_prompt, make_session, make_text
 
 
@@ -94,13 +95,13 @@ async def test_titles_come_first_then_words_then_what_is_within_them(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with SQLite's indexes."""
-    monkeypatch.setattr(search, "READ_AT_ONCE", 2)
+    monkeypatch.setattr(text_scan, "READ_AT_ONCE", 2)
     within = say(store, "the locatedness of things").session_id
     inside = say(store, "allocated").session_id
     words = say(store, "It was LOCATED,\nthere").session_id
     again = say(store, "I located it").session_id
     titled = say(store, "else", title="Located where?").session_id
-    assert await found(store, "located") == [titled, again, words, inside, within]
+    assert await find(store, "located") == [titled, again, words, inside, within]
     assert await places(store, "located") == {
         "title": [titled],
         "words": [again, words],
@@ -125,7 +126,7 @@ async def test_texts_are_found_by_an_index(store: Store, url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("SET enable_seqscan = off")
         rows = connection.execute("EXPLAIN SELECT 1 FROM part WHERE searchable AND data ILIKE '%eError%'")
-        assert "ix_part_said" in "\n".join(line for (line,) in rows)
+        assert "ix_part_data_trgm" in "\n".join(line for (line,) in rows)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,6 @@
 
 from alembic import context
 
-from opencode.store.tables import metadata
-
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    render_as_batch=True,
-)
+context.configure(connection=context.config.attributes["connection"], render_as_batch=True)
 with context.begin_transaction():
-    context.run_migrations()
+    context.run_migrations(dialect=context.config.attributes["dialect"])

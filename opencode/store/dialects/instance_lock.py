@@ -1,4 +1,4 @@
-"""What conversations are kept in is one server's: two that write to one would end each other's answers."""
+"""Exclusive lock: only one server may use a database."""
 
 import logging
 import time
@@ -10,29 +10,30 @@ from filelock import FileLock, Timeout
 from opencode.errors import SettingsError
 
 WAIT_SECONDS = 10.0
-"""How long a server that is started while another one stops waits for it."""
+"""How long a server waits at its start for another one to stop."""
 
-_WAITING = "another server uses these conversations; waiting %.0f s for it to stop"
+_WAITING = "another server uses this database; waiting up to %.0f s for it to stop"
 
 LOCK = int.from_bytes(b"opencode")
-"""The number of PostgreSQL's lock, which is the database's own."""
+"""The number of the advisory lock; each PostgreSQL database has its own."""
 
 _SETTINGS = {
     "tcp_keepalives_idle": 30,  # seconds: the lock of a server whose machine is gone ends with its connection
     "tcp_keepalives_interval": 10,
     "tcp_keepalives_count": 3,
-    "lock_timeout": 5_000,  # milliseconds that a change waits for someone else's
+    "lock_timeout": 5_000,  # milliseconds that a change waits for a lock
 }
 
 log = logging.getLogger(__name__)
 
 
 def lock_data_dir(data_dir: Path) -> FileLock:
-    """Return the lock that makes `data_dir` this server's until it is released, or the process ends.
+    """Take the lock of a data directory; it is held until it is released, or the process ends.
 
-    Raises SettingsError where it can't be had.
+    Raises SettingsError if another server holds it, or the directory can't be written to.
     """
-    lock = FileLock(data_dir / "opencode.lock", mode=0o600)
+    # Taken in one thread, released in another.
+    lock = FileLock(data_dir / "opencode.lock", mode=0o600, thread_local=False)
     try:
         try:
             lock.acquire(blocking=False)
@@ -49,9 +50,9 @@ def lock_data_dir(data_dir: Path) -> FileLock:
 
 
 def lock_postgres(connection: Any) -> None:
-    """Make a PostgreSQL database this server's as long as the connection lives; raises psycopg's error.
+    """Take the lock of a PostgreSQL database for as long as the connection lives; raises psycopg's error.
 
-    It is the connection that writes. Where it is lost, nothing is written until the next one has the lock.
+    The connection is the one that writes. If it is lost, nothing is written until the next one has the lock.
     """
     from psycopg.errors import LockNotAvailable  # noqa: PLC0415 - 0.1 s that a start with SQLite saves
 
@@ -59,9 +60,9 @@ def lock_postgres(connection: Any) -> None:
     try:
         for name, value in _SETTINGS.items():
             connection.execute(f"SET {name} = {value}")
-        if not _is_had(connection):
+        if not _try_lock(connection):
             log.info(_WAITING, WAIT_SECONDS)
-            while not _is_had(connection):
+            while not _try_lock(connection):
                 if time.monotonic() > deadline:
                     raise LockNotAvailable(
                         "it is in use by another server; stop that one, or give each a database of its own"
@@ -73,7 +74,7 @@ def lock_postgres(connection: Any) -> None:
         raise
 
 
-def _is_had(connection: Any) -> bool:
-    """Try to have the lock, and tell whether it is."""
-    had: bool = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()[0]
-    return had
+def _try_lock(connection: Any) -> bool:
+    """Try to take the lock; return whether it was acquired."""
+    acquired: bool = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()[0]
+    return acquired
