@@ -1,21 +1,48 @@
-"""Deleting sessions, with all sessions that they began."""
+"""Deleting sessions, with all sessions that they began: at once, or so that it can be undone for a while."""
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack, suppress
 
+import msgspec
+
 from opencode.agent.dependencies import TurnDependencies
-from opencode.errors import NotFound
-from opencode.schema.event import SessionDeleted
+from opencode.agent.recovery import closed
+from opencode.clock import now_ms
+from opencode.errors import NotFound, TurnAborted, Unavailable
+from opencode.schema.event import SessionCreated, SessionDeleted, SessionUpdated
 from opencode.schema.session import Session
-from opencode.tasks import Tasks
+from opencode.store import Unit
+from opencode.tasks import Tasks, hold
 
 from .cache import LiveSession
 from .sessions import Sessions
 from .turns import Turns
 
+UNDO_SECONDS = 30.0
+"""How long a session in the trash can be restored."""
+
+RETRY_SECONDS = 10.0
+"""How long to wait before a deletion that the database refused is tried again."""
+
+CUT = TurnAborted("The chat was deleted while this answer was being written.")
+
+log = logging.getLogger(__name__)
+
+
+class Trashed(msgspec.Struct):
+    """A deletion that can be undone. `family`: ids of the session and all below it, parents first."""
+
+    family: list[str]
+    time: int
+    task: asyncio.Task[None] | None = None
+
 
 class Deletion:
-    """Deletes sessions: stored first, then refused to everyone, then their turns are stopped."""
+    """Deletes sessions: stored first, then refused to everyone, then their turns are stopped.
+
+    The trash is stored too: what is in it is deleted after UNDO_SECONDS, also after a restart.
+    """
 
     def __init__(
         self, dependencies: TurnDependencies, sessions: Sessions, turns: Turns, changes: Tasks
@@ -25,10 +52,44 @@ class Deletion:
         self._sessions = sessions
         self._turns = turns
         self._changes = changes
+        self._timers = Tasks()
+        self._trash: dict[str, Trashed] = {}
 
     async def delete(self, session_id: str) -> None:
         """Delete a session and all below it; raises NotFound, and Unavailable with nothing changed."""
         await self._changes.finish(self._delete(session_id), f"deletion of {session_id}")
+
+    async def trash(self, session_id: str) -> None:
+        """Delete a session and all below it, so that `restore` can undo it; raises as `delete` does."""
+        await self._changes.finish(self._put_into_trash(session_id), f"deletion of {session_id}")
+
+    async def restore(self, session_id: str) -> None:
+        """Undo a deletion; raises NotFound if it is too late, and Unavailable with nothing changed."""
+        await self._changes.finish(self._restore(session_id), f"restoring of {session_id}")
+
+    def can_restore(self, session_id: str) -> bool:
+        return session_id in self._trash
+
+    async def resume(self) -> None:
+        """Take over the trash of the server's last run; raises Unavailable."""
+        rows = await self._store.trashed()
+        ids = {row.session_id for row in rows}
+        roots = {row.session_id: row.time for row in rows if row.parent_id not in ids}
+        for session_id, time in roots.items():
+            below = [each for each in await self._store.descendants(session_id) if each in ids]
+            self._delete_later(session_id, Trashed([session_id, *below], time))
+
+    async def close(self) -> None:
+        """Delete what is in the trash; what can't be deleted now is deleted by the next start."""
+        for trashed in self._trash.values():
+            if trashed.task is not None:
+                trashed.task.cancel()
+        await self._timers.close(0)
+        for session_id in list(self._trash):
+            try:
+                await self._purge(session_id)
+            except Unavailable as error:
+                log.warning("session %s could not be deleted: %s", session_id, error.message)
 
     async def _delete(self, session_id: str) -> None:
         async with AsyncExitStack() as locks:
@@ -36,17 +97,89 @@ class Deletion:
             unit = self._store.unit()
             for live in family:
                 unit.remove_session(live.id)
-            await unit.commit()
-            deleted = [live.info for live in family]
-            for live in family:
-                self._sessions.remove(live)
-        await self._announce(deleted)
+            await self._commit(unit, family)
+        await self._publish_deleted([live.info for live in family])
 
-    async def _announce(self, deleted: list[Session]) -> None:
+    async def _put_into_trash(self, session_id: str) -> None:
+        async with AsyncExitStack() as locks:
+            family = await self._lock_family(session_id, locks)
+            trashed = Trashed([live.id for live in family], now_ms())
+            unit = self._store.unit()
+            for live in family:
+                unit.trash_session(live.id, trashed.time)
+            await self._commit(unit, family)
+        self._delete_later(session_id, trashed)
+        await self._publish_deleted([live.info for live in family])
+
+    async def _restore(self, session_id: str) -> None:
+        trashed = self._trash.pop(session_id, None)
+        if trashed is None:
+            await self._sessions.get(session_id)  # it may be restored already
+            return
+        if trashed.task is not None:
+            trashed.task.cancel()
+        try:
+            unit = self._store.unit()
+            for each in trashed.family:
+                unit.restore_session(each)
+                await self._close_answers(unit, each)
+            await unit.commit()
+        except Unavailable:
+            self._delete_later(session_id, trashed)
+            raise
+        for each in trashed.family:
+            with suppress(NotFound):
+                session = await self._sessions.get(each)
+                self._bus.publish(SessionCreated(session_id=each, info=session))
+                self._bus.publish(SessionUpdated(session_id=each, info=session))
+
+    async def _close_answers(self, unit: Unit, session_id: str) -> None:
+        """End the answers that were being written when their session was deleted."""
+        for message in await self._store.messages(session_id):
+            ended = closed(message, CUT, "the chat was deleted.")
+            if ended is message:
+                continue
+            unit.put_message(ended.info)
+            for part in ended.parts:
+                unit.put_part(part)
+
+    def _delete_later(self, session_id: str, trashed: Trashed) -> None:
+        self._trash[session_id] = trashed
+        trashed.task = self._timers.spawn(
+            self._wait_and_purge(session_id, trashed), f"deletion of {session_id}"
+        )
+
+    async def _wait_and_purge(self, session_id: str, trashed: Trashed) -> None:
+        await asyncio.sleep(trashed.time / 1000 + UNDO_SECONDS - now_ms() / 1000)
+        while self._trash.get(session_id) is trashed:
+            try:
+                await hold(self._purge(session_id))
+            except Unavailable as error:
+                log.warning("session %s is deleted later: %s", session_id, error.message)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _purge(self, session_id: str) -> None:
+        """Delete for good what is in the trash; raises Unavailable, and then it stays there."""
+        trashed = self._trash.pop(session_id)
+        unit = self._store.unit()
+        for each in trashed.family:
+            unit.remove_session(each)
+        try:
+            await unit.commit()
+        except Unavailable:
+            self._trash[session_id] = trashed
+            raise
+
+    async def _commit(self, unit: Unit, family: list[LiveSession]) -> None:
+        await unit.commit()
+        for live in family:
+            self._sessions.remove(live)
+
+    async def _publish_deleted(self, family: list[Session]) -> None:
         """Publish that sessions are deleted, the lowest first, and stop what works for them."""
-        for session in reversed(deleted):
+        for session in reversed(family):
             self._bus.publish(SessionDeleted(session_id=session.id, info=session))
-        await asyncio.gather(*(self._turns.remove(session.id) for session in deleted))
+        await asyncio.gather(*(self._turns.remove(session.id) for session in family))
 
     async def _lock_family(self, session_id: str, locks: AsyncExitStack) -> list[LiveSession]:
         """Lock a session and all below it, parents first; raises NotFound.

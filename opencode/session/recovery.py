@@ -1,7 +1,10 @@
 """What a start does before the first request: close what the last stop of the server left open."""
 
+from contextlib import suppress
+
 from opencode.agent.dependencies import TurnDependencies
 from opencode.agent.recovery import close_cut, close_unanswered
+from opencode.errors import NotFound
 from opencode.schema.message import UserMessage
 
 from .sessions import Sessions
@@ -24,6 +27,7 @@ async def recover(dependencies: TurnDependencies, sessions: Sessions) -> int:
             cut.add(prompt.session_id)
     await store.commit()
     for session_id in cut:
-        async with sessions.edit(session_id):
-            pass  # it has changed just now, which clients that come back ask for
+        with suppress(NotFound):  # it is in the trash
+            async with sessions.edit(session_id):
+                pass  # it has changed just now, which clients that come back ask for
     return len(cut)

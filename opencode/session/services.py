@@ -66,6 +66,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         self.turns.closing = True
         await self.changes.close(CHANGE_SECONDS)
         await self.turns.close(grace)
+        await self.deletion.close()
         self.bus.close()
         await self.mcp.close()
 
@@ -128,7 +129,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     )
     try:
         mcp.begin()
-        await _recover(dependencies, sessions)
+        await _recover(dependencies, services)
         yield services
     finally:
         await services.stop()
@@ -146,9 +147,10 @@ def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
     ]
 
 
-async def _recover(dependencies: TurnDependencies, sessions: Sessions) -> None:
+async def _recover(dependencies: TurnDependencies, services: Services) -> None:
     try:
-        if cut := await recover(dependencies, sessions):
+        await services.deletion.resume()
+        if cut := await recover(dependencies, services.sessions):
             log.warning("%d answers were cut when the server last stopped; they are closed now", cut)
     except Unavailable as error:
         raise SettingsError(error.message) from None

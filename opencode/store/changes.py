@@ -47,6 +47,14 @@ class ChangeRecorder(ABC):
         rows = todo_rows(session_id, todos)
         self._put(session_id, tables.todo, session_id, lambda: rows)
 
+    def trash_session(self, session_id: str, time: int) -> None:
+        """Hide a session, which was deleted at `time` (Unix ms), from all lists and look-ups."""
+        self._put(session_id, tables.trash, session_id, lambda: {"id": session_id, "time": time})
+
+    def restore_session(self, session_id: str) -> None:
+        """Take a session out of the trash."""
+        self._put(session_id, tables.trash, session_id, lambda: None)
+
     def remove_part(self, session_id: str, part_id: str) -> None:
         self._put(session_id, tables.part, part_id, lambda: None)
 

@@ -14,7 +14,7 @@ from opencode.schema.session import Session, Todo
 from .dialects import dialect_of
 from .growth import pieces, read_part
 from .rows import decode_message, decode_session, decode_todo
-from .tables import message, part, session, todo
+from .tables import message, part, session, todo, trash
 
 NO_LIMIT = 2**62
 AFTER_ALL_IDS = "~"
@@ -39,6 +39,14 @@ class Found(msgspec.Struct, frozen=True):
     more: bool
 
 
+class TrashedSession(msgspec.Struct, frozen=True):
+    """A session in the trash. `time`: Unix ms of its deletion."""
+
+    session_id: str
+    parent_id: str | None
+    time: int
+
+
 class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which sessions to list, the last changed first.
 
@@ -55,7 +63,15 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[int, str] | None = None
 
 
-_session_by_id = select(session.c.data).where(session.c.id == bindparam("id"))
+_trashed_ids = select(trash.c.id)
+
+_session_by_id = select(session.c.data).where(
+    session.c.id == bindparam("id"), session.c.id.not_in(_trashed_ids)
+)
+
+_session_exists = select(session.c.id).where(session.c.id == bindparam("id"))
+
+_trash = select(session.c.id, session.c.parent_id, trash.c.time).join(trash, trash.c.id == session.c.id)
 
 _newest_message = select(func.max(message.c.id)).where(message.c.session_id == bindparam("session"))
 
@@ -115,6 +131,16 @@ def find_session(connection: Connection, session_id: str) -> tuple[Session, str]
     return decode_session(data), newest or ""
 
 
+def has_session(connection: Connection, session_id: str) -> bool:
+    """Return whether a session is stored, in the trash or not."""
+    return connection.execute(_session_exists, {"id": session_id}).first() is not None
+
+
+def list_trash(connection: Connection) -> list[TrashedSession]:
+    """Return the sessions in the trash."""
+    return [TrashedSession(row.id, row.parent_id, row.time) for row in connection.execute(_trash)]
+
+
 def list_descendants(connection: Connection, session_id: str) -> list[str]:
     """Return the ids of all sessions below a session, parents before their children."""
     return list(_texts(connection, _descendants, {"id": session_id}))
@@ -130,7 +156,8 @@ def list_sessions(connection: Connection, query: SessionQuery) -> list[Session]:
         # The limit keeps them a list of their own, which SQLite does not look for among all sessions.
         rows = select(session).where(session.c.id.in_(few)).limit(len(few)).subquery("few")
     column = rows.c
-    statement = select(column.data).order_by(column.time_updated.desc(), column.id.desc()).limit(query.limit)
+    statement = select(column.data).where(column.id.not_in(_trashed_ids)).limit(query.limit)
+    statement = statement.order_by(column.time_updated.desc(), column.id.desc())
     if query.roots:
         statement = statement.where(column.parent_id.is_(None))
     if query.parent_id is not None:
@@ -172,7 +199,7 @@ def search_sessions(connection: Connection, words: str, limit: int, skip: int = 
 def _roots(connection: Connection, session_ids: Iterator[str]) -> Iterator[Session]:
     """Yield the sessions that no other session began, in the order of their ids; reads some ahead."""
     while batch := list(islice(session_ids, READ_AHEAD)):
-        chosen = select(session.c.data).where(session.c.id.in_(batch))
+        chosen = select(session.c.data).where(session.c.id.in_(batch), session.c.id.not_in(_trashed_ids))
         sessions = {each.id: each for each in map(decode_session, _texts(connection, chosen))}
         yield from (sessions[each] for each in batch if each in sessions and not sessions[each].parent_id)
 

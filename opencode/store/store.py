@@ -21,7 +21,7 @@ from .dialects import POSTGRES, SQLITE
 from .history_cache import History, HistoryCache
 from .maintenance import Maintenance
 from .migrations import migrate
-from .queries import Found, SessionQuery
+from .queries import Found, SessionQuery, TrashedSession
 from .rows import growing_row
 from .writer import Unit, Writer
 
@@ -112,6 +112,14 @@ class Store(ChangeRecorder):
     async def session(self, session_id: str) -> tuple[Session, str] | None:
         """Return a session and the id of its last message ("" if it has none), or None."""
         return await self._read(lambda c: queries.find_session(c, session_id), session_id)
+
+    async def has_session(self, session_id: str) -> bool:
+        """Return whether a session is stored, in the trash or not."""
+        return await self._read(lambda c: queries.has_session(c, session_id), session_id)
+
+    async def trashed(self) -> list[TrashedSession]:
+        """Return the sessions in the trash."""
+        return await self._read(queries.list_trash)
 
     async def descendants(self, session_id: str) -> list[str]:
         """Return the ids of all sessions below a session: its children, theirs, and so on, parents first."""

@@ -72,6 +72,14 @@ session = Table(
     Index(None, "parent_id", "time_updated", "id", "title"),
 )
 
+trash = Table(
+    "trash",
+    metadata,
+    Column("id", ForeignKey("session.id", ondelete="CASCADE"), primary_key=True, info=_CONSTANT),
+    Column("time", BigInteger, nullable=False),
+)
+"""Sessions whose deletion can be undone: in no list, found by no look-up. `time`: Unix ms of the deletion."""
+
 _is_pinned = session.c.pinned.is_(True)
 Index(
     "ix_session_pinned",

@@ -282,7 +282,7 @@ def _settle(work: FlushJob, error: Unavailable | None) -> None:
 def _write(connection: Connection, batch: Batch, trial: bool) -> None:
     if trial:
         connection.execute(_TRIAL)
-    for table in (tables.session, tables.message, tables.part, tables.todo):
+    for table in (tables.session, tables.message, tables.part, tables.todo, tables.trash):
         key = table.c.session_id if table is tables.todo else table.c.id
         if lost := batch.lost.get(table.name):
             connection.execute(delete(table).where(key.in_(lost)))

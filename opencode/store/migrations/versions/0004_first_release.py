@@ -53,6 +53,7 @@ def _tables(number: str, id_: str) -> tuple[str, ...]:
             CONSTRAINT pk_session PRIMARY KEY (number),
             CONSTRAINT uq_session_id UNIQUE (id)
         )""",
+        _trash(id_),
         f"""CREATE TABLE message (
             id {id_} NOT NULL,
             {session_id},
@@ -83,6 +84,15 @@ def _tables(number: str, id_: str) -> tuple[str, ...]:
             CONSTRAINT fk_todo_session_id FOREIGN KEY (session_id) REFERENCES session (id) ON DELETE CASCADE
         )""",
     )
+
+
+def _trash(id_: str) -> str:
+    return f"""CREATE TABLE trash (
+        id {id_} NOT NULL,
+        time BIGINT NOT NULL,
+        CONSTRAINT pk_trash PRIMARY KEY (id),
+        CONSTRAINT fk_trash_id FOREIGN KEY (id) REFERENCES session (id) ON DELETE CASCADE
+    )"""
 
 
 def _growth(id_: str, suffix: str = "") -> str:
@@ -236,6 +246,7 @@ def _convert_postgres() -> None:
             "ALTER TABLE part ADD COLUMN grows BOOLEAN DEFAULT FALSE NOT NULL",
             "ALTER TABLE part ALTER COLUMN grows DROP DEFAULT",
             _growth(_POSTGRES_ID),
+            _trash(_POSTGRES_ID),
             "DROP INDEX ix_message_unfinished",
             "CREATE INDEX ix_message_unfinished ON message (id) WHERE unfinished IS TRUE",
             "DROP INDEX IF EXISTS ix_part_said",
