@@ -1,4 +1,4 @@
-"""Makes docs/compatibility.md: `python -m tests.clients.compatibility`."""
+"""Generate docs/compatibility.md: `python -m tests.clients.compatibility`."""
 
 import tempfile
 from pathlib import Path
@@ -11,145 +11,146 @@ from .contract import document, routes, shape
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
 DIFFERENT = {
-    "GET /config": "secrets are left out; `model` is always told",
+    "GET /config": "secrets are left out; `model` is always included",
     "GET /global/config": "the same as `GET /config`: there is one configuration",
     "POST /session/{sessionID}/message": (
-        'also takes `{"content"}`, and answers as events where `Accept` or that form asks for them; '
-        "a model that is not there is a 400 that names the nearest ones"
+        'also takes `{"content"}`; answers with events if that form or `Accept` asks for them; '
+        "an unknown model is a 400 that names the nearest ones"
     ),
-    "GET /session/{sessionID}/message": "`before` takes a message's id as well as a cursor",
+    "GET /session/{sessionID}/message": "`before` takes a message id or a cursor",
     "GET /session/{sessionID}/diff": "always empty: nothing here changes files",
-    "POST /session/{sessionID}/revert": "takes the conversation back, and no files",
-    "POST /session/{sessionID}/unrevert": "brings the conversation forth again, and no files",
+    "POST /session/{sessionID}/revert": "reverts the conversation only, no files",
+    "POST /session/{sessionID}/unrevert": "restores the conversation only, no files",
     "POST /session/{sessionID}/share": "the link leads to this server",
-    "GET /permission": "also while one waits",
-    "GET /project": "one project, the server's own",
+    "GET /permission": "lists waiting `webfetch` requests too; opencode answers 400 for these",
+    "GET /project": "one project: the server's own",
     "GET /skill": "always empty: there are no skills",
-    "GET /event": "events have `id:` lines; `Last-Event-ID` brings what was missed",
-    "GET /global/event": "events have `id:` lines; `Last-Event-ID` brings what was missed",
-    "POST /mcp": "only where the server has a password, for a server of its own may be started by it",
-    "PUT /auth/{providerID}": "API keys only; kept readable by the server's user alone",
+    "GET /event": "events have `id:` lines; `Last-Event-ID` replays missed events",
+    "GET /global/event": "events have `id:` lines; `Last-Event-ID` replays missed events",
+    "POST /mcp": "only if the server has a password, because it can start a local program",
+    "PUT /auth/{providerID}": "API keys only; stored readable by the server's user only",
 }
 
 ABSENT = {
     "PATCH /config": "opencode.json is read at start",
     "PATCH /global/config": "opencode.json is read at start",
-    "POST /global/dispose": "the server is stopped by a signal",
-    "POST /instance/dispose": "the server is stopped by a signal",
-    "POST /log": "clients have no say in the server's log",
-    "POST /mcp/{name}/auth": "MCP servers are given their credentials in opencode.json",
-    "DELETE /mcp/{name}/auth": "MCP servers are given their credentials in opencode.json",
-    "POST /mcp/{name}/auth/authenticate": "MCP servers are given their credentials in opencode.json",
-    "POST /mcp/{name}/auth/callback": "MCP servers are given their credentials in opencode.json",
+    "POST /global/dispose": "a signal stops the server",
+    "POST /instance/dispose": "a signal stops the server",
+    "POST /log": "clients can't write to the server's log",
+    "POST /mcp/{name}/auth": "credentials of MCP servers are in opencode.json",
+    "DELETE /mcp/{name}/auth": "credentials of MCP servers are in opencode.json",
+    "POST /mcp/{name}/auth/authenticate": "credentials of MCP servers are in opencode.json",
+    "POST /mcp/{name}/auth/callback": "credentials of MCP servers are in opencode.json",
     "POST /project/git/init": "there is no repository",
-    "PATCH /project/{projectID}": "there is one project, which has no name",
+    "PATCH /project/{projectID}": "there is one project, without a name",
     "GET /project/{projectID}/directories": "there is one directory",
     "POST /provider/{providerID}/oauth/authorize": "providers are connected by key",
     "POST /provider/{providerID}/oauth/callback": "providers are connected by key",
-    "POST /session/{sessionID}/init": "there is no source code to look at",
+    "POST /session/{sessionID}/init": "there is no source code",
     "POST /session/{sessionID}/shell": "there is no shell",
 }
 
 SCREENS = {
-    "start: home, `--continue`, `--session`, `--fork`, a session that is not there": "same",
-    "`/undo`, `/redo`, a prompt after them": "same, with what the session costs then; no files",
+    "start: home, `--continue`, `--session`, `--fork`, an unknown session": "same",
+    "`/undo`, `/redo`, a prompt after them": "same, with updated session cost; no files",
     "`/models`, `/variants`, `/agents`, Tab": "same",
     "`/sessions`: open, rename, delete": "same",
     "`/fork`, whole and before a message": (
-        "same: two forks of one session are both `(fork #1)`. A fork keeps its origin's agent and model, "
-        "which opencode drops"
+        "same: two forks of one session are both `(fork #1)`. A fork keeps the agent and model of its "
+        "origin; opencode drops them"
     ),
     "`/compact`": "same",
     "a command: `$ARGUMENTS`, `$1`, `agent`, `model`, `subtask`, of a subagent": (
-        "same. opencode also has `/init`, `/review` and its skills: here is no source code"
+        "same. opencode also has `/init`, `/review` and its skills; this server has no source code"
     ),
     "`/mcps`: list, on and off; a tool called; prompts as commands": (
-        "same. Why a server failed is said in more words. It fills in a prompt's arguments itself; opencode "
-        "has it fill in `$1`, and puts the words in afterwards"
+        "same. The reason of a failure is more detailed. Arguments are passed to the MCP prompt; opencode "
+        "passes `$1` and replaces it afterwards"
     ),
-    "a task: its session, in and back out": (
-        "same. A step's cost is told once the model has answered, not when its tools are done too"
+    "a task: opening its session and going back": (
+        "same. A step's cost is reported when the model has answered; opencode waits for its tools"
     ),
-    "a permission or a question turned down, a rule that denies": "same",
-    "a model that answers 401": "same, and the message says where its key is set",
-    "429, 500, 503: the tries, and an answer after them": "same",
-    "an abort between two tries": "marked as interrupted; opencode leaves the message without an end",
+    "a rejected permission or question, a rule that denies": "same",
+    "a model that answers 401": "same, and the message says where the key is set",
+    "429, 500, 503: the retries, and the answer after them": "same",
+    "an abort between two retries": "marked as interrupted; opencode leaves the message unfinished",
     "a first prompt that overflows": (
-        "an error at once, for there is nothing to condense; opencode shows a compaction that failed"
+        "an error at once, because there is nothing to compact; opencode shows a failed compaction"
     ),
-    "files: image, text": "same. opencode keeps a text's content as two parts more",
-    "a prompt while another is answered": "same",
+    "files: image, text": "same. opencode stores the content of a text file as two more parts",
+    "a prompt while another one is being answered": "same",
     "side bar: title, context, cost, MCP, todos": (
-        "same, but for cached tokens without a price in opencode.json: billed as input here, as nothing there"
+        "same, except cached tokens without a price in opencode.json: billed as input here, not at all there"
     ),
     "`/help`, `/status`, `/themes`, `/timeline`, `/thinking`, `/timestamps`, ctrl+p": "same",
     "`/skills`": "empty",
     "`/export`": "same",
     "`/share`, `/unshare`": (
-        "the link leads to this server. Not compared: opencode's leads to a service of its makers"
+        "the link leads to this server. Not compared: opencode's leads to its makers' service"
     ),
-    "title": "made once a model answers; opencode also names conversations whose model failed",
-    "`run` and its options": "same, and the last text is printed: see below",
-    "`run` with a model, a variant or a command that is not there": (
+    "title": "generated once a model answers; opencode also titles conversations whose model failed",
+    "`run` and its options": "same, and the last text is printed, see below",
+    "`run` with an unknown model, variant or command": (
         "400 with the nearest names, exit code 1; opencode answers 500, exit code 1, and ignores the variant"
     ),
 }
-"""What the clients show here, beside opencode's own server."""
+"""What the clients show with this server, compared with opencode's own."""
 
 HEAD = """\
 # Compatibility with opencode
 
-opencode's own clients work on this server as they are published: its terminal interface (`opencode attach`),
-its command line (`opencode run --attach`) and its SDKs for JavaScript (`@opencode-ai/sdk`) and Python
-(`opencode-ai`). `tests/clients` holds them to it: the programs themselves, on a running server.
+opencode's own clients work on this server as they are published: its terminal interface (`opencode
+attach`), its command line (`opencode run --attach`) and its SDKs for JavaScript (`@opencode-ai/sdk`) and
+Python (`opencode-ai`). `tests/clients` runs these programs against a running server. They are the clients
+of opencode 1; those of OpenCode 2 speak another API, which this server does not serve yet.
 
 ## Routes
-Those of opencode {version}'s v1 API document. What is served fits that document's schemas:
-`tests/clients/test_contract.py` checks every answer and every event, and that this page is current
-(`python -m tests.clients.compatibility` makes it). What is not served answers with 404, or 405 where the same
-address is served for another method, and opencode's own form of an error:
-`{{"name": "NotFoundError", "data": {{"message"}}}}`.
+The routes of opencode {version}'s v1 API document. Served routes match its schemas:
+`tests/clients/test_contract.py` checks every answer and every event, and that this page is current (`python
+-m tests.clients.compatibility` generates it). Other routes answer with 404, or 405 if the path is served
+for another method, in opencode's error format: `{{"name": "NotFoundError", "data": {{"message"}}}}`.
 
-A request that can't be understood gets a 400 in the same form; its message says what to change.
+An invalid request gets a 400 in the same format; its message says what to change.
 
-| route | here | how it differs |
+| route | this server | difference |
 |---|---|---|
 """
 
 SIDE_BY_SIDE = """
 ## Side by side
-What the clients show on opencode {version}'s server and on this one, with one opencode.json and one scripted
-model behind both. *Same*: the same words in the same places.
+What the clients show with opencode {version}'s server and with this one, both with the same opencode.json
+and the same scripted model. *Same* means the same words in the same places.
 
-| screen | here |
+| screen | this server |
 |---|---|
 """
 
 TAIL = """
-`opencode run --attach` prints what it has heard by the time that its prompt is answered. Of ten answers
-each, on one busy machine, it printed the last text nine times here and once with opencode's server. Its
+`opencode run --attach` prints the events that it has received when its prompt is answered. In ten runs each
+on a busy machine it printed the last text nine times with this server and once with opencode's. These
 options were compared one by one: `--format json`, `-c`, `-s`, `--fork`, `--title`, `--agent`, `-f`,
 `--command`, `--thinking`, `--variant`, `--share`. `opencode session list`, `export`, `models` and `stats`
-have no `--attach`: they read the files of their own machine.
+have no `--attach`: they read local files.
 
-## Where the clients differ from what one may expect
-- `opencode run --attach` looks at no error but its own request's, so on opencode's server it ends with 0
-  where the model failed. Here the request fails too, with status 502, in the sessions that it makes (they
-  are known by what they deny: `question`, `plan_enter`, `plan_exit`), so it ends with 1 and tells the error
-  twice. Going on with somebody else's session (`-s`, `-c`), it ends with 0 here as well.
-- The terminal interface asks for `/api/*`, `/experimental/*`, `/lsp`, `/formatter` and `/vcs` at its start,
-  gets 404 and goes on.
-- `opencode-ai` 0.1.0a36 for Python is older than the API: its `session.chat` gives an object with `info`
-  and `parts` where its type says otherwise, as on opencode's own server. Its `app.get`, `app.init`,
+## Known limits of the clients
+- `opencode run --attach` only looks at errors of its own request, so with opencode's server its exit code
+  is 0 when the model fails. This server fails the request too, with status 502, in sessions that `opencode
+  run` creates (it recognises them by their denied permissions: `question`, `plan_enter`, `plan_exit`). The
+  exit code is then 1, and the error is printed twice. In other sessions (`-s`, `-c`) the exit code is 0
+  here as well.
+- The terminal interface requests `/api/*`, `/experimental/*`, `/lsp`, `/formatter` and `/vcs` at its start,
+  gets 404 and continues.
+- `opencode-ai` 0.1.0a36 for Python is older than the API: its `session.chat` returns an object with `info`
+  and `parts`, which its type does not declare, as with opencode's own server. Its `app.get`, `app.init`,
   `app.log`, `app.modes`, `find`, `file` and `tui` calls have no counterpart here and raise `NotFoundError`.
-- Of `@opencode-ai/sdk`'s two clients both work: the first (`@opencode-ai/sdk`) and the second
-  (`@opencode-ai/sdk/v2`), which the terminal interface itself uses. The second one's `v2` part speaks of
-  routes below `/api`, which answer with 404.
+- Both clients of `@opencode-ai/sdk` work: the first (`@opencode-ai/sdk`) and the second
+  (`@opencode-ai/sdk/v2`), which the terminal interface uses. The `v2` part of the second one uses routes
+  below `/api`, which answer with 404.
 """
 
 
 def served() -> set[str]:
-    """Return the shapes of all routes that this server has."""
+    """Return the shapes of all routes of this server."""
     with tempfile.TemporaryDirectory() as directory:
         app = create_app(Settings.load({"OPENCODE_DATA_DIR": directory, "HOME": directory}))
     rules = app.url_map.iter_rules()
@@ -157,7 +158,7 @@ def served() -> set[str]:
 
 
 def page() -> str:
-    """Return the page as it should be."""
+    """Return the text of the page."""
     ours = served()
     rows = []
     for route in sorted(routes(), key=lambda route: (route.split(" ")[1], route)):
@@ -168,7 +169,7 @@ def page() -> str:
         else:
             rows.append(f"| `{route}` | served | |")
     version = document()["info"]["version"]
-    screens = [f"| {screen} | {here} |" for screen, here in SCREENS.items()]
+    screens = [f"| {screen} | {difference} |" for screen, difference in SCREENS.items()]
     return "".join(
         (
             HEAD.format(version=version),
