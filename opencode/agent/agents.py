@@ -1,4 +1,4 @@
-"""The agents by name: those that are built in, and those of opencode.json."""
+"""The agents by name: the built-in ones and those of opencode.json."""
 
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from opencode.schema.session import PermissionRule
 from .permission import ALLOW_ALL, rules, tool_rules
 
 DEFAULT_STEPS = 50
-"""How many requests to the model one turn may make, where an agent does not say."""
+"""The maximum number of model requests for one prompt, unless the agent sets its own."""
 
 DENY_ALL = PermissionRule(permission="*", pattern="*", action="deny")
 DENY_TASK = PermissionRule(permission="task", pattern="*", action="deny")
@@ -49,12 +49,10 @@ def _prompt(name: str) -> str:
 
 def _built_in() -> list[Agent]:
     return [
-        _native("build", "primary", "The default agent: answers, looks things up and carries tasks out."),
-        _native("plan", "primary", "Plans without carrying anything out."),
-        _native(
-            "general", "subagent", "Carries out a task of several steps on its own.", DENY_TODO, DENY_TASK
-        ),
-        _native("explore", "subagent", "Finds things out, widely and fast.", DENY_TODO, DENY_TASK),
+        _native("build", "primary", "The default agent: answers questions and completes tasks."),
+        _native("plan", "primary", "Makes a plan without carrying it out."),
+        _native("general", "subagent", "Completes a task of several steps on its own.", DENY_TODO, DENY_TASK),
+        _native("explore", "subagent", "Researches a question quickly and broadly.", DENY_TODO, DENY_TASK),
         _native("title", "primary", UNSET, DENY_ALL, hidden=True, temperature=0.5),
         _native("summary", "primary", UNSET, DENY_ALL, hidden=True),
         _native("compaction", "primary", UNSET, DENY_ALL, hidden=True),
@@ -62,7 +60,7 @@ def _built_in() -> list[Agent]:
 
 
 class Agents:
-    """Every agent that a prompt may name."""
+    """All agents that a prompt can use."""
 
     def __init__(self, config: Config) -> None:
         general = [*tool_rules(config.tools), *rules(config.permission)]
@@ -83,7 +81,7 @@ class Agents:
         if chosen is None or chosen.mode == "subagent":
             known = [agent.name for agent in self.list() if agent.mode != "subagent" and not agent.hidden]
             raise SettingsError(
-                f"default_agent names {self.default!r}, which is no primary agent. Known: {', '.join(known)}."
+                f"default_agent: {self.default!r} is not a primary agent. Known: {', '.join(known)}."
             )
 
     def list(self) -> list[Agent]:
@@ -91,7 +89,7 @@ class Agents:
         return sorted(self._agents.values(), key=lambda agent: (agent.name != self.default, agent.name))
 
     def get(self, name: str) -> Agent:
-        """Return an agent by name; raises BadRequest with the names that are near."""
+        """Return an agent by name; raises BadRequest, which suggests similar names."""
         agent = self._agents.get(name)
         if agent is None:
             visible = [agent.name for agent in self._agents.values() if agent.hidden is not True]
@@ -100,7 +98,7 @@ class Agents:
 
 
 def _configured(base: Agent, entry: AgentConfig) -> Agent:
-    """Return `base` with what the configuration says of it."""
+    """Return `base` with the settings of its configuration entry."""
     model: AgentModel | UnsetType = base.model
     if entry.model is not UNSET:
         provider_id, slash, model_id = entry.model.partition("/")

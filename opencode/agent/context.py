@@ -155,8 +155,8 @@ def _readable(content: Text | Attachment, model: Model) -> Text | Attachment:
     if getattr(model.capabilities.input, kind, False):
         return content
     return Text(
-        f"[{content.filename or 'A file'} ({content.mime}) was left out: {model.name} does not accept files of "
-        "this type. Tell the user if it matters.]"
+        f"[{content.filename or 'A file'} ({content.mime}) was left out: {model.name} does not accept "
+        "files of this type. Tell the user if it matters.]"
     )
 
 

@@ -1,4 +1,4 @@
-"""What every turn works with, and the session that it runs in."""
+"""The dependencies of a turn, and the interface of the session that it runs in."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -21,7 +21,7 @@ from .retry import RetryPolicy
 
 
 class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
-    """What every turn works with."""
+    """The objects that all turns share."""
 
     store: Store
     bus: Bus
@@ -35,12 +35,12 @@ class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def path(self) -> str:
-        """The directory as clients compare it: opencode counts it from the root, outside a repository."""
+        """The directory relative to the root; opencode's clients expect that form outside a repository."""
         return self.directory.lstrip("/")
 
 
 class TurnSession(Protocol):
-    """The session of a turn: stores what the turn changes in it, and is notified of the turn's progress."""
+    """A turn's session: stores the changes that the turn makes and is notified of its progress."""
 
     def new_message_id(self) -> str:
         """Return an id that sorts after all messages of the session."""
@@ -48,22 +48,22 @@ class TurnSession(Protocol):
     async def commit(
         self, unit: Unit, events: Sequence[EventProperties], cost: float = 0, tokens: Tokens | None = None
     ) -> None:
-        """Write a unit and what it cost (USD, tokens) as one change of the session, then publish the events.
+        """Commit a unit and add its cost (USD, tokens) to the session as one change, then publish the events.
 
-        Raises Unavailable, or NotFound if the session was deleted; then nothing has changed.
+        Raises Unavailable, and NotFound if the session was deleted; then nothing has changed.
         """
 
     async def allow(self, rules: list[PermissionRule]) -> None:
-        """Add what the user allowed for good to the session's permission rules."""
+        """Add rules to the session's permission rules, for an "always" reply."""
 
     def status(self, status: SessionStatus) -> None:
-        """Publish that the turn is busy, or waits before it asks the model again."""
+        """Publish that the turn is busy, or waits before a retry."""
 
     def answering(self) -> None:
-        """The model has begun to answer."""
+        """Note that the model has begun to answer."""
 
     async def delegate(self, task: Task, model: ModelChoice, started: Started) -> TaskAnswer:
-        """Have another agent carry out a task in a session of its own; raises ToolError.
+        """Run a task with another agent in a child session; raises ToolError.
 
-        Cancelling it aborts that session's turn.
+        Cancelling this aborts the child session's turn.
         """

@@ -1,4 +1,4 @@
-"""One exchange with a model: a message is opened, the model asked until it answers, the message closed."""
+"""One exchange with a model: opens an assistant message, streams the model's answer into it, closes it."""
 
 import asyncio
 import logging
@@ -25,9 +25,10 @@ log = logging.getLogger(__name__)
 
 
 class Exchange:
-    """An answer on its way; an async context manager. Whatever goes wrong in the block ends the message.
+    """An async context manager around one answer. An error in the block ends the message with that error.
 
-    Only cancellation is raised on. `summary_by`: the agent that condenses the conversation.
+    Cancellation is re-raised; other errors are not, but Unavailable is raised if the message can't be stored.
+    `summary_by`: the agent that summarizes the conversation, if this is a summary.
     """
 
     def __init__(
@@ -56,15 +57,15 @@ class Exchange:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         try:
-            passes = await self._end(error)
+            suppress = await self._end(error)
             if self.transcript.message.error:
                 self._work.outcome = "error"
         finally:
             self._watch.__exit__(kind, error, trace)
-        return passes
+        return suppress
 
     async def _end(self, error: BaseException | None) -> bool:
-        """End the message with what was raised, if anything; returns whether it goes no further."""
+        """End the message with `error`, if any; return whether the error is suppressed."""
         if isinstance(error, asyncio.CancelledError):
             if self.transcript.closed and is_last_step(self.transcript.message):
                 return False
@@ -75,13 +76,13 @@ class Exchange:
         elif isinstance(error, RequestError):
             await self.transcript.fail(ModelAPIError(error.message, retryable=False))
         elif isinstance(error, Exception):
-            # As broad as it gets: whatever fails here, the session must be usable afterwards.
+            # The session must stay usable whatever fails in the block.
             log.error("an answer in session %s failed", self.transcript.message.session_id, exc_info=error)
-            await self.transcript.fail(ModelError("The server failed while it answered; its log says why."))
+            await self.transcript.fail(ModelError("Internal server error; see the server's log."))
         return error is None or isinstance(error, Exception)
 
     async def ask(self, resolved: Resolved, request: ModelRequest) -> Finish:
-        """Ask the model until it answers whole; raises the ModelError that no further try may cure."""
+        """Ask the model, with retries, until an answer is complete; raises ModelError."""
         attempt = 0
         while True:
             attempt += 1
@@ -121,11 +122,11 @@ class Exchange:
                         answering = True
                         call.answers()
                         self._session.answering()
-            raise ModelAPIError("The provider's answer ended before it was whole.", retryable=True)
+            raise ModelAPIError("The provider's answer ended before it was complete.", retryable=True)
 
 
 def new_answer(prompt: UserMessage, message_id: str, agent: str, directory: str) -> AssistantMessage:
-    """Return the message that answers a prompt, with nothing in it yet."""
+    """Return an empty assistant message that answers a prompt."""
     return AssistantMessage(
         id=message_id,
         session_id=prompt.session_id,
@@ -143,5 +144,5 @@ def new_answer(prompt: UserMessage, message_id: str, agent: str, directory: str)
 
 
 def is_last_step(answer: AssistantMessage) -> bool:
-    """Return whether an answer that has ended is to be followed by no other step."""
+    """Return whether no further step follows an answer that has ended."""
     return bool(answer.error) or answer.finish not in _MORE_STEPS

@@ -1,4 +1,4 @@
-"""Closing unfinished answers: those that a stopped server left open, and copies of those being written."""
+"""Closes unfinished answers: those that a stopped server left open, and copies of answers in progress."""
 
 from msgspec import structs
 
@@ -19,21 +19,19 @@ from opencode.store import Store
 from .exchange import is_last_step, new_answer
 from .transcript import interrupted
 
-CUT = TurnAborted(
-    "The server stopped while this answer was being written. What was written until then is kept."
-)
-UNANSWERED = TurnAborted("The server stopped before this was answered. Send it again to have it answered.")
+CUT = TurnAborted("The server stopped while this answer was being written. The text so far is kept.")
+UNANSWERED = TurnAborted("The server stopped before this prompt was answered. Send it again.")
 
 
 def is_unfinished(message: MessageWithParts) -> bool:
-    """Return whether a message is an answer without an end."""
+    """Return whether a message is an answer that has not ended."""
     return isinstance(message.info, AssistantMessage) and not message.info.time.completed
 
 
 def closed(message: MessageWithParts, error: ModelError, reason: str) -> MessageWithParts:
-    """Return an unfinished answer ended with an error, and every open part of it ended; others as they are.
+    """Return an unfinished answer with an error as its end and all parts ended; return others unchanged.
 
-    `reason`: why calls that were running have no result.
+    `reason`: why tool calls that were running have no result.
     """
     if not isinstance(message.info, AssistantMessage) or message.info.time.completed:
         return message
@@ -51,13 +49,13 @@ def _closed(part: Part, reason: str) -> Part:
 
 
 def close_cut(store: Store, message: MessageWithParts) -> bool:
-    """Store the end of an answer that the server's end cut; returns whether it was one."""
+    """Close an answer that the server's stop interrupted, in the store; return whether it was unfinished."""
     if not is_unfinished(message):
         return False
     ended = closed(message, CUT, "the server stopped.")
     store.put_message(ended.info)
-    for part, before in zip(ended.parts, message.parts, strict=True):
-        if part is not before:
+    for part, old_part in zip(ended.parts, message.parts, strict=True):
+        if part is not old_part:
             store.put_part(part)
     return True
 
@@ -65,20 +63,21 @@ def close_cut(store: Store, message: MessageWithParts) -> bool:
 def close_unanswered(
     store: Store, prompt: UserMessage, later: list[MessageWithParts], directory: str
 ) -> bool:
-    """Store an answer that says so for a prompt whose turn was cut; returns whether it had none.
+    """End an interrupted prompt with an error if it has no final answer; return whether that was so.
 
-    `later`: the newest messages of its session, those that `close_cut` ended included.
+    The error goes to the prompt's last answer, or to a new answer if there is none. `later`: the newest
+    messages of the session, including those that `close_cut` ended.
     """
     store.put_message(prompt)
-    answers = [each.info for each in later if isinstance(each.info, AssistantMessage)]
-    answer = next((each for each in reversed(answers) if each.parent_id == prompt.id), None)
+    answers = [message.info for message in later if isinstance(message.info, AssistantMessage)]
+    answer = next((info for info in reversed(answers) if info.parent_id == prompt.id), None)
     if answer is not None:
         if not answer.time.completed or is_last_step(answer):
             return False
         answer.error = CUT.wire()
         store.put_message(answer)
         return True
-    message_id = ids.ascending("msg", after=max((each.info.id for each in later), default=prompt.id))
+    message_id = ids.ascending("msg", after=max((message.info.id for message in later), default=prompt.id))
     answer = new_answer(prompt, message_id, prompt.agent, directory)
     answer.time.completed = answer.time.created
     answer.error = UNANSWERED.wire()

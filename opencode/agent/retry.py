@@ -1,4 +1,4 @@
-"""When to ask a model again, and how long to wait before."""
+"""When to retry a model request, and how long to wait first."""
 
 import random
 
@@ -7,21 +7,21 @@ import msgspec
 from opencode.errors import ModelError
 
 LONGEST_WAIT = 600.0
-"""Seconds; a provider that asks for more than this is not waited for."""
+"""Seconds. If a provider's Retry-After is longer, the request is not retried."""
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
-    """`attempts`: how often a step asks the model in all. Waits double from `first` to `longest` seconds."""
+    """`attempts`: the maximum requests for one step. Waits double from `first` to `longest` seconds."""
 
     attempts: int = 6
     first: float = 2.0
     longest: float = 30.0
 
     def wait(self, attempt: int, error: ModelError) -> float | None:
-        """Return the seconds to wait after attempt number `attempt` (from 1) failed; None: don't ask again.
+        """Return the seconds to wait after attempt number `attempt` (from 1) failed; None: do not retry.
 
-        What the provider asks for in Retry-After counts; else up to a quarter is added at random, so that
-        sessions that failed together do not come back together.
+        The provider's Retry-After is used if there is one. Otherwise up to a quarter is added at random, so
+        that sessions that failed together do not retry together.
         """
         if not error.retryable or attempt >= self.attempts:
             return None

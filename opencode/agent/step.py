@@ -1,4 +1,4 @@
-"""A step of a turn: one request to the model, and the tool calls that its answer asks for."""
+"""A step of a turn: one model request and the tool calls in its answer."""
 
 from collections.abc import Iterable
 
@@ -29,24 +29,25 @@ from .permission import is_hidden, tool_rules
 from .tool_execution import ToolExecution
 
 LAST_STEP = (
-    "This is the last step that you may take, and tools are no longer at hand. Say what you have found or "
-    "done so far, what is left, and how to go on."
+    "This is your last step, and tools are no longer available. Summarize what you have found or done so "
+    "far, what remains, and how to continue."
 )
 
 OUT_OF_STEPS = (
-    "The model called tools in the last of the {steps} steps that a turn may take. Prompt again to have it "
-    "go on, or raise the agent's steps."
+    "The model still called tools in step {steps}, the last of this turn. Send another prompt to continue, "
+    "or raise the agent's steps."
 )
 
-TOO_LONG = "Begin a new session, send less, or choose a model with a larger context."
+TOO_LONG = "Start a new session, send less, or choose a model with a larger context."
 
 
 class Step:
-    """One step. `number` counts the steps that answer `prompt`, from 1; `failed_answers`: those in vain.
+    """One step. `number` counts the steps that answer `prompt`, from 1.
 
-    `may_overflow`: where the conversation is too long for the model, the message is taken back and `run`
-    tells so; else that is the message's error. `refused`: the user turned a call down, and nothing more is
-    to be said to the prompt.
+    `failed_answers`: the number of structured answers to the prompt that did not match the schema.
+    `may_overflow`: if the conversation exceeds the model's context, the message is removed and `run` returns
+    False; otherwise the message ends with that error. `refused`: the user refused a tool call, which ends the
+    turn.
     """
 
     def __init__(
@@ -73,7 +74,10 @@ class Step:
         self.exchange = Exchange(dependencies, session, prompt)
 
     async def run(self, history: Iterable[MessageWithParts]) -> bool:
-        """Take the step; returns whether the conversation fitted. Only cancellation is raised."""
+        """Take the step; return whether the conversation fits in the context.
+
+        Raises only cancellation, and Unavailable if the message can't be stored.
+        """
         prompt = self._prompt
         transcript = self.exchange.transcript
         async with self.exchange:
@@ -127,7 +131,7 @@ class Step:
         ]
 
     async def _resolve(self, agent: Agent, resolved: Resolved, finish: Finish) -> None:
-        """Do what the answer asks for, and end the step."""
+        """Run the answer's tool calls and end the step."""
         transcript = self.exchange.transcript
         form = self._prompt.format
         cost = cost_usd(resolved.model, finish.tokens)
@@ -139,35 +143,38 @@ class Step:
             rules = effective_rules(agent, self._rules, self._prompt)
             self.refused = not await self._execution.run(transcript, agent, rules, answer)
             if not self.refused and self._number >= _limit(agent):
-                # A model may call tools though it is told not to.
+                # Some models call tools although tool_choice is "none".
                 reason, error = "stop", ModelError(OUT_OF_STEPS.format(steps=_limit(agent)))
         if answer is not None:
-            reason, error = self._take_data(answer, reason)
+            reason, error = self._resolve_structured(answer, reason)
         elif reason == "content-filter":
             error = ContentFiltered("The model declined to answer this.")
         elif reason == "length" and not any(isinstance(part, TextPart) for part in transcript.parts):
             error = OutputTooLong(
-                "The answer met its output limit before it began; ask for less, or choose less effort."
+                "The model reached its output limit before it wrote any text; ask for less, or choose a "
+                "variant with less reasoning effort."
             )
         await transcript.finish_step(reason, finish.tokens, cost, error)
 
-    def _take_data(self, answer: structured.Answer, reason: str) -> tuple[str, ModelError | None]:
-        """Return how a step ends whose answer is to be data: with it, with another try, or with an error."""
+    def _resolve_structured(self, answer: structured.Answer, reason: str) -> tuple[str, ModelError | None]:
+        """Return the finish reason and error of a step with a structured answer; store a valid answer."""
         if answer.value is not UNSET:
             self.exchange.transcript.message.structured = answer.value
             return "stop", None
         self.failed_answers += answer.failures
         if reason == "tool-calls" and not self.refused and self.failed_answers <= answer.retries:
             return reason, None
-        message = "The model gave no answer that fits the schema; simplify the schema or try another model."
+        message = (
+            "The model gave no answer that matches the schema; simplify the schema or try another model."
+        )
         return "stop", StructuredOutputFailed(message, retries=self.failed_answers)
 
 
 def _limit(agent: Agent) -> int:
-    """Return how many steps a turn may take."""
+    """Return the maximum number of steps for one prompt."""
     return given(agent.steps, DEFAULT_STEPS)
 
 
 def effective_rules(agent: Agent, session: list[PermissionRule], prompt: UserMessage) -> list[PermissionRule]:
-    """Return the rules that hold for a prompt, the weightiest last: its agent's, its session's, its own."""
+    """Return the rules for a prompt in ascending precedence: the agent's, the session's, the prompt's."""
     return [*agent.permission, *session, *tool_rules(given(prompt.tools, {}))]

@@ -1,4 +1,4 @@
-"""Answers that fit a JSON schema: the model gives them as a call of one tool that it must make."""
+"""Structured output: the model gives an answer that matches a JSON schema as a call of one required tool."""
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -13,18 +13,18 @@ TOOL = "StructuredOutput"
 DEFAULT_RETRIES = 2
 
 INSTRUCTION = (
-    f"The user wants the final answer as data. When you are ready, call {TOOL} exactly once with an input "
-    "that fits its schema. Do not answer in text."
+    f"The user wants the final answer as data. When you are ready, call {TOOL} exactly once with input that "
+    "matches its schema. Do not answer in text."
 )
 
 
 def definition(form: JsonSchemaFormat) -> ToolDefinition:
-    """Return the tool that takes the answer."""
-    return ToolDefinition(TOOL, "Gives the final answer, as data that fits this schema.", form.schema)
+    """Return the tool whose input is the answer."""
+    return ToolDefinition(TOOL, "Gives the final answer as data that matches this schema.", form.schema)
 
 
 def check_schema(form: JsonSchemaFormat) -> None:
-    """Raise BadRequest where the schema itself is no valid JSON Schema of an object."""
+    """Raise BadRequest if the schema is not a valid JSON Schema of an object."""
     from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - only such prompts need it
 
     try:
@@ -38,7 +38,7 @@ def check_schema(form: JsonSchemaFormat) -> None:
 
 
 class Answer:
-    """Takes the answer of one step. `value` is what fitted; `failures` counts what did not."""
+    """The structured answer of one step. `value`: the last valid answer; `failures`: the invalid attempts."""
 
     def __init__(self, form: JsonSchemaFormat) -> None:
         self._schema = form.schema
@@ -46,26 +46,25 @@ class Answer:
         self.value: JsonObject | UnsetType = UNSET
         self.failures = 0
 
-    def take(self, raw: str) -> ToolResult:
-        """Keep the answer; raises ToolError that tells the model what does not fit."""
-        fault = self._fault(raw)
-        if fault is not None:
+    def submit(self, raw: str) -> ToolResult:
+        """Set the value from the input of a call; raise ToolError, which tells the model what to correct."""
+        mismatch = self._mismatch(raw)
+        if mismatch is not None:
             self.failures += 1
-            raise ToolError(f"{fault} Call {TOOL} again.")
+            raise ToolError(f"{mismatch} Call {TOOL} again.")
         self.value = msgspec.json.decode(raw)
-        return ToolResult(
-            "The answer was taken.", title="Answer", metadata={"valid": True, "truncated": False}
-        )
+        return ToolResult("Answer accepted.", title="Answer", metadata={"valid": True, "truncated": False})
 
-    def _fault(self, raw: str) -> str | None:
+    def _mismatch(self, raw: str) -> str | None:
+        """Return how the input differs from the schema, None if it matches."""
         from jsonschema import Draft202012Validator  # noqa: PLC0415
 
         try:
             value = msgspec.json.decode(raw)
         except msgspec.DecodeError as error:
             return f"The input is not valid JSON: {error}."
-        faults = [
-            f"{fault.json_path}: {fault.message}"
-            for fault in Draft202012Validator(self._schema).iter_errors(value)
+        errors = [
+            f"{error.json_path}: {error.message}"
+            for error in Draft202012Validator(self._schema).iter_errors(value)
         ]
-        return f"The input does not fit the schema: {'; '.join(faults[:5])}." if faults else None
+        return f"The input does not match the schema: {'; '.join(errors[:5])}." if errors else None

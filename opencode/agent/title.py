@@ -1,4 +1,4 @@
-"""A session's title, made by a small model from the first prompt."""
+"""Generates a session's title from the first prompt with a small model."""
 
 from contextlib import aclosing
 
@@ -15,12 +15,12 @@ LONGEST_TITLE = 100
 
 
 async def make_title(resolved: Resolved, agent: Agent, prompt: str) -> str | None:
-    """Return a title for a conversation that begins with `prompt`; None where the model gives none.
+    """Return a title for a conversation that begins with `prompt`; None if the model returns no text.
 
     Raises ModelError.
     """
     question = (
-        Text("Give a title to the conversation that begins like this:"),
+        Text("Write a title for the conversation that begins with this message:"),
         Text(prompt[:LONGEST_PROMPT]),
     )
     request = ModelRequest(
@@ -41,7 +41,7 @@ async def make_title(resolved: Resolved, agent: Agent, prompt: str) -> str | Non
                 if isinstance(event, TextDelta):
                     text += event.text
                     if len(text) > 20 * LONGEST_TITLE:
-                        raise ModelError("The model gave an essay for a title.")
+                        raise ModelError("The model's title is too long.")
                 elif isinstance(event, Finish):
                     call.finish(
                         event.tokens,

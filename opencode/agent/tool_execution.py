@@ -1,4 +1,4 @@
-"""Running the tool calls of one step: side by side, each to its own end."""
+"""Runs the tool calls of one step concurrently."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,11 +21,11 @@ from .structured import Answer
 from .transcript import Transcript
 
 Remember = Callable[[list[PermissionRule]], Awaitable[None]]
-"""Stores rules that apply from now on."""
+"""Adds rules that apply from now on."""
 
 
 class StoredTodos:
-    """A session's todo list, as tools see it."""
+    """A session's todo list for tools, backed by the store."""
 
     def __init__(self, store: Store, session: TurnSession, session_id: str) -> None:
         self._store = store
@@ -42,7 +42,7 @@ class StoredTodos:
 
 
 class ToolExecution:
-    """Runs what the model called; every call ends with a result or an error that the model can read."""
+    """Runs tool calls; each one ends with a result or an error that the model can read."""
 
     def __init__(self, dependencies: TurnDependencies, session: TurnSession, remember: Remember) -> None:
         self._dependencies = dependencies
@@ -52,9 +52,10 @@ class ToolExecution:
     async def run(
         self, transcript: Transcript, agent: Agent, rules: list[PermissionRule], answer: Answer | None
     ) -> bool:
-        """Run all calls of the step; cancelled with its caller. `answer` takes the one that answers.
+        """Run all calls of the step; return whether the turn continues.
 
-        Returns whether the turn may go on: not where the user refused a call without a word on why.
+        It does not if the user refused a call without feedback. `answer` receives the call of the structured
+        output tool. Cancelling this cancels the calls.
         """
         try:
             async with asyncio.TaskGroup() as group:
@@ -62,8 +63,8 @@ class ToolExecution:
                     group.create_task(self._run_one(transcript, call_id, agent, rules, answer))
                     for call_id in transcript.calls
                 ]
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+        except ExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None
         return all(task.result() for task in tasks)
 
     async def _run_one(
@@ -83,8 +84,8 @@ class ToolExecution:
             for pattern, action in actions.items():
                 if action == "deny":
                     raise ToolError(
-                        f"The user has specified a rule against {permission} of {pattern}. Do without it, "
-                        "or say what you would need it for."
+                        f"The user has specified a rule against {permission} of {pattern}. Continue without "
+                        "it, or say why you need it."
                     )
             if "ask" in actions.values():
                 with waits.waiting():
@@ -107,8 +108,10 @@ class ToolExecution:
                 )
 
         async def delegate(task: Task, started: Started) -> TaskAnswer:
-            asked = transcript.message
-            model = ModelChoice(provider_id=asked.provider_id, model_id=asked.model_id, variant=asked.variant)
+            message = transcript.message
+            model = ModelChoice(
+                provider_id=message.provider_id, model_id=message.model_id, variant=message.variant
+            )
             return await self._session.delegate(task, model, started)
 
         def progress(title: str, metadata: JsonObject) -> None:
@@ -126,12 +129,12 @@ class ToolExecution:
             progress=progress,
             waits=waits,
         )
-        transcript.tool_running(call_id, _shown(raw))
+        transcript.tool_running(call_id, _input_object(raw))
         try:
             if answer is not None and part.tool == structured.TOOL:
-                result = answer.take(raw)
+                result = answer.submit(raw)
             elif is_hidden(rules, part.tool):
-                raise ToolError(f"The user has specified a rule against {part.tool}. Do without it.")
+                raise ToolError(f"The user has specified a rule against {part.tool}. Continue without it.")
             else:
                 result = await self._dependencies.tools.execute(part.tool, raw, context)
         except ToolError as error:
@@ -141,8 +144,8 @@ class ToolExecution:
         return True
 
 
-def _shown(raw: str) -> JsonObject:
-    """Return a call's input as clients are shown it; input that is no JSON object is shown as it came."""
+def _input_object(raw: str) -> JsonObject:
+    """Return a call's input for clients; input that is not a JSON object is returned raw under "invalid"."""
     try:
         value = msgspec.json.decode(raw or "{}")
     except (msgspec.DecodeError, RecursionError):

@@ -1,6 +1,6 @@
-"""The one writer of an assistant message: what a model says and tools return becomes parts.
+"""Writes an assistant message: turns stream events and tool results into parts, stores and publishes them.
 
-Streaming text is published at once and written behind; whatever is finished is on disk before it is
+Streaming text is published at once and stored shortly after. Finished parts are stored before they are
 published.
 """
 
@@ -60,14 +60,14 @@ from .dependencies import TurnSession
 
 
 class Block:
-    """A text or reasoning part while it grows; `current` gathers what came since the last look."""
+    """A text or reasoning part that is being streamed. Its deltas are joined when `current` is called."""
 
     def __init__(self, part: TextPart | ReasoningPart) -> None:
         self.part = part
         self._fresh: list[str] = []
 
     def add(self, text: str) -> bool:
-        """Let it grow; returns whether this is the first of what came since the last look."""
+        """Append a delta; return whether it is the first since the last call of `current`."""
         self._fresh.append(text)
         return len(self._fresh) == 1
 
@@ -79,9 +79,9 @@ class Block:
 
 
 class Transcript:
-    """Writes one assistant message. `calls`: the step's tool calls with their input as the model wrote it.
+    """Writes one assistant message. `calls`: the step's tool calls by call id, each with its raw input.
 
-    `closed`: its end is on disk and published, or its session is deleted.
+    `closed`: the message's end is stored and published, or its session is deleted.
     """
 
     def __init__(self, store: Store, bus: Bus, session: TurnSession, message: AssistantMessage) -> None:
@@ -97,7 +97,7 @@ class Transcript:
         self.calls: dict[str, tuple[ToolPart, str]] = {}
 
     def open(self) -> None:
-        """Begin the message and its step: stored, then published, while the model is asked already."""
+        """Begin the message and its step. They are stored and published in the background: `opened` waits."""
         step = StepStartPart(**self._identity())
         self.parts.append(step)
         self._store.put_message(self.message)
@@ -105,7 +105,7 @@ class Transcript:
         self._opening = asyncio.create_task(self._publish_opening(step, self._commit()))
 
     async def opened(self) -> None:
-        """Wait until the beginning has been published; raises Unavailable if it can't be stored."""
+        """Wait until the beginning is stored and published; raises Unavailable if it can't be stored."""
         if self._opening is not None:
             await asyncio.shield(self._opening)
             self._opening = None
@@ -116,7 +116,7 @@ class Transcript:
         self._publish(step)
 
     async def write(self, event: StreamEvent) -> None:
-        """Write what the model said next; raises Unavailable."""
+        """Write a stream event of the model; raises Unavailable."""
         if self._opening is not None:
             await self.opened()
         if isinstance(event, TextDelta):
@@ -153,7 +153,7 @@ class Transcript:
         self._publish(part)
 
     def tool_progress(self, call_id: str, title: str, metadata: JsonObject) -> None:
-        """Tell what a running call is at."""
+        """Update and publish the title and metadata of a running call."""
         part, _ = self.calls[call_id]
         if isinstance(part.state, ToolStateRunning):
             part.state.title = title
@@ -185,7 +185,7 @@ class Transcript:
         await self._finish([part])
 
     async def discard(self) -> None:
-        """Take back everything since the step began: the model will be asked again."""
+        """Remove everything since the step began, before a retry."""
         await self.opened()
         self._block = None
         self._ended.clear()
@@ -198,7 +198,7 @@ class Transcript:
             )
 
     async def withdraw(self) -> None:
-        """Take the whole message back."""
+        """Remove the message."""
         await self.discard()
         for part in self.parts:
             self._store.remove_part(part.session_id, part.id)
@@ -213,9 +213,9 @@ class Transcript:
     async def finish_step(
         self, reason: str, tokens: Tokens, cost: float, error: ModelError | None = None
     ) -> None:
-        """End the step and the message: why the model stopped, its tokens, USD, and what is wrong with it.
+        """End the step and the message with the model's finish reason, tokens, cost (USD) and an error, if any.
 
-        What it cost is added to the session in the same transaction. Raises Unavailable, and NotFound if the
+        The cost is added to the session in the same transaction. Raises Unavailable, and NotFound if the
         session was deleted.
         """
         await self.opened()
@@ -229,14 +229,14 @@ class Transcript:
         await hold(self._close(step, cost, tokens))
 
     async def fail(self, error: ModelError) -> None:
-        """End the message with an error; what it said until then stays.
+        """End the message with an error; its content so far stays.
 
-        An end that can't be stored now is published nevertheless, stored later, and Unavailable raised.
+        If the end can't be stored now, it is published, stored later, and Unavailable is raised.
         """
         await hold(self._fail(error))
 
     async def _fail(self, error: ModelError) -> None:
-        with suppress(Unavailable):  # if its beginning could not be stored, its end may be
+        with suppress(Unavailable):  # the end may be stored although the beginning was not
             await self.opened()
         self._end_block({})
         for call, _ in self.calls.values():
@@ -257,7 +257,7 @@ class Transcript:
             raise
 
     def snapshot(self) -> MessageWithParts:
-        """Return the message as it stands, with the text so far."""
+        """Return the message with its content so far."""
         if self._block is not None:
             self._block.current()
         return MessageWithParts(info=self.message, parts=self.parts)
@@ -269,7 +269,7 @@ class Transcript:
     async def _close(
         self, step: StepFinishPart | None = None, cost: float = 0, tokens: Tokens | None = None
     ) -> None:
-        """Store the message's end with what the step cost the session, as one change, then publish it."""
+        """Store the message's end and the step's cost as one change of the session, then publish the end."""
         self.message.time.completed = now_ms()
         last: list[Part] = [step] if step is not None else []
         parts = [*self._ended, *last]
@@ -297,7 +297,7 @@ class Transcript:
         if block is None or not text:
             return
         part = block.part
-        if block.add(text):  # else the store knows, and has not looked yet
+        if block.add(text):  # otherwise the store has the part already and has not rendered it yet
             self._store.put_live_part(part.session_id, part.id, block.current)
         self._bus.publish(
             PartDelta(
@@ -310,7 +310,7 @@ class Transcript:
         )
 
     def _end_block(self, metadata: JsonObject) -> None:
-        """Close the open block; it is stored and published with what comes next, in one write."""
+        """End the open block. It is stored and published with the next part, in one write."""
         if self._block is None:
             return
         part = self._block.current()
@@ -321,7 +321,7 @@ class Transcript:
         self._block = None
 
     async def _settle(self) -> None:
-        """Store and publish the blocks that have ended."""
+        """End the open block; store and publish the ended blocks."""
         self._end_block({})
         if self._ended:
             await self._finish(self._take_ended())
@@ -364,7 +364,7 @@ class Transcript:
 
 
 def interrupted(part: ToolPart, reason: str) -> ToolStateError:
-    """Return the state of a call that was cut off."""
+    """Return the state of a tool call that was interrupted for `reason`."""
     return ToolStateError(
         input=part.state.input,
         error=f"The call was interrupted: {reason}",
