@@ -49,15 +49,17 @@ class SessionListQuery(msgspec.Struct):
 async def list_sessions(query: SessionListQuery) -> Response:
     """List sessions, the last changed first."""
     page = SessionQuery(
-        limit=query.limit,
+        limit=query.limit + 1,  # one more shows whether a page follows
         roots=query.roots,
         search=query.search,
         updated_since=query.start,
         after=_after(query.cursor),
     )
     sessions = await services().sessions.find(page)
+    more = len(sessions) > query.limit
+    sessions = sessions[: query.limit]
     response = Response(encode(sessions), content_type=JSON)
-    if len(sessions) == query.limit:
+    if more:
         response.headers[NEXT_CURSOR] = f"{sessions[-1].time.updated}:{sessions[-1].id}"
     return response
 
