@@ -14,6 +14,7 @@ from opencode import __version__
 from opencode.config import Settings
 from opencode.errors import SettingsError
 
+from . import hypercorn_compat
 from .app_state import opened
 
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ def hypercorn_config(bind: str) -> "Config":
     """How hypercorn serves the app at an address, `host:port`."""
     from hypercorn.config import Config  # noqa: PLC0415
 
-    from . import connection  # noqa: PLC0415
-
-    connection.install()
+    hypercorn_compat.close_connections_early()
     config = Config()
     config.bind = [bind]
     config.graceful_timeout = GRACE_SECONDS
