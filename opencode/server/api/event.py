@@ -7,9 +7,11 @@ from quart import Blueprint, Response
 from opencode.schema.base import encode
 from opencode.schema.event import AnyEvent
 
+from .. import event_stream
 from ..app_state import services
 from ..endpoint import endpoint
-from ..sse import Form, GlobalForm, at_once, event_stream, follow, last_event_id, opening
+from ..event_stream import EventForm, EventStream, GlobalEventForm
+from ..resume import last_event_id, opening
 
 blueprint = Blueprint("event", __name__)
 
@@ -26,7 +28,7 @@ async def all_events() -> Response:
     changed since and what is running comes whole, as `message.removed`, `message.updated` and
     `message.part.updated` events.
     """
-    return await _stream(None, Form())
+    return await _stream(None, EventForm(services().bus))
 
 
 @blueprint.get("/global/event")
@@ -36,7 +38,7 @@ async def global_events() -> Response:
 
     As `/event`, with every event wrapped as `{"directory", "project", "payload": event}`.
     """
-    return await _stream(None, GlobalForm(encode(os.getcwd())))
+    return await _stream(None, GlobalEventForm(services().bus, encode(os.getcwd())))
 
 
 @blueprint.get("/session/<session_id>/event")
@@ -48,15 +50,12 @@ async def session_events(session_id: str) -> Response:
     `Last-Event-ID`.
     """
     await services().sessions.get(session_id)
-    return await _stream(session_id, Form())
+    return await _stream(session_id, EventForm(services().bus))
 
 
-async def _stream(session_id: str | None, form: Form) -> Response:
-    found = services()
-    subscription = found.bus.subscribe(session_id)
-    try:
-        first = await opening(found, subscription, last_event_id(), form)
-    except BaseException:
-        subscription.leave()
-        raise
-    return event_stream(follow(subscription, found.bus, first, form, at_once(form)))
+async def _stream(session_id: str | None, form: EventForm) -> Response:
+    subscription = services().bus.subscribe(session_id)
+    stream = EventStream(subscription, form, event_stream.HEARTBEAT_SECONDS)
+    with stream.opening():
+        first = await opening(services(), subscription, last_event_id(), form)
+    return stream.response(first)

@@ -1,24 +1,22 @@
 """Messages: send one and get the answer as events or as JSON; read what was said."""
 
-from collections.abc import AsyncGenerator, Callable
-from functools import partial
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET
 from quart import Blueprint, Response, request
 
-from opencode.bus import Bus, Event, Lagged, Subscription
+from opencode.bus import Event
 from opencode.schema.base import encode
-from opencode.schema.event import AnyEvent, MessageUpdated, ServerHeartbeat, SessionDeleted, SessionIdle
+from opencode.schema.event import AnyEvent, MessageUpdated, SessionDeleted, SessionIdle
 from opencode.schema.message import MessageWithParts
 from opencode.schema.prompt import CommandBody, PromptBody, SummarizeBody
 from opencode.session.prompts import Prompted
 
 from ..app_state import services
 from ..endpoint import JSON, endpoint
+from ..event_stream import EventForm, EventStream
 from ..examples import ANSWER, PROMPTS
-from ..sse import Form, at_once, event_stream
 from .session import NEXT_CURSOR
 
 blueprint = Blueprint("message", __name__, url_prefix="/session/<session_id>")
@@ -27,7 +25,7 @@ blueprint = Blueprint("message", __name__, url_prefix="/session/<session_id>")
 MOST = 1_000_000
 
 HEARTBEAT_SECONDS = 4.0
-"""How long an answer's stream is silent: HTTP clients that are told nothing else give up after five."""
+"""Between two heartbeats of an answer's stream: HTTP clients give up after five silent seconds by default."""
 
 
 class MessageListQuery(msgspec.Struct):
@@ -69,18 +67,17 @@ async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | 
     `plan_exit`, as `opencode run` makes them, the JSON form is status 502 with its name and message, so
     that a script ends as it should.
     """
-    found = services()
+    prompts = services().prompts
     if not _wants_events(body):
-        prompted = await found.prompts.send(session_id, body)
+        prompted = await prompts.send(session_id, body)
         return prompted.checked(await prompted.answer())
-    form = Form()
-    subscription = found.bus.subscribe(session_id)
-    try:
-        prompted = await found.prompts.send(session_id, body)
-    except BaseException:
-        subscription.leave()
-        raise
-    return event_stream(_answer_events(subscription, found.bus, prompted, form, at_once(form)))
+    bus = services().bus
+    subscription = bus.subscribe(session_id)
+    stream = EventStream(subscription, EventForm(bus), HEARTBEAT_SECONDS, until=_ends)
+    with stream.opening():
+        prompted = await prompts.send(session_id, body)
+    first = stream.piece(_from_prompt(subscription.take(), prompted))
+    return stream.response(first, has_ended=prompted.running is None)
 
 
 @blueprint.post("/prompt_async")
@@ -159,43 +156,8 @@ def _wants_events(body: PromptBody) -> bool:
     return body.content is not UNSET and JSON not in accepted
 
 
-async def _answer_events(
-    subscription: Subscription[Event],
-    bus: Bus,
-    prompted: Prompted,
-    form: Form,
-    write: Callable[[Event], bool] | None,
-) -> AsyncGenerator[bytes, None]:
-    """Yield the session's events, from the prompt's own to the end of the turn."""
-    take = None
-    begun = False
-    async with subscription:
-        while not subscription.ended:
-            try:
-                events = await subscription.next(HEARTBEAT_SECONDS, take)
-            except Lagged:
-                return
-            if not begun:
-                events = _from_prompt(events, prompted)
-                begun = True
-            ended = prompted.running is None or any(map(_ends, events))
-            if events:
-                yield b"".join(map(form.event, events))
-                if write is not None:
-                    take = partial(_take, write)
-            elif not ended:
-                yield form.private(bus.stamp(ServerHeartbeat()), bus.position)
-            if ended:
-                return
-
-
-def _take(write: Callable[[Event], bool], event: Event) -> bool:
-    """Write an event to the connection; the last one is left to the stream, which ends with it."""
-    return not _ends(event) and write(event)
-
-
 def _from_prompt(events: list[Event], prompted: Prompted) -> list[Event]:
-    """Return the events from the prompt's own on; it was told before its turn began, so it is among them."""
+    """Return the events from the prompt's own on: it is published before its turn begins."""
     for index, event in enumerate(events):
         properties = event.properties
         if isinstance(properties, MessageUpdated) and properties.info.id == prompted.message.info.id:
