@@ -26,7 +26,14 @@ async def export_session(session_id: str) -> Response:
 
 
 @blueprint.post("/import")
-@endpoint(Session, body=SessionImport, errors=(400,), examples={"What was exported": EXPORT}, answer=SESSION)
+@endpoint(
+    Session,
+    body=SessionImport,
+    errors=(400,),
+    examples={"What was exported": EXPORT},
+    answer=SESSION,
+    lenient=True,
+)
 async def import_session(body: SessionImport) -> Session:
     """Import a conversation that was exported here or by opencode.
 
