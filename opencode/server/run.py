@@ -16,6 +16,7 @@ from opencode.errors import SettingsError
 
 from . import hypercorn_compat
 from .app_state import opened
+from .shutdown import stop_signals
 
 if TYPE_CHECKING:
     from hypercorn.config import Config
@@ -64,7 +65,7 @@ async def _serve(app: Quart, settings: Settings) -> None:
     config.bind = [f"fd://{each.detach()}" for each in listening]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1") else settings.host
     async with opened(app, settings):

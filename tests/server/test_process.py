@@ -21,6 +21,23 @@ async def test_uvicorn_stops_as_fast(tmp_path: Path) -> None:
     await _stops(tmp_path, ("-m", "uvicorn", "app:app", "--host", "127.0.0.1", "--port", "{port}"))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("app.py",), ("-m", "uvicorn", "app:app", "--host", "127.0.0.1", "--port", "{port}")],
+    ids=["hypercorn", "uvicorn"],
+)
+async def test_a_hang_up_ends_the_program_like_a_term_signal(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    async with program(tmp_path, command, OPENCODE_STOP_GRACE="1") as (process, server):
+        async with server.listen() as stream:
+            process.send_signal(signal.SIGHUP)
+            async for _ in stream:
+                pass
+        await process.wait()
+    assert process.returncode != -signal.SIGHUP
+
+
 async def _stops(tmp_path: Path, command: tuple[str, ...]) -> None:
     async with program(tmp_path, command, OPENCODE_STOP_GRACE="1") as (process, server):
         session_id = await server.new_session()
