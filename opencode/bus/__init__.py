@@ -1,4 +1,4 @@
-"""Publish and subscribe within one server: typed events in, ordered events out, replay from an id."""
+"""Publish and subscribe within one server: typed events in order, with replay from an id."""
 
 from .bus import Bus, Framed, Lagged, Replay, Subscription
 from .event import Event

@@ -1,4 +1,4 @@
-"""What a route takes and gives, said once: it decodes the request, encodes the answer and documents both."""
+"""Declare the types of a route once: decode requests, encode responses and document both."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import wraps
@@ -18,10 +18,10 @@ ATTRIBUTE = "_opencode_endpoint"
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A route as the API document tells it. `errors`: the HTTP statuses it may refuse with.
+    """A route in the API document. `errors`: the HTTP statuses of its errors.
 
-    `examples`: request bodies by what they show. `needs_password`: where one is set. `failures`: bodies of
-    refusals that are not the usual ones, by status.
+    `examples`: request bodies by title. `needs_password`: if one is set. `failures`: bodies of errors that
+    differ from the usual ones, by status.
     """
 
     returns: Any
@@ -36,6 +36,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     needs_password: bool = True
     failures: dict[int, Any] = {}
+    deprecated: bool = False
 
 
 Handler = Callable[..., Awaitable[Any]]
@@ -56,12 +57,13 @@ def endpoint(
     needs_password: bool = True,
     failures: dict[int, Any] | None = None,
     lenient: bool = False,
+    deprecated: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Make a handler of typed values a view.
+    """Turn a handler of typed values into a view.
 
-    The handler gets `body` and `query` as the declared types, beside the path's variables. What it returns
-    is encoded as JSON; a Response passes as it is. `returns=None` answers with an empty body. `stream`: what
-    a text/event-stream answer holds. `answer`: an example of one. `headers`: response headers with what they
+    The handler gets `body` and `query` as the declared types, and the path's variables. What it returns is
+    encoded as JSON; a Response is passed on. `returns=None`: the response has no body. `stream`: what
+    a text/event-stream answer holds. `answer`: an example response. `headers`: response headers and what they
     mean. `lenient`: the body was written by a program, so misspelled fields are ignored as unknown ones are.
     """
     spec = Endpoint(
@@ -77,6 +79,7 @@ def endpoint(
         headers=headers or {},
         needs_password=needs_password,
         failures=failures or {},
+        deprecated=deprecated,
     )
     decoder = msgspec.json.Decoder(body) if body is not None else None
     fields = Fields(body) if body is not None and not lenient else None

@@ -137,9 +137,11 @@ async def test_a_heartbeat_repeats_the_id_to_resume_from(server: Server, monkeyp
             if line.startswith("data: "):
                 kinds.append(json.loads(line[6:])["type"])
                 if kinds[-1] == "server.heartbeat":
-                    break
+                    if "session.created" in kinds:
+                        break
+                    continue
                 last_id = id_line
             elif line.startswith("id: "):
                 id_line = line
-        assert kinds == ["server.connected", "session.created", "server.heartbeat"]
+        assert kinds[-2:] == ["session.created", "server.heartbeat"]
         assert id_line == last_id

@@ -1,4 +1,4 @@
-"""Messages: send one and get the answer as events or as JSON; read what was said."""
+"""Messages: send one and get the answer as events or as JSON; list and get them."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from .session import NEXT_CURSOR
 blueprint = Blueprint("message", __name__, url_prefix="/session/<session_id>")
 
 
-MOST = 1_000_000
+MAX_LIMIT = 1_000_000
 
 HEARTBEAT_SECONDS = 4.0
 """Between two heartbeats of an answer's stream: HTTP clients give up after five silent seconds by default."""
@@ -32,7 +32,10 @@ class MessageListQuery(msgspec.Struct):
     """Which messages to list."""
 
     limit: (
-        Annotated[int, msgspec.Meta(ge=1, le=MOST, description="How many of the newest; all by default.")]
+        Annotated[
+            int,
+            msgspec.Meta(ge=1, le=MAX_LIMIT, description="How many of the newest; all by default."),
+        ]
         | None
     ) = None
     before: (
@@ -56,16 +59,16 @@ class MessageListQuery(msgspec.Struct):
 async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | Response:
     """Send a message and get the answer.
 
-    `{"content": "…"}` is answered with server-sent events, from the stored message to `session.idle`; then
-    the stream ends. `{"parts": […]}` is answered with one JSON object when the turn has ended. `Accept` with
-    `text/event-stream` or `application/json` chooses either form for either body.
+    The response to `{"content": "…"}` is a stream of server-sent events, from the stored message to
+    `session.idle`. The response to `{"parts": […]}` is one JSON object when the turn has ended. An `Accept`
+    header with `text/event-stream` or `application/json` chooses the form for either body.
 
-    A message that is sent while a turn runs joins it: the next step answers it. A client that goes away ends
-    nothing; only `/abort` does.
+    A message sent while a turn runs joins it: the next step answers it. A client that disconnects does not
+    stop the turn; only `/abort` does.
 
-    An answer that failed has `info.error`. In a session whose rules deny `question`, `plan_enter` and
-    `plan_exit`, as `opencode run` makes them, the JSON form is status 502 with its name and message, so
-    that a script ends as it should.
+    An answer that failed has `info.error`. If the session's rules deny `question`, `plan_enter` and
+    `plan_exit`, as those of `opencode run` do, the JSON form has status 502 with the error's name and
+    message, so that a script fails.
     """
     prompts = services().prompts
     if not _wants_events(body):
@@ -83,7 +86,7 @@ async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | 
 @blueprint.post("/prompt_async")
 @endpoint(None, body=PromptBody, status=204, errors=(400, 404, 409, 413), examples=PROMPTS)
 async def send_message_async(session_id: str, body: PromptBody) -> None:
-    """Send a message and don't wait: the answer comes as events."""
+    """Send a message without waiting for the answer, which is sent as events."""
     await services().prompts.send(session_id, body)
 
 
@@ -96,9 +99,9 @@ async def send_message_async(session_id: str, body: PromptBody) -> None:
     answer=ANSWER,
 )
 async def run_command(session_id: str, body: CommandBody) -> MessageWithParts:
-    """Carry out a command of opencode.json and get the answer when the turn has ended.
+    """Run a command and get the answer when the turn has ended.
 
-    `arguments` takes the places of `$ARGUMENTS`, `$1`, `$2`, … in the command's template.
+    `arguments` replaces `$ARGUMENTS`, `$1`, `$2`, … in the command's template.
     """
     return await services().prompts.run_command(session_id, body)
 
@@ -112,9 +115,9 @@ async def run_command(session_id: str, body: CommandBody) -> MessageWithParts:
     answer=True,
 )
 async def summarize_session(session_id: str, body: SummarizeBody) -> bool:
-    """Condense a conversation: from now on, models are told a summary in its place.
+    """Summarize a session: from now on the model gets a summary instead of the messages.
 
-    People still see every message. It happens by itself when a conversation nearly fills its model's context.
+    The messages stay visible. It is done automatically when a session nearly fills its model's context.
     """
     await services().prompts.summarize(session_id, body)
     return True
@@ -126,12 +129,12 @@ async def summarize_session(session_id: str, body: SummarizeBody) -> bool:
     query=MessageListQuery,
     errors=(400, 404),
     answer=[ANSWER],
-    headers={NEXT_CURSOR: "`before` of the page with older messages; left out where there are none."},
+    headers={NEXT_CURSOR: "`before` of the page with older messages; absent if there are none."},
 )
 async def list_messages(session_id: str, query: MessageListQuery) -> Response:
     """List a session's messages with their parts, oldest first.
 
-    With `limit`, the newest ones; `before` pages back from there.
+    With `limit`, the newest ones; use `before` to page back.
     """
     more = None if query.limit is None else query.limit + 1
     messages = await services().sessions.messages(session_id, more, query.before)
