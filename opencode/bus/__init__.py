@@ -1,6 +1,6 @@
-"""Publish and subscribe within one server: typed events in, ordered events out, replay from an id."""
+"""Publish and subscribe within one server: typed events in order, with replay from an id."""
 
-from .bus import Bus, Lagged, Replay, Subscription
+from .bus import Bus, Framed, Lagged, Replay, Subscription
 from .event import Event
 
-__all__ = ["Bus", "Event", "Lagged", "Replay", "Subscription"]
+__all__ = ["Bus", "Event", "Framed", "Lagged", "Replay", "Subscription"]

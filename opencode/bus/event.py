@@ -1,4 +1,4 @@
-"""An event on its way: made once, encoded once, whoever listens."""
+"""An event, encoded once for all subscribers."""
 
 from functools import cached_property
 
@@ -6,7 +6,7 @@ from opencode.schema.event import EventProperties, envelope
 
 
 class Event:
-    """`json` is the wire's object; `frame` is the same as a server-sent event with its id."""
+    """`json`: the wire's object. `frame`: the same as a server-sent event with its id."""
 
     def __init__(self, event_id: str, properties: EventProperties) -> None:
         self.id = event_id
@@ -17,7 +17,7 @@ class Event:
 
     @property
     def json(self) -> bytes:
-        return self.frame[self.frame.index(b"\n") + 7 : -2]  # past "data: ": the past is kept once, not twice
+        return self.frame[self.frame.index(b"\n") + 7 : -2]  # after "data: "; the JSON is not stored twice
 
     @cached_property
     def type(self) -> str:

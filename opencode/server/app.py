@@ -8,7 +8,7 @@ from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
 from opencode.resources import STATIC, TEMPLATES
 
-from . import app_state, assets, auth, client, cors, direct_write, docs, errors, request_logging, web
+from . import admission, app_state, assets, auth, cors, direct_write, docs, errors, request_logging, web
 from .api import event, history, instance, mcp, message, pending_requests, provider, session, transfer
 from .shutdown import on_stop_signal
 
@@ -23,7 +23,7 @@ def create_app(settings: Settings | None = None, retry: RetryPolicy | None = Non
     request_logging.register(app)
     direct_write.register(app)
     errors.register(app)
-    client.register(app, settings)
+    admission.register(app, settings)
     cors.register(app, settings)
     auth.register(app, settings)
     for module in (instance, session, message, history, pending_requests, event, provider, mcp, transfer):

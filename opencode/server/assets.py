@@ -1,4 +1,4 @@
-"""Static files: compressed once, kept in memory, and kept by browsers for as long as they stay the same."""
+"""Static files: compressed once, cached in memory, and cached by browsers until they change."""
 
 import gzip
 import mimetypes
@@ -22,7 +22,7 @@ class Asset(msgspec.Struct, frozen=True):
 
 
 def register(app: Quart, folder: Path) -> None:
-    """Serve the folder's files under /static/. With `?v=`, which names their content, they never change."""
+    """Serve the folder's files under /static/. With `?v=` (their version) they are cached forever."""
 
     async def static(filename: str) -> Response:
         asset = _find(folder, filename)
@@ -55,7 +55,7 @@ def _find(folder: Path, filename: str) -> Asset | None:
         changed = Path(path).stat().st_mtime_ns
         return _asset(Path(path), changed)
     except OSError:
-        return None  # not there, a directory, or a name that no file can have
+        return None  # missing, a directory, or an impossible name
 
 
 @lru_cache(maxsize=128)

@@ -1,4 +1,4 @@
-"""The optional password: HTTP Basic for programs, a cookie for people who came through the login page."""
+"""The optional password: HTTP Basic for programs, a cookie for people who log in on the page."""
 
 import hashlib
 import hmac
@@ -24,13 +24,13 @@ COOKIE = "opencode_login"
 COOKIE_SECONDS = 30 * 24 * 3600
 
 FAILURES = 20
-"""Wrong passwords a minute after which a client has to wait."""
+"""Wrong passwords per minute and client before it has to wait."""
 
 _KEY = "opencode-password"
 
 
 class Password:
-    """Checks user name and password, and the cookies that stand for them. Guessing is slowed down."""
+    """Checks user name and password, and login cookies. Limits the rate of wrong guesses."""
 
     def __init__(self, username: str, password: str, key: bytes) -> None:
         self._username = username.encode()
@@ -39,11 +39,11 @@ class Password:
         self._failures = RateLimiter(FAILURES)
 
     def fits(self, username: str, password: str) -> bool:
-        """Tell whether both are right; raises TooManyRequests where the client was wrong too often."""
+        """Return whether both are right. Raise TooManyRequests if the client was wrong too often."""
         who = client()
         if seconds := self._failures.wait(who):
-            raise TooManyRequests(f"Too many wrong passwords came from {who}: wait {seconds} s.", seconds)
-        # Both are always compared, so that the time tells nothing about either.
+            raise TooManyRequests(f"Too many wrong passwords from {who}: wait {seconds} s.", seconds)
+        # Both are always compared, so that the time taken reveals nothing about either.
         user_fits = hmac.compare_digest(username.encode(), self._username)
         password_fits = hmac.compare_digest(password.encode(), self._password)
         if not (user_fits and password_fits):
@@ -51,11 +51,11 @@ class Password:
         return user_fits and password_fits
 
     def cookie(self) -> str:
-        """Return a cookie's value that proves a login until COOKIE_SECONDS from now, or a new password."""
+        """Return the value of a login cookie, valid for COOKIE_SECONDS or until the password changes."""
         return self._signed(str(int(time.time()) + COOKIE_SECONDS))
 
     def accepts(self, cookie: str) -> bool:
-        """Tell whether a cookie is one of ours and still good."""
+        """Return whether a cookie was signed by this server and has not expired."""
         until = cookie.partition(".")[0]
         genuine = hmac.compare_digest(cookie.encode(), self._signed(until).encode())
         return genuine and until.isdecimal() and int(until) > time.time()
@@ -65,7 +65,7 @@ class Password:
 
 
 def register(app: Quart, settings: Settings) -> None:
-    """Ask for the password where one is set."""
+    """Ask for the password if one is set."""
     if settings.password is None:
         return
     password = Password(settings.username, settings.password, _key(settings.data_dir))
@@ -88,14 +88,13 @@ def register(app: Quart, settings: Settings) -> None:
 
 
 def password_of(app: Quart) -> Password | None:
-    """Return what checks the app's password, None where none is set."""
-    found: Password | None = app.extensions.get(_KEY)
-    return found
+    """Return the app's password check; None if no password is set."""
+    password: Password | None = app.extensions.get(_KEY)
+    return password
 
 
 def _key(data_dir: Path) -> bytes:
-    """Return this server's own secret for signing; it is made once and readable by its user alone."""
-
+    """Return the key that signs cookies. It is created once, readable by the server's user only."""
     path = data_dir / "cookie.key"
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -103,7 +102,7 @@ def _key(data_dir: Path) -> bytes:
     except FileExistsError:
         return path.read_bytes()[:64]
     except OSError:
-        return secrets.token_bytes(32)  # nothing can be kept: logins end with the server
+        return secrets.token_bytes(32)  # it can't be stored: logins end when the server stops
     with os.fdopen(handle, "wb") as file:
         key = secrets.token_bytes(32)
         file.write(key)

@@ -1,4 +1,4 @@
-"""Which web pages of other origins may call: those of this machine, as opencode has it, and OPENCODE_CORS."""
+"""CORS: pages of this machine may call the API, as with opencode, and those of OPENCODE_CORS."""
 
 import re
 from collections.abc import Container
@@ -11,7 +11,7 @@ _LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 def may_call(origin: str, further: Container[str]) -> bool:
-    """Tell whether pages of an origin may call: this machine's, and `further` ones."""
+    """Return whether pages of an origin may call the API: this machine's and `further` ones."""
     return _LOCAL.fullmatch(origin) is not None or origin.lower() in further
 
 
@@ -32,8 +32,8 @@ def register(app: Quart, settings: Settings) -> None:
                 response.headers["Access-Control-Allow-Credentials"] = "true"
                 response.headers["Access-Control-Expose-Headers"] = "X-Next-Cursor, X-Request-Id"
                 if request.method == "OPTIONS":
-                    wanted = request.headers.get("Access-Control-Request-Headers", "*")
+                    requested = request.headers.get("Access-Control-Request-Headers", "*")
                     response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE"
-                    response.headers["Access-Control-Allow-Headers"] = wanted
+                    response.headers["Access-Control-Allow-Headers"] = requested
                     response.headers["Access-Control-Max-Age"] = "600"
         return response

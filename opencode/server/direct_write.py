@@ -1,8 +1,8 @@
-"""The connection beneath a response: a way for events past all that lies between, where there is one.
+"""Write events directly to the transport where the server allows it.
 
-An event to a hundred listeners would go through a hundred queues, tasks and framings. Once a response has
-begun, and as long as its connection keeps up, its pieces may be written to the connection itself, as the
-chunks that HTTP/1.1 makes of them anyway. hypercorn has a line; under other servers pieces go the usual way.
+An event to a hundred listeners would otherwise go through a hundred queues, tasks and framings. Once a
+response has begun, and while its connection keeps up, its pieces may be written to the connection itself, as
+the chunks that HTTP/1.1 makes of them anyway. hypercorn allows it; other servers get pieces the usual way.
 """
 
 import asyncio
@@ -10,10 +10,12 @@ from typing import Any
 
 from quart import Quart, Request
 
+from .hypercorn_compat import transport_of
+
 FULL_BYTES = 64 * 1024
 """How much may wait in a connection before the next piece goes the usual way, which waits for the client."""
 
-_KEY = "opencode.line"
+_KEY = "opencode.direct_writer"
 
 
 class DirectWriter:
@@ -23,25 +25,25 @@ class DirectWriter:
     is sent the usual way from the next turn on.
     """
 
-    def __init__(self, transport: asyncio.WriteTransport, turn: "EndOfTurn") -> None:
+    def __init__(self, transport: asyncio.WriteTransport, end_of_turn: "EndOfTurn") -> None:
         self._transport = transport
-        self._turn = turn
+        self._end_of_turn = end_of_turn
         self._pieces: list[bytes] = []
         self._size = 0
 
     def write(self, piece: bytes) -> bool:
-        """Send a piece of the body; False, with nothing sent, where the connection is full or gone."""
+        """Send a piece of the body; return False, with nothing sent, if the connection is full or closed."""
         transport = self._transport
         if transport.is_closing() or transport.get_write_buffer_size() + self._size > FULL_BYTES:
             return False
         if not self._pieces:
-            self._turn.wait(self)
+            self._end_of_turn.add(self)
         self._pieces.append(piece)
         self._size += len(piece)
         return True
 
     def flush(self) -> None:
-        """Hand over what was written; it is lost where the connection has ended meanwhile."""
+        """Write the collected pieces as one chunk; drop them if the connection has closed meanwhile."""
         chunk = b"%x\r\n%b\r\n" % (self._size, b"".join(self._pieces))
         self._pieces.clear()
         self._size = 0
@@ -53,51 +55,42 @@ class DirectWriter:
 
 
 class EndOfTurn:
-    """The end of the event loop's turn, for all lines that were written to in it."""
+    """Flushes all writers that were written to in one turn of the event loop, at its end."""
 
     def __init__(self) -> None:
-        self._lines: list[DirectWriter] = []
+        self._writers: list[DirectWriter] = []
 
-    def wait(self, line: DirectWriter) -> None:
-        """Flush a line then."""
-        if not self._lines:
+    def add(self, writer: DirectWriter) -> None:
+        """Flush a writer at the end of this turn."""
+        if not self._writers:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._lines.append(line)
+        self._writers.append(writer)
 
     def _flush(self) -> None:
-        lines, self._lines = self._lines, []
-        for line in lines:
-            line.flush()
+        writers, self._writers = self._writers, []
+        for writer in writers:
+            writer.flush()
 
 
 def register(app: Quart) -> None:
-    """Note with each request the line beneath its response, as an extension of its ASGI scope."""
+    """Give each request whose server allows it a direct writer, as an extension of its ASGI scope."""
     inner = app.asgi_app
-    turn = EndOfTurn()
+    end_of_turn = EndOfTurn()
 
     async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and (transport := _beneath(scope, send)):
-            scope.setdefault("extensions", {})[_KEY] = DirectWriter(transport, turn)
+        if _is_chunked(scope) and (transport := transport_of(send)):
+            scope.setdefault("extensions", {})[_KEY] = DirectWriter(transport, end_of_turn)
         await inner(scope, receive, send)
 
     app.asgi_app = asgi_app  # type: ignore[method-assign]
 
 
 def direct_writer(request: Request) -> DirectWriter | None:
-    """Return the line beneath a request's response, None where there is none."""
+    """Return the direct writer of a request; None if its server does not allow it."""
     extensions: dict[str, Any] = request.scope.get("extensions") or {}
     return extensions.get(_KEY)
 
 
-def _beneath(scope: Any, send: Any) -> asyncio.WriteTransport | None:
-    """Return the connection beneath hypercorn's `send`.
-
-    That is a method of its stream, which sends by its protocol, which sends by its connection.
-    """
-    if scope["http_version"] != "1.1" or scope["method"] == "HEAD":
-        return None
-    owner = send
-    for _ in range(2):
-        owner = getattr(getattr(owner, "__self__", None), "send", None)
-    writer = getattr(getattr(owner, "__self__", None), "writer", None)
-    return writer.transport if isinstance(writer, asyncio.StreamWriter) else None
+def _is_chunked(scope: Any) -> bool:
+    """Return whether a response to this request that streams has HTTP/1.1's chunks."""
+    return bool(scope["type"] == "http" and scope["http_version"] == "1.1" and scope["method"] != "HEAD")

@@ -1,4 +1,4 @@
-"""The API's pages: Swagger UI, ReDoc and the OpenAPI document, all from this server."""
+"""API documentation: Swagger UI, ReDoc and the OpenAPI document, all served locally."""
 
 from quart import Quart, Response, render_template
 
@@ -11,11 +11,11 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "style-src 'self' 'unsafe-inline'; worker-src blob:; base-uri 'none'; form-action 'self'; " + FRAMES
 )
-"""Both libraries write style elements and attributes."""
+"""Swagger UI and ReDoc write style elements and attributes."""
 
 
 def register(app: Quart) -> None:
-    """Add `/docs`, `/redoc`, `/openapi.json` and `/doc`. The document is made when it is first asked for."""
+    """Add `/docs`, `/redoc`, `/openapi.json` and `/doc`. The document is built when first requested."""
     document: list[bytes] = []
 
     async def openapi() -> Response:

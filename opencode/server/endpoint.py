@@ -1,6 +1,6 @@
-"""What a route takes and gives, said once: it decodes the request, encodes the answer and documents both."""
+"""Declare the types of a route once: decode requests, encode responses and document both."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import wraps
 from typing import Any
 
@@ -10,15 +10,18 @@ from quart import Response, request
 from opencode.errors import BadRequest
 from opencode.schema.base import JsonObject, encode
 
+from .fields import Fields
+from .validation import explain, not_json
+
 JSON = "application/json"
 ATTRIBUTE = "_opencode_endpoint"
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A route as the API document tells it. `errors`: the HTTP statuses it may refuse with.
+    """A route in the API document. `errors`: the HTTP statuses of its errors.
 
-    `examples`: request bodies by what they show. `needs_password`: where one is set. `failures`: bodies of
-    refusals that are not the usual ones, by status.
+    `examples`: request bodies by title. `needs_password`: if one is set. `failures`: bodies of errors that
+    differ from the usual ones, by status.
     """
 
     returns: Any
@@ -33,6 +36,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     needs_password: bool = True
     failures: dict[int, Any] = {}
+    deprecated: bool = False
 
 
 Handler = Callable[..., Awaitable[Any]]
@@ -52,13 +56,15 @@ def endpoint(
     headers: dict[str, str] | None = None,
     needs_password: bool = True,
     failures: dict[int, Any] | None = None,
+    lenient: bool = False,
+    deprecated: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Make a handler of typed values a view.
+    """Turn a handler of typed values into a view.
 
-    The handler gets `body` and `query` as the declared types, beside the path's variables. What it returns
-    is encoded as JSON; a Response passes as it is. `returns=None` answers with an empty body. `stream`: what
-    a text/event-stream answer tells. `answer`: an example of one. `headers`: response headers with what they
-    mean.
+    The handler gets `body` and `query` as the declared types, and the path's variables. What it returns is
+    encoded as JSON; a Response is passed on. `returns=None`: the response has no body. `stream`: what
+    a text/event-stream answer holds. `answer`: an example response. `headers`: response headers and what they
+    mean. `lenient`: the body was written by a program, so misspelled fields are ignored as unknown ones are.
     """
     spec = Endpoint(
         returns=returns,
@@ -73,16 +79,17 @@ def endpoint(
         headers=headers or {},
         needs_password=needs_password,
         failures=failures or {},
+        deprecated=deprecated,
     )
     decoder = msgspec.json.Decoder(body) if body is not None else None
+    fields = Fields(body) if body is not None and not lenient else None
 
     def decorate(handler: Handler) -> Handler:
         @wraps(handler)
         async def view(**arguments: Any) -> Response:
             if decoder is not None:
-                arguments["body"] = decode_body(
-                    decoder, await request.get_data(True, False, False), body_required
-                )
+                data = await request.get_data(True, False, False)
+                arguments["body"] = decode_body(decoder, data, body_required, fields, spec.examples.values())
             if query is not None:
                 arguments["query"] = decode_query(query)
             value = await handler(**arguments)
@@ -98,23 +105,47 @@ def endpoint(
     return decorate
 
 
-def decode_body(decoder: msgspec.json.Decoder[Any], data: bytes, required: bool) -> Any:
-    """Return a request's body as its type; raises BadRequest that says where it is wrong."""
+def decode_body(
+    decoder: msgspec.json.Decoder[Any],
+    data: bytes,
+    required: bool,
+    fields: Fields | None = None,
+    examples: Iterable[Any] = (),
+) -> Any:
+    """Return a request's body as its type.
+
+    Raises BadRequest that says what is wrong and where. `fields`: those that must not be misspelled.
+    """
     if not data.strip():
         if required:
             raise BadRequest("The request has no body: send a JSON object.")
         data = b"{}"
     try:
-        return decoder.decode(data)
+        value = decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise BadRequest(str(error)) from None
+        raw = _decode_json(data)
+        misspelled = fields.misspelled(raw) if fields is not None else None
+        raise BadRequest(misspelled or explain(error, decoder.type, raw, examples)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(f"The body is not valid JSON: {error}.") from None
+        raise BadRequest(not_json(error, data)) from None
+    if fields is not None and not fields.are_known(data):
+        misspelled = fields.misspelled(_decode_json(data))
+        if misspelled is not None:
+            raise BadRequest(misspelled)
+    return value
 
 
 def decode_query(kind: Any) -> Any:
     """Return the query string as its type; parameters that it does not name are ignored."""
+    parameters = request.args.to_dict()
     try:
-        return msgspec.convert(request.args.to_dict(), kind, strict=False)
+        return msgspec.convert(parameters, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise BadRequest(f"Query: {error}", "Query") from None
+        raise BadRequest(explain(error, kind, parameters), "Query") from None
+
+
+def _decode_json(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(not_json(error, data)) from None

@@ -1,4 +1,4 @@
-"""Every failure as opencode's error body, in one place."""
+"""Map every failure to opencode's error body, in one place."""
 
 import logging
 
@@ -14,8 +14,8 @@ from .endpoint import JSON
 
 log = logging.getLogger(__name__)
 
-MOST = 4_000
-"""Characters of an error's message: one that quotes the request is as long as that."""
+MAX_MESSAGE = 4_000
+"""Characters of an error's message: one that quotes the request could be as long as the request."""
 
 _HTTP_NAMES = {
     400: "BadRequest",
@@ -26,11 +26,11 @@ _HTTP_NAMES = {
 
 
 def too_large() -> str:
-    """Return what is to be said of a body over the limit."""
-    most = current_app.config["MAX_CONTENT_LENGTH"] // MEGABYTE
+    """Return the message for a body over the limit."""
+    limit = current_app.config["MAX_CONTENT_LENGTH"] // MEGABYTE
     return (
-        f"What was sent is larger than the {most} MB that this server takes: send less at once, or ask its "
-        "operator to raise OPENCODE_MAX_BODY_MB."
+        f"The request body exceeds the limit of {limit} MB: send less at once, or ask the operator of this "
+        "server to raise OPENCODE_MAX_BODY_MB."
     )
 
 
@@ -41,14 +41,13 @@ def register(app: Quart) -> None:
 
     @app.before_websocket
     async def no_websockets() -> Response:
-        return Response(
-            b"", status=404
-        )  # without this, Quart looks for a route and for a request that failed
+        # Without this, Quart looks for a route, and for the request of a failure.
+        return Response(b"", status=404)
 
 
 async def refuse(error: RequestError) -> Response:
-    """Return a refusal as its HTTP answer."""
-    message = error.message if len(error.message) <= MOST else f"{error.message[:MOST]}…"
+    """Return the response to a request that is refused."""
+    message = error.message if len(error.message) <= MAX_MESSAGE else f"{error.message[:MAX_MESSAGE]}…"
     if isinstance(error, BadRequest):
         body = encode(BadRequestBody(data=BadRequestData(message=message, kind=error.kind)))
     else:
@@ -57,7 +56,7 @@ async def refuse(error: RequestError) -> Response:
 
 
 def wait(response: Response, error: RequestError) -> Response:
-    """Return the answer to a refusal with when to come back, where another try may help."""
+    """Return the response with Retry-After if another try may help."""
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = "5"
     elif isinstance(error, TooManyRequests):
@@ -68,10 +67,10 @@ def wait(response: Response, error: RequestError) -> Response:
 async def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     messages = {
-        404: f"There is no route {request.method} {request.path}; /docs lists them all.",
-        405: f"{request.method} is not allowed here; /docs lists every route.",
+        404: f"There is no route {request.method} {request.path}; see /docs for all routes.",
+        405: f"{request.method} is not allowed for this route; see /docs for all routes.",
         413: too_large(),
-        408: "The body did not arrive in time.",
+        408: "The request body did not arrive in time: send it again.",
     }
     message = messages.get(status, error.description or error.name)
     body = FailureBody(name=_HTTP_NAMES.get(status, "HTTPError"), data=MessageData(message=message))
@@ -83,5 +82,7 @@ async def _http_error(error: HTTPException) -> Response:
 
 async def _failure(error: Exception) -> Response:
     log.exception("%s %s failed", request.method, request.path, exc_info=error)
-    body = FailureBody(name="UnknownError", data=MessageData(message="The server failed; its log says why."))
+    body = FailureBody(
+        name="UnknownError", data=MessageData(message="Internal server error: see the server's log.")
+    )
     return Response(encode(body), status=500, content_type=JSON)

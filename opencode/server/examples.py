@@ -1,4 +1,4 @@
-"""Examples in the API document: requests to start from, and answers as this server gives them."""
+"""Examples in the API document: requests to start from, and this server's responses."""
 
 from opencode.schema.base import JsonObject
 
@@ -129,7 +129,7 @@ PROMPTS: dict[str, JsonObject] = {
     },
     "With an image": {
         "parts": [
-            {"type": "text", "text": "What is on this picture?"},
+            {"type": "text", "text": "What is in this picture?"},
             {
                 "type": "file",
                 "mime": "image/png",
@@ -171,7 +171,7 @@ FAILURES: dict[int, JsonObject] = {
     409: {"name": "ConflictError", "data": {"message": f"There is a message {PROMPT_ID} already."}},
     413: {
         "name": "BodyTooLargeError",
-        "data": {"message": "The body is too large; the limit is OPENCODE_MAX_BODY_MB megabytes."},
+        "data": {"message": "The request body exceeds the limit of 32 MB: send less at once."},
     },
     503: {"name": "UnavailableError", "data": {"message": "The database can't be read; try again later."}},
 }

@@ -1,4 +1,4 @@
-"""The OpenAPI document, from what the routes declare and the wire types say of themselves."""
+"""Build the OpenAPI document from the routes' declarations and the wire types."""
 
 import inspect
 import re
@@ -20,45 +20,45 @@ from .endpoint import ATTRIBUTE, JSON, Endpoint
 from .examples import FAILURES, STREAM
 
 _DESCRIPTION = """\
-An LLM agent server: sessions with history, an agent that streams and uses tools, and everything that happens
-as server-sent events.
+An LLM agent server: sessions with history, an agent that streams and uses tools, and server-sent events.
 
-**In a minute:** `POST /session` makes a session; `POST /session/{sessionID}/message` with
-`{"content": "Hello"}` streams the answer. `GET /event` tells everything that happens in all sessions.
+**Quick start:** `POST /session` creates a session; `POST /session/{sessionID}/message` with
+`{"content": "Hello"}` streams the answer. `GET /event` streams the events of all sessions.
 
-**Identifiers** are prefixed (`ses_`, `msg_`, `prt_`, …); messages, parts and events sort by creation as text.
-Times are Unix milliseconds, costs US dollars. Fields that are not named here are ignored in requests.
+**Identifiers** are prefixed (`ses_`, `msg_`, `prt_`, …); those of messages, parts and events sort by creation
+time. Times are Unix milliseconds, costs US dollars. Unknown fields in requests are ignored, unless they look
+like a misspelled known one.
 
-**Errors** have the form `{"name": "…", "data": {"message": "…"}}`; the message says what to do.
+**Errors** have the form `{"name": "…", "data": {"message": "…"}}`; the message says what to do next.
 
-The wire is opencode's own, so its clients work here unchanged.
+The wire format is opencode's, so its clients work unchanged.
 """
 
 _TAGS = {
-    "session": "Conversations.",
-    "message": "What is said in them: prompts, and answers part by part.",
-    "history": "Going back in a conversation.",
-    "transfer": "Conversations out of the server and in again.",
-    "pending_requests": "What waits for the user: permissions and questions.",
-    "event": "Everything that happens, as it happens.",
-    "provider": "Model providers, their models, and keys.",
-    "mcp": "MCP servers, whose tools join this server's own.",
+    "session": "Conversations with an agent.",
+    "message": "Prompts and answers, part by part.",
+    "history": "Fork, revert, edit.",
+    "transfer": "Export and import.",
+    "pending_requests": "Permission requests and questions to the user.",
+    "event": "Event streams.",
+    "provider": "Model providers, their models and API keys.",
+    "mcp": "MCP servers, which add tools.",
     "instance": "The server itself.",
 }
 
 _ANYWHERE = (429, 503)
 
-_FAULTS: dict[int, Any] = {400: BadRequestBody, 404: NotFoundBody}
+_ERROR_BODIES: dict[int, Any] = {400: BadRequestBody, 404: NotFoundBody}
 
-_FAULT_TEXTS = {
-    400: "The request can't be understood; the message says where it is wrong.",
-    404: "There is no such thing; where a name was meant, the message has the nearest ones.",
-    403: "It is not allowed here; the message says what would allow it.",
-    409: "It conflicts with what is there.",
-    413: "The body, the message in it or a file is over a limit; the error says which.",
-    429: "Too much at once: from this client, in this session or on this server; `Retry-After` says when.",
-    502: "The answer ended with this error, and only a script waits for it: see the route's text.",
-    503: "The server is stopping, or its database can't be reached. Try again later.",
+_ERROR_TEXTS = {
+    400: "The request is invalid; the message says where.",
+    404: "Not found; for a name, the message has the nearest ones.",
+    403: "Forbidden; the message says what would allow it.",
+    409: "It conflicts with the current state.",
+    413: "The body, the message or a file exceeds a limit; the message says which.",
+    429: "Too many requests from this client, in this session or on this server; see `Retry-After`.",
+    502: "The answer failed with this error, in a session for a script; see the description.",
+    503: "The server is stopping, or its database is unavailable. Try again later.",
 }
 
 
@@ -75,17 +75,17 @@ def describe(app: Quart) -> JsonObject:
 
 
 class Document(OpenAPIProvider):
-    """Builds the document from each view's Endpoint, with msgspec's own schemas of the wire types."""
+    """Builds the document from each view's Endpoint and msgspec's schemas of the wire types."""
 
     def __init__(self, app: Quart, extension: QuartSchema) -> None:
         super().__init__(app, extension)
         self._views = app.view_functions
         self._rules = list(app.url_map.iter_rules())
         kinds = list(dict.fromkeys(_kinds(self._endpoint(rule) for rule in self.generate_rules())))
-        found, self._components = msgspec.json.schema_components(
+        schemas, self._components = msgspec.json.schema_components(
             kinds, ref_template="#/components/schemas/{name}"
         )
-        self._schemas = dict(zip(map(repr, kinds), found, strict=True))
+        self._schemas = dict(zip(map(repr, kinds), schemas, strict=True))
 
     def generate_rules(self) -> Iterator[Rule]:
         for rule in self._rules:
@@ -114,6 +114,8 @@ class Document(OpenAPIProvider):
             "parameters": [*_path_parameters(rule), *self._query_parameters(spec), *_resume_parameters(spec)],
             "responses": self._responses(spec),
         }
+        if spec.deprecated:
+            operation["deprecated"] = True
         if not spec.needs_password:
             operation["security"] = []
         if spec.body is not None:
@@ -161,18 +163,18 @@ class Document(OpenAPIProvider):
             }
         responses: JsonObject = {str(spec.status): answer}
         for status in sorted({*spec.errors, *((400, 413) if spec.body else ()), *_ANYWHERE}):
-            kind = spec.failures.get(status) or _FAULTS.get(status, FailureBody)
+            kind = spec.failures.get(status) or _ERROR_BODIES.get(status, FailureBody)
             content = {"schema": self._schema(kind)}
             if status in FAILURES and status not in spec.failures:
                 content["example"] = FAILURES[status]
-            responses[str(status)] = {"description": _FAULT_TEXTS[status], "content": {JSON: content}}
+            responses[str(status)] = {"description": _ERROR_TEXTS[status], "content": {JSON: content}}
         if spec.needs_password:
             responses["401"] = {"description": "A password is set, and the request has none or a wrong one."}
         return responses
 
 
 def _kinds(specs: Iterable[Endpoint]) -> Iterator[Any]:
-    """Yield every type that a route takes or gives."""
+    """Yield the types of all requests and responses."""
     yield from (BadRequestBody, NotFoundBody, FailureBody)
     for spec in specs:
         yield from (kind for kind in (spec.returns, spec.body, spec.query, spec.stream) if kind is not None)
@@ -192,7 +194,7 @@ def _path_parameters(rule: Rule) -> Iterator[JsonObject]:
 
 
 def _wire_name(name: str) -> str:
-    """Return a path variable's name as the wire spells such names."""
+    """Return the wire's spelling of a path variable's name."""
     return f"{name.removesuffix('_id')}ID" if name.endswith("_id") else name
 
 
@@ -201,6 +203,6 @@ def _resume_parameters(spec: Endpoint) -> Iterator[JsonObject]:
         yield {
             "name": "Last-Event-ID",
             "in": "header",
-            "description": "The id of the last event that was read: what came after it is sent first.",
+            "description": "Id of the last event that was read: those after it are sent first.",
             "schema": {"type": "string"},
         }

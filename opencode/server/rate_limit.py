@@ -1,4 +1,4 @@
-"""How often each client may do something, in bounded memory."""
+"""Rate limits per client, in bounded memory."""
 
 import time
 from collections import OrderedDict
@@ -6,13 +6,14 @@ from collections import OrderedDict
 MINUTE_NS = 60 * 10**9
 
 CLIENTS = 10_000
-"""Clients that are counted at once; beyond that, who was quiet longest is forgotten."""
+"""Clients counted at a time; beyond that, the one that was idle longest is dropped."""
 
 
 class RateLimiter:
-    """Counts what clients do: each may do `limit` things a minute, together or spread out.
+    """Allows each client `limit` actions per minute; bursts are allowed.
 
-    One number is kept for each: when all that it did is forgotten (the generic cell rate algorithm).
+    It keeps one number for each client: the time at which its quota is full again (the generic cell rate
+    algorithm).
     """
 
     def __init__(self, limit: int, clients: int = CLIENTS) -> None:
@@ -22,12 +23,12 @@ class RateLimiter:
         self._until: OrderedDict[str, int] = OrderedDict()
 
     def wait(self, client: str) -> int:
-        """Return after how many seconds a client may go on, 0 where it may now."""
+        """Return the seconds until a client may act again; 0 if it may now."""
         ahead = self._until.get(client, 0) + self._step - self._most - time.monotonic_ns()
         return max(0, -(-ahead // 10**9))
 
     def count(self, client: str) -> None:
-        """Note that a client did something."""
+        """Count one action of a client."""
         self._until[client] = max(self._until.get(client, 0), time.monotonic_ns()) + self._step
         self._until.move_to_end(client)
         while len(self._until) > self._clients:

@@ -1,4 +1,4 @@
-"""Each request as a piece of work: its id, what it belongs to, and its line in the log once it has ended."""
+"""Give each request an id, and log one line when it has ended."""
 
 import logging
 import re
@@ -12,7 +12,7 @@ from opencode import ids, observe
 HEADER = "X-Request-Id"
 
 GONE = 499
-"""What the log says of a client that left before it had an answer."""
+"""Status in the log for a client that left before the response began."""
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 _SESSION_ID = re.compile(r"ses_[A-Za-z0-9_-]{1,60}")
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def register(app: Quart) -> None:
-    """Watch every request, and send its id back. To be the first to register: what refuses comes after it."""
+    """Log every request and return its id. Register it first, to log rejected requests too."""
     inner = app.asgi_app
 
     async def watched(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -31,10 +31,10 @@ def register(app: Quart) -> None:
             await inner(scope, receive, send)
             return
         headers = {name.decode("latin1").lower(): value.decode("latin1") for name, value in scope["headers"]}
-        given = headers.get(HEADER.lower(), "")
+        client_id = headers.get(HEADER.lower(), "")
         work = observe.Request(
             method=scope["method"],
-            id=given if _SANE_ID.fullmatch(given) else ids.ascending("req"),
+            id=client_id if _SANE_ID.fullmatch(client_id) else ids.ascending("req"),
             carrier={name: headers[name] for name in _TRACE_HEADERS & headers.keys()},
         )
         with observe.watch(work):
@@ -68,7 +68,7 @@ def register(app: Quart) -> None:
 def _write(work: observe.Request) -> None:
     """Log a request that has ended.
 
-    Its route stands for its path, which may hold the secret of a shared address.
+    The route is logged instead of the path, which may hold the secret of a shared session.
     """
     if work.status >= 500:
         level = logging.WARNING

@@ -1,12 +1,12 @@
-"""Noticing a client that takes nothing of what it is sent, and would be written to for ever."""
+"""Disconnect clients that stop reading."""
 
 import asyncio
 
 
 class WriteTimeout:
-    """Cancels the task that sends a response where one piece is not taken within `seconds`.
+    """Cancels the task that sends a response if a piece is not accepted within `seconds`.
 
-    One timer for each stream, moved on when it fires: a piece costs a reading of the clock.
+    There is one timer for each stream, renewed when it fires, so a piece costs one reading of the clock.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -17,18 +17,18 @@ class WriteTimeout:
         self._since = 0.0
 
     def sending(self) -> None:
-        """A piece goes out."""
+        """Note that a piece is being sent."""
         self._sender = asyncio.current_task()
         self._since = self._loop.time()
         if self._timer is None:
             self._timer = self._loop.call_later(self._seconds, self._check)
 
     def taken(self) -> None:
-        """It was taken."""
+        """Note that it was accepted."""
         self._sender = None
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop the timer."""
         self._sender = None
         if self._timer is not None:
             self._timer.cancel()
@@ -41,4 +41,4 @@ class WriteTimeout:
         if left > 0:
             self._timer = self._loop.call_later(left, self._check)
         else:
-            self._sender.cancel("The client took nothing of the stream.")
+            self._sender.cancel("The client does not read the stream.")

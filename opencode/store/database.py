@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from opencode.errors import SettingsError, Unavailable
-from opencode.threads import in_thread
 
 from .dialects import Dialect, Engines
 
@@ -71,18 +70,18 @@ class Database:
 
         `is_commit`: it writes what was asked for, and is not maintenance.
         """
-        result = await in_thread(self._write, work, threads=self._writer)
+        result = await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
         if is_commit:
             self.commits.add()
         return result
 
     async def between_writes(self, work: Callable[[], T]) -> T:
         """Run `work` in the thread that writes, so between two transactions."""
-        return await in_thread(work, threads=self._writer)
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work`, which only reads; raises Unavailable."""
-        return await in_thread(self._read, work, threads=self._readers)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     async def close(self) -> None:
         """Wait for what runs, then close the connections and release the lock."""

@@ -14,7 +14,6 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from opencode.errors import Unavailable
-from opencode.threads import in_thread
 
 from .database import Database, reason
 
@@ -93,7 +92,7 @@ class Maintenance:
             await self._database.between_writes(self._copy_log)
 
     async def _checkpoint(self, truncate: bool = False) -> bool:
-        return await in_thread(self._copy_log, truncate, threads=self._thread)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._copy_log, truncate)
 
     def _copy_log(self, truncate: bool = False) -> bool:
         """Copy the log into the file; return whether all of it was copied."""

@@ -11,8 +11,6 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from opencode.threads import in_thread
-
 if TYPE_CHECKING:
     import ssl
 
@@ -37,7 +35,7 @@ def tls() -> "ssl.SSLContext":
 
 async def ready() -> None:
     """Have what requests need imported and made, in a thread: every stream would stop meanwhile."""
-    await in_thread(_make)
+    await asyncio.to_thread(_make)
 
 
 def _make() -> None:

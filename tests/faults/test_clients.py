@@ -23,8 +23,8 @@ from .mirror import Mirror
 
 LEAVES = 1_000
 IMPATIENT = (
-    "import runpy, opencode.server.run as run, opencode.server.sse as sse;"
-    "run.LOST_SECONDS = 2; sse.WRITE_TIMEOUT_SECONDS = 2; runpy.run_path('app.py', run_name='__main__')"
+    "import runpy, opencode.server.run as run, opencode.server.event_stream as stream;"
+    "run.LOST_SECONDS = 2; stream.WRITE_TIMEOUT_SECONDS = 2; runpy.run_path('app.py', run_name='__main__')"
 )
 
 

@@ -1,4 +1,4 @@
-"""Events on their way past the server's layers: where they may, and what a slow client sees of it."""
+"""Direct writes to the connection: where they are allowed, and what a slow client sees of them."""
 
 import asyncio
 import re
@@ -15,23 +15,23 @@ from opencode.server import direct_write
 from tests.harness import Server, serving
 
 
-def app_with_a_line() -> Quart:
-    """Return an app whose one route writes past its server where it can, and says so."""
+def app_with_direct_writes() -> Quart:
+    """Return an app whose one route writes directly to the connection where it can, and says so."""
     app = Quart(__name__)
     direct_write.register(app)
 
     @app.route("/", methods=["GET"])
     async def pieces() -> Response:
-        found = direct_write.direct_writer(request)
+        writer = direct_write.direct_writer(request)
 
         async def body() -> AsyncIterator[bytes]:
             yield b"first "
-            if found is None:
+            if writer is None:
                 yield b"usual "
             else:
-                assert found.write(b"dir")
-                assert found.write(b"ect ")
-                await asyncio.sleep(0)  # whoever hears of an event has waited for it
+                assert writer.write(b"dir")
+                assert writer.write(b"ect ")
+                await asyncio.sleep(0)  # pieces sent the usual way come in a later turn
             yield b"last"
 
         return Response(body())
@@ -51,20 +51,20 @@ async def under_uvicorn(app: Quart) -> AsyncIterator[str]:
         await task
 
 
-async def test_hypercorn_has_a_line_and_its_pieces_come_in_order() -> None:
-    async with serving(app_with_a_line()) as (url, _), httpx.AsyncClient(trust_env=False) as client:
+async def test_hypercorn_allows_direct_writes_and_pieces_come_in_order() -> None:
+    async with serving(app_with_direct_writes()) as (url, _), httpx.AsyncClient(trust_env=False) as client:
         for _ in range(2):  # the connection is as good as before
             assert (await client.get(url)).text == "first direct last"
 
 
-async def test_other_servers_have_none_and_the_pieces_go_the_usual_way() -> None:
-    async with under_uvicorn(app_with_a_line()) as url, httpx.AsyncClient(trust_env=False) as client:
+async def test_other_servers_send_pieces_the_usual_way() -> None:
+    async with under_uvicorn(app_with_direct_writes()) as url, httpx.AsyncClient(trust_env=False) as client:
         assert (await client.get(url)).text == "first usual last"
 
 
 @pytest.mark.parametrize("head", [b"HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close", b"GET / HTTP/1.0"])
-async def test_a_response_that_is_not_chunked_has_none(head: bytes) -> None:
-    async with serving(app_with_a_line()) as (url, _):
+async def test_a_response_that_is_not_chunked_is_sent_the_usual_way(head: bytes) -> None:
+    async with serving(app_with_direct_writes()) as (url, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", url.rpartition(":")[2])
         writer.write(head + b"\r\n\r\n")
         answer = await reader.read()

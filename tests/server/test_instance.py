@@ -117,6 +117,9 @@ async def test_sessions_are_created_listed_changed_and_deleted(server: Server) -
     rest = await server.client.get("/session", params={"limit": 2, "cursor": page.headers["x-next-cursor"]})
     assert len(rest.json()) == 1
     assert "x-next-cursor" not in rest.headers
+    whole = await server.client.get("/session?limit=3")
+    assert len(whole.json()) == 3
+    assert "x-next-cursor" not in whole.headers, "a page that is just full is the last one"
     children = (await server.client.get(f"/session/{parent_id}/children")).json()
     assert [session["id"] for session in children] == [child_id]
     changed = await server.client.patch(

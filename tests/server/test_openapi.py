@@ -121,3 +121,9 @@ async def test_the_health_check_alone_needs_no_password(document: dict[str, Any]
     open_ones = [name for name, operation in operations(document) if operation.get("security") == []]
     assert open_ones == ["GET /global/health"]
     assert "401" not in document["paths"]["/global/health"]["get"]["responses"]
+
+
+async def test_the_older_way_to_reply_to_a_permission_is_marked_deprecated(server: Server) -> None:
+    paths = (await server.client.get("/openapi.json")).json()["paths"]
+    deprecated = [path for path, item in paths.items() for route in item.values() if "deprecated" in route]
+    assert deprecated == ["/session/{sessionID}/permissions/{permissionID}"]

@@ -21,6 +21,23 @@ async def test_uvicorn_stops_as_fast(tmp_path: Path) -> None:
     await _stops(tmp_path, ("-m", "uvicorn", "app:app", "--host", "127.0.0.1", "--port", "{port}"))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("app.py",), ("-m", "uvicorn", "app:app", "--host", "127.0.0.1", "--port", "{port}")],
+    ids=["hypercorn", "uvicorn"],
+)
+async def test_a_hang_up_ends_the_program_like_a_term_signal(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    async with program(tmp_path, command, OPENCODE_STOP_GRACE="1") as (process, server):
+        async with server.listen() as stream:
+            process.send_signal(signal.SIGHUP)
+            async for _ in stream:
+                pass
+        await process.wait()
+    assert process.returncode != -signal.SIGHUP
+
+
 async def _stops(tmp_path: Path, command: tuple[str, ...]) -> None:
     async with program(tmp_path, command, OPENCODE_STOP_GRACE="1") as (process, server):
         session_id = await server.new_session()
@@ -42,6 +59,19 @@ async def _stops(tmp_path: Path, command: tuple[str, ...]) -> None:
         _, message = await server.messages(session_id)
         assert message["info"]["error"]["name"] == "MessageAbortedError"
         assert any(part.get("text") for part in message["parts"])
+
+
+async def test_garbage_is_looked_for_seldom_and_not_in_what_was_imported(tmp_path: Path) -> None:
+    script = (
+        "import gc, runpy, sys, hypercorn.asyncio as h\n"
+        "async def serve(*_, **__): print(gc.get_threshold()[0], gc.get_freeze_count(), file=sys.stderr)\n"
+        "h.serve = serve\n"
+        "runpy.run_path('app.py', run_name='__main__')"
+    )
+    process = await start(tmp_path, free_port(), ("-c", script))
+    threshold, frozen = map(int, (await said(process)).splitlines()[-1].split())
+    assert threshold == 10_000
+    assert frozen > 50_000
 
 
 async def test_a_killed_server_comes_back_with_all_but_the_last_moment(tmp_path: Path) -> None:

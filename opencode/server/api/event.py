@@ -1,4 +1,4 @@
-"""What happens, as it happens: server-sent events of everything, or of one session."""
+"""Event streams: all events, or those of one session."""
 
 import os
 
@@ -7,9 +7,11 @@ from quart import Blueprint, Response
 from opencode.schema.base import encode
 from opencode.schema.event import AnyEvent
 
+from .. import event_stream
 from ..app_state import services
 from ..endpoint import endpoint
-from ..sse import Form, GlobalForm, at_once, event_stream, follow, last_event_id, opening
+from ..event_stream import EventForm, EventStream, GlobalEventForm
+from ..resume import last_event_id, opening
 
 blueprint = Blueprint("event", __name__)
 
@@ -19,14 +21,13 @@ blueprint = Blueprint("event", __name__)
 async def all_events() -> Response:
     """Follow all events.
 
-    A stream of server-sent events: `server.connected` at once, then everything that happens in every session,
-    and `server.heartbeat` every 10 seconds. Each has an `id:` line; a client that comes back with it as
-    `Last-Event-ID` (or `?lastEventID=`) gets what it missed, and `server.connected` says `resumed: true`.
-    Where that is too long ago, or from before the server was started, it says `resumed: false`: what has
-    changed since and what is running comes whole, as `message.removed`, `message.updated` and
-    `message.part.updated` events.
+    A stream of server-sent events: first `server.connected`, then the events of all sessions, and
+    `server.heartbeat` every 10 seconds. Each has an `id:` line. A client that reconnects with it as
+    `Last-Event-ID` (or `?lastEventID=`) gets the events it missed; `server.connected` has `resumed: true`.
+    If the id is too old, or from before a restart, `resumed` is `false`, and the changed and running messages
+    are sent again in full, as `message.removed`, `message.updated` and `message.part.updated` events.
     """
-    return await _stream(None, Form())
+    return await _stream(None, EventForm(services().bus))
 
 
 @blueprint.get("/global/event")
@@ -34,9 +35,9 @@ async def all_events() -> Response:
 async def global_events() -> Response:
     """Follow all events, each in an envelope.
 
-    As `/event`, with every event wrapped as `{"directory", "project", "payload": event}`.
+    Like `/event`, with every event wrapped as `{"directory", "project", "payload": event}`.
     """
-    return await _stream(None, GlobalForm(encode(os.getcwd())))
+    return await _stream(None, GlobalEventForm(services().bus, encode(os.getcwd())))
 
 
 @blueprint.get("/session/<session_id>/event")
@@ -44,19 +45,16 @@ async def global_events() -> Response:
 async def session_events(session_id: str) -> Response:
     """Follow one session's events.
 
-    As `/event`, of this session only. A client that lost the stream of a prompt goes on here, with its
+    Like `/event`, for this session only. A client that lost the stream of a prompt continues here, with its
     `Last-Event-ID`.
     """
     await services().sessions.get(session_id)
-    return await _stream(session_id, Form())
+    return await _stream(session_id, EventForm(services().bus))
 
 
-async def _stream(session_id: str | None, form: Form) -> Response:
-    found = services()
-    subscription = found.bus.subscribe(session_id)
-    try:
-        first = await opening(found, subscription, last_event_id(), form)
-    except BaseException:
-        subscription.leave()
-        raise
-    return event_stream(follow(subscription, found.bus, first, form, at_once(form)))
+async def _stream(session_id: str | None, form: EventForm) -> Response:
+    subscription = services().bus.subscribe(session_id)
+    stream = EventStream(subscription, form, event_stream.HEARTBEAT_SECONDS)
+    with stream.opening():
+        first = await opening(services(), subscription, last_event_id(), form)
+    return stream.response(first)

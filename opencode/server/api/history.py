@@ -1,4 +1,4 @@
-"""Going back in a conversation: fork, revert and unrevert; remove or change what was said."""
+"""Fork and revert a session; change or delete its messages and parts."""
 
 from quart import Blueprint
 
@@ -25,7 +25,7 @@ blueprint = Blueprint("history", __name__, url_prefix="/session/<session_id>")
     answer=SESSION,
 )
 async def fork_session(session_id: str, body: ForkBody) -> Session:
-    """Copy a session, up to a message."""
+    """Fork a session: copy it, all of it or up to a message."""
     return await services().history.fork(session_id, given(body.message_id, "") or None)
 
 
@@ -34,14 +34,14 @@ async def fork_session(session_id: str, body: ForkBody) -> Session:
     Session,
     body=RevertBody,
     errors=(400, 404, 409),
-    examples={"Take a prompt back": {"messageID": PROMPT_ID}},
+    examples={"Undo a prompt": {"messageID": PROMPT_ID}},
     answer={**SESSION, "revert": {"messageID": PROMPT_ID}},
 )
 async def revert_session(session_id: str, body: RevertBody) -> Session:
-    """Take a message and all that follows back.
+    """Revert a session to before a message.
 
-    It stays until the next prompt, which removes it for good; `/unrevert` brings it forth again. Only the
-    conversation goes back: what tools did is not undone.
+    The message and all that follow are hidden. The next prompt deletes them; until then `/unrevert` restores
+    them. Only the conversation is reverted: what tools did is not undone.
     """
     return await services().history.revert(session_id, body.message_id, given(body.part_id, "") or None)
 
@@ -49,14 +49,14 @@ async def revert_session(session_id: str, body: RevertBody) -> Session:
 @blueprint.post("/unrevert")
 @endpoint(Session, errors=(404, 409), answer=SESSION)
 async def unrevert_session(session_id: str) -> Session:
-    """Bring forth again what was taken back."""
+    """Redo a revert: restore the reverted messages."""
     return await services().history.unrevert(session_id)
 
 
 @blueprint.delete("/message/<message_id>")
 @endpoint(bool, errors=(404, 409), answer=True)
 async def delete_message(session_id: str, message_id: str) -> bool:
-    """Remove a message."""
+    """Delete a message."""
     await services().history.remove_message(session_id, message_id)
     return True
 
@@ -64,7 +64,7 @@ async def delete_message(session_id: str, message_id: str) -> bool:
 @blueprint.delete("/message/<message_id>/part/<part_id>")
 @endpoint(bool, errors=(404, 409), answer=True)
 async def delete_part(session_id: str, message_id: str, part_id: str) -> bool:
-    """Remove a part of a message."""
+    """Delete a part of a message."""
     await services().history.remove_part(session_id, message_id, part_id)
     return True
 
@@ -74,5 +74,5 @@ async def delete_part(session_id: str, message_id: str, part_id: str) -> bool:
 async def update_part(session_id: str, message_id: str, part_id: str, body: Part) -> Part:
     """Replace a part of a message."""
     if body.id != part_id:
-        raise BadRequest(f"The part's id must be {part_id}, as in the address, not {body.id}.")
+        raise BadRequest(f"id must be {part_id}, as in the path, not {body.id}.")
     return await services().history.update_part(session_id, message_id, body)

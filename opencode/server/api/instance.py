@@ -1,4 +1,4 @@
-"""The server itself: health, configuration, agents, commands, where it runs."""
+"""The server itself: health, metrics, configuration, agents, commands and directories."""
 
 import os
 from pathlib import Path as FilePath
@@ -16,7 +16,7 @@ from ..endpoint import JSON, endpoint
 blueprint = Blueprint("instance", __name__)
 
 WORKTREE = "/"
-"""The root of the project that is no repository; a session's `path` counts from here."""
+"""Root of the project, which is no repository; a session's `path` is relative to it."""
 
 _STARTED = now_ms()
 
@@ -26,23 +26,23 @@ _STARTED = now_ms()
     Health, answer={"healthy": True, "version": __version__}, needs_password=False, failures={503: Health}
 )
 async def health() -> Health | Response:
-    """Tell whether the server is well. Needs no password.
+    """Get the server's health. Needs no password.
 
-    It is not, with status 503, while the database can't be written to.
+    Status 503 while the database can't be written to.
     """
     failure = services().store.failure
     if failure is None:
         return Health(healthy=True, version=__version__)
-    ill = Health(healthy=False, version=__version__, message=failure)
-    return Response(encode(ill), status=503, content_type=JSON)
+    unhealthy = Health(healthy=False, version=__version__, message=failure)
+    return Response(encode(unhealthy), status=503, content_type=JSON)
 
 
 @blueprint.get("/metrics")
 @endpoint(None)
 async def get_metrics() -> Response:
-    """Get what the server has counted, for Prometheus.
+    """Get metrics for Prometheus.
 
-    In Prometheus' text format, or OpenMetrics where `Accept` asks for it. All names begin with `opencode_`,
+    In Prometheus' text format, or OpenMetrics if `Accept` asks for it. All names begin with `opencode_`,
     `process_` or `python_`.
     """
     text, content_type = metrics().text(request.headers.get("Accept", ""))
@@ -53,10 +53,10 @@ async def get_metrics() -> Response:
 @blueprint.get("/global/config", endpoint="get_global_config")
 @endpoint(JsonObject)
 async def get_config() -> JsonObject:
-    """Get the configuration, as opencode.json has it; secrets are left out."""
-    found = services()
-    config = found.settings.config
-    default = next(("/".join(item) for item in found.providers.defaults().items()), None)
+    """Get the configuration in the form of opencode.json, without secrets."""
+    settings, providers = services().settings, services().providers
+    config = settings.config
+    default = next(("/".join(item) for item in providers.defaults().items()), None)
     return {
         "$schema": "https://opencode.ai/config.json",
         "agent": {},
@@ -64,61 +64,60 @@ async def get_config() -> JsonObject:
         "mode": {},
         "provider": {},
         "share": config.share,
-        "username": config.username or found.settings.username,
+        "username": config.username or settings.username,
         **({"model": default} if default else {}),
-        **found.settings.raw,
+        **settings.raw,
     }
 
 
 @blueprint.get("/agent")
 @endpoint(list[Agent])
 async def list_agents() -> list[Agent]:
-    """List the agents, the default one first."""
+    """List agents, the default one first."""
     return services().agents.list()
 
 
 @blueprint.get("/command")
 @endpoint(list[Command])
 async def list_commands() -> list[Command]:
-    """List the commands of opencode.json, and the prompts of MCP servers (`source` is `mcp`)."""
+    """List commands: those of opencode.json, and prompts of MCP servers (`source` is `mcp`)."""
     return await services().prompts.commands.list()
 
 
 @blueprint.get("/skill")
 @endpoint(list[Skill])
 async def list_skills() -> list[Skill]:
-    """List the skills. There are none."""
+    """List skills. There are none."""
     return []
 
 
 @blueprint.get("/path")
 @endpoint(Path)
 async def get_path() -> Path:
-    """Get the directories that the server works with."""
+    """Get the server's directories."""
     settings = services().settings
     home = FilePath.home()
     config = settings.config_path.parent if settings.config_path else home / ".config" / "opencode"
-    here = os.getcwd()
     return Path(
         home=str(home),
         state=str(settings.data_dir),
         config=str(config.absolute()),
         worktree=WORKTREE,
-        directory=here,
+        directory=os.getcwd(),
     )
 
 
 @blueprint.get("/project")
 @endpoint(list[Project])
 async def list_projects() -> list[Project]:
-    """List the projects. There is one."""
+    """List projects. There is one."""
     return [_project()]
 
 
 @blueprint.get("/project/current")
 @endpoint(Project)
 async def get_project() -> Project:
-    """Get the project. There is one."""
+    """Get the current project."""
     return _project()
 
 

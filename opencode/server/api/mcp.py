@@ -1,4 +1,4 @@
-"""MCP servers: how they stand, add one, connect and disconnect."""
+"""MCP servers: status, add, connect and disconnect."""
 
 from quart import Blueprint
 
@@ -14,7 +14,7 @@ blueprint = Blueprint("mcp", __name__, url_prefix="/mcp")
 @blueprint.get("")
 @endpoint(dict[str, McpStatus], answer=MCP_STATUSES)
 async def mcp_statuses() -> dict[str, McpStatus]:
-    """Tell how each MCP server stands."""
+    """Get MCP server status."""
     return await services().mcp.statuses()
 
 
@@ -43,10 +43,10 @@ async def mcp_statuses() -> dict[str, McpStatus]:
     answer=MCP_STATUSES,
 )
 async def add_mcp(body: AddMcpBody) -> dict[str, McpStatus]:
-    """Add an MCP server until this server stops, and connect it.
+    """Add an MCP server and connect it. It is kept until this server stops.
 
-    Only where a password is set, for a local one is a program that runs here. One with the same name is
-    replaced. Answers once the server is connected, or could not be.
+    Requires a password to be set, because a local MCP server is a program that runs on this machine. One with
+    the same name is replaced. The response comes when the MCP server has connected or failed to.
     """
     return await services().mcp.add(body.name, body.config)
 
@@ -54,13 +54,13 @@ async def add_mcp(body: AddMcpBody) -> dict[str, McpStatus]:
 @blueprint.post("/<name>/connect")
 @endpoint(bool, errors=(404,), answer=True)
 async def connect_mcp(name: str) -> bool:
-    """Connect an MCP server now; `false` where that failed, and its status says why."""
+    """Connect an MCP server. `false` if that failed; its status has the error."""
     return await services().mcp.connect(name)
 
 
 @blueprint.post("/<name>/disconnect")
 @endpoint(bool, errors=(404,), answer=True)
 async def disconnect_mcp(name: str) -> bool:
-    """Disconnect an MCP server; its tools are gone until it is connected again."""
+    """Disconnect an MCP server. Its tools are unavailable until it is connected again."""
     await services().mcp.disconnect(name)
     return True

@@ -1,40 +1,41 @@
-"""Messages: send one and get the answer as events or as JSON; read what was said."""
+"""Messages: send one and get the answer as events or as JSON; list and get them."""
 
-from collections.abc import AsyncGenerator, Callable
-from functools import partial
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET
 from quart import Blueprint, Response, request
 
-from opencode.bus import Bus, Event, Lagged, Subscription
+from opencode.bus import Event
 from opencode.schema.base import encode
-from opencode.schema.event import AnyEvent, MessageUpdated, ServerHeartbeat, SessionDeleted, SessionIdle
+from opencode.schema.event import AnyEvent, MessageUpdated, SessionDeleted, SessionIdle
 from opencode.schema.message import MessageWithParts
 from opencode.schema.prompt import CommandBody, PromptBody, SummarizeBody
 from opencode.session.prompts import Prompted
 
 from ..app_state import services
 from ..endpoint import JSON, endpoint
+from ..event_stream import EventForm, EventStream
 from ..examples import ANSWER, PROMPTS
-from ..sse import Form, at_once, event_stream
 from .session import NEXT_CURSOR
 
 blueprint = Blueprint("message", __name__, url_prefix="/session/<session_id>")
 
 
-MOST = 1_000_000
+MAX_LIMIT = 1_000_000
 
 HEARTBEAT_SECONDS = 4.0
-"""How long an answer's stream is silent: HTTP clients that are told nothing else give up after five."""
+"""Between two heartbeats of an answer's stream: HTTP clients give up after five silent seconds by default."""
 
 
 class MessageListQuery(msgspec.Struct):
     """Which messages to list."""
 
     limit: (
-        Annotated[int, msgspec.Meta(ge=1, le=MOST, description="How many of the newest; all by default.")]
+        Annotated[
+            int,
+            msgspec.Meta(ge=1, le=MAX_LIMIT, description="How many of the newest; all by default."),
+        ]
         | None
     ) = None
     before: (
@@ -58,35 +59,34 @@ class MessageListQuery(msgspec.Struct):
 async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | Response:
     """Send a message and get the answer.
 
-    `{"content": "…"}` is answered with server-sent events, from the stored message to `session.idle`; then
-    the stream ends. `{"parts": […]}` is answered with one JSON object when the turn has ended. `Accept` with
-    `text/event-stream` or `application/json` chooses either form for either body.
+    The response to `{"content": "…"}` is a stream of server-sent events, from the stored message to
+    `session.idle`. The response to `{"parts": […]}` is one JSON object when the turn has ended. An `Accept`
+    header with `text/event-stream` or `application/json` chooses the form for either body.
 
-    A message that is sent while a turn runs joins it: the next step answers it. A client that goes away ends
-    nothing; only `/abort` does.
+    A message sent while a turn runs joins it: the next step answers it. A client that disconnects does not
+    stop the turn; only `/abort` does.
 
-    An answer that failed has `info.error`. In a session whose rules deny `question`, `plan_enter` and
-    `plan_exit`, as `opencode run` makes them, the JSON form is status 502 with its name and message, so
-    that a script ends as it should.
+    An answer that failed has `info.error`. If the session's rules deny `question`, `plan_enter` and
+    `plan_exit`, as those of `opencode run` do, the JSON form has status 502 with the error's name and
+    message, so that a script fails.
     """
-    found = services()
+    prompts = services().prompts
     if not _wants_events(body):
-        prompted = await found.prompts.send(session_id, body)
+        prompted = await prompts.send(session_id, body)
         return prompted.checked(await prompted.answer())
-    form = Form()
-    subscription = found.bus.subscribe(session_id)
-    try:
-        prompted = await found.prompts.send(session_id, body)
-    except BaseException:
-        subscription.leave()
-        raise
-    return event_stream(_answer_events(subscription, found.bus, prompted, form, at_once(form)))
+    bus = services().bus
+    subscription = bus.subscribe(session_id)
+    stream = EventStream(subscription, EventForm(bus), HEARTBEAT_SECONDS, until=_ends)
+    with stream.opening():
+        prompted = await prompts.send(session_id, body)
+    first = stream.piece(_from_prompt(subscription.take(), prompted))
+    return stream.response(first, has_ended=prompted.running is None)
 
 
 @blueprint.post("/prompt_async")
 @endpoint(None, body=PromptBody, status=204, errors=(400, 404, 409, 413), examples=PROMPTS)
 async def send_message_async(session_id: str, body: PromptBody) -> None:
-    """Send a message and don't wait: the answer comes as events."""
+    """Send a message without waiting for the answer, which is sent as events."""
     await services().prompts.send(session_id, body)
 
 
@@ -99,9 +99,9 @@ async def send_message_async(session_id: str, body: PromptBody) -> None:
     answer=ANSWER,
 )
 async def run_command(session_id: str, body: CommandBody) -> MessageWithParts:
-    """Carry out a command of opencode.json and get the answer when the turn has ended.
+    """Run a command and get the answer when the turn has ended.
 
-    `arguments` takes the places of `$ARGUMENTS`, `$1`, `$2`, … in the command's template.
+    `arguments` replaces `$ARGUMENTS`, `$1`, `$2`, … in the command's template.
     """
     return await services().prompts.run_command(session_id, body)
 
@@ -115,9 +115,9 @@ async def run_command(session_id: str, body: CommandBody) -> MessageWithParts:
     answer=True,
 )
 async def summarize_session(session_id: str, body: SummarizeBody) -> bool:
-    """Condense a conversation: from now on, models are told a summary in its place.
+    """Summarize a session: from now on the model gets a summary instead of the messages.
 
-    People still see every message. It happens by itself when a conversation nearly fills its model's context.
+    The messages stay visible. It is done automatically when a session nearly fills its model's context.
     """
     await services().prompts.summarize(session_id, body)
     return True
@@ -129,12 +129,12 @@ async def summarize_session(session_id: str, body: SummarizeBody) -> bool:
     query=MessageListQuery,
     errors=(400, 404),
     answer=[ANSWER],
-    headers={NEXT_CURSOR: "`before` of the page with older messages; left out where there are none."},
+    headers={NEXT_CURSOR: "`before` of the page with older messages; absent if there are none."},
 )
 async def list_messages(session_id: str, query: MessageListQuery) -> Response:
     """List a session's messages with their parts, oldest first.
 
-    With `limit`, the newest ones; `before` pages back from there.
+    With `limit`, the newest ones; use `before` to page back.
     """
     more = None if query.limit is None else query.limit + 1
     messages = await services().sessions.messages(session_id, more, query.before)
@@ -159,43 +159,8 @@ def _wants_events(body: PromptBody) -> bool:
     return body.content is not UNSET and JSON not in accepted
 
 
-async def _answer_events(
-    subscription: Subscription[Event],
-    bus: Bus,
-    prompted: Prompted,
-    form: Form,
-    write: Callable[[Event], bool] | None,
-) -> AsyncGenerator[bytes, None]:
-    """Yield the session's events, from the prompt's own to the end of the turn."""
-    take = None
-    begun = False
-    async with subscription:
-        while not subscription.ended:
-            try:
-                events = await subscription.next(HEARTBEAT_SECONDS, take)
-            except Lagged:
-                return
-            if not begun:
-                events = _from_prompt(events, prompted)
-                begun = True
-            ended = prompted.running is None or any(map(_ends, events))
-            if events:
-                yield b"".join(map(form.event, events))
-                if write is not None:
-                    take = partial(_take, write)
-            elif not ended:
-                yield form.private(bus.stamp(ServerHeartbeat()), bus.position)
-            if ended:
-                return
-
-
-def _take(write: Callable[[Event], bool], event: Event) -> bool:
-    """Write an event to the connection; the last one is left to the stream, which ends with it."""
-    return not _ends(event) and write(event)
-
-
 def _from_prompt(events: list[Event], prompted: Prompted) -> list[Event]:
-    """Return the events from the prompt's own on; it was told before its turn began, so it is among them."""
+    """Return the events from the prompt's own on: it is published before its turn begins."""
     for index, event in enumerate(events):
         properties = event.properties
         if isinstance(properties, MessageUpdated) and properties.info.id == prompted.message.info.id:

@@ -1,4 +1,4 @@
-"""What waits for the user: permissions and questions, and their answers."""
+"""Pending requests to the user, permissions and questions, and the replies to them."""
 
 from quart import Blueprint
 
@@ -16,7 +16,7 @@ blueprint = Blueprint("pending_requests", __name__)
 @blueprint.get("/permission")
 @endpoint(list[PermissionAsked], answer=[PERMISSION])
 async def list_permissions() -> list[PermissionAsked]:
-    """List the tool calls that wait for a permission."""
+    """List pending permission requests."""
     return list(services().pending_requests.permissions)
 
 
@@ -28,14 +28,14 @@ async def list_permissions() -> list[PermissionAsked]:
     examples={
         "Allow it": {"reply": "once"},
         "Allow it in this session from now on": {"reply": "always"},
-        "Refuse it, and say why": {"reply": "reject", "message": "Use the page that I gave you."},
+        "Reject it, and say why": {"reply": "reject", "message": "Use the page that I gave you."},
     },
     answer=True,
 )
 async def reply_permission(request_id: str, body: PermissionReplyBody) -> bool:
-    """Allow a tool call, or refuse it.
+    """Reply to a permission request.
 
-    A refusal with a `message` is told to the model, which goes on with it; one without ends the turn.
+    A rejection with a `message` is given to the model, which continues; one without ends the turn.
     """
     services().pending_requests.reply_permission(request_id, body.reply, given(body.message, ""))
     return True
@@ -48,9 +48,10 @@ async def reply_permission(request_id: str, body: PermissionReplyBody) -> bool:
     errors=(400, 404),
     examples={"Allow it": {"response": "once"}},
     answer=True,
+    deprecated=True,
 )
 async def respond_permission(session_id: str, permission_id: str, body: PermissionResponseBody) -> bool:
-    """Allow a tool call, or refuse it: the older form of `/permission/{requestID}/reply`."""
+    """Reply to a permission request. Deprecated: use `/permission/{requestID}/reply`."""
     await services().sessions.get(session_id)
     services().pending_requests.reply_permission(permission_id, body.response)
     return True
@@ -59,7 +60,7 @@ async def respond_permission(session_id: str, permission_id: str, body: Permissi
 @blueprint.get("/question")
 @endpoint(list[QuestionAsked], answer=[QUESTION])
 async def list_questions() -> list[QuestionAsked]:
-    """List the questions that wait for an answer."""
+    """List pending questions."""
     return list(services().pending_requests.questions)
 
 
@@ -72,7 +73,7 @@ async def list_questions() -> list[QuestionAsked]:
     answer=True,
 )
 async def reply_question(request_id: str, body: QuestionReplyBody) -> bool:
-    """Answer a model's questions: one list for each, of the labels chosen or of words of your own."""
+    """Reply to questions: for each a list of the chosen labels or of your own words."""
     services().pending_requests.reply_question(request_id, body.answers)
     return True
 
@@ -80,6 +81,6 @@ async def reply_question(request_id: str, body: QuestionReplyBody) -> bool:
 @blueprint.post("/question/<request_id>/reject")
 @endpoint(bool, errors=(404,), answer=True)
 async def reject_question(request_id: str) -> bool:
-    """Dismiss a model's questions, which ends its turn."""
+    """Reject questions, which ends the turn."""
     services().pending_requests.reject_question(request_id)
     return True

@@ -1,4 +1,4 @@
-"""Providers and their models, and the keys that connect them."""
+"""Providers, their models and their API keys."""
 
 from msgspec.structs import asdict
 from quart import Blueprint
@@ -21,7 +21,7 @@ blueprint = Blueprint("provider", __name__)
 @blueprint.get("/provider")
 @endpoint(ProviderList)
 async def list_providers() -> ProviderList:
-    """List providers: those that are connected, and those that a key would connect."""
+    """List providers: connected ones, and those that need a key."""
     providers = services().providers
     every = await providers.all_providers()
     connected = [provider.id for provider in every if provider.models]
@@ -31,7 +31,7 @@ async def list_providers() -> ProviderList:
 @blueprint.get("/config/providers")
 @endpoint(ConfigProviders)
 async def list_configured_providers() -> ConfigProviders:
-    """List the connected providers with their models, and each one's default model."""
+    """List connected providers with their models and default models."""
     providers = services().providers
     return ConfigProviders(providers=await providers.providers(), default=providers.defaults())
 
@@ -56,7 +56,7 @@ async def get_provider(provider_id: str) -> ProviderDetails:
 @blueprint.get("/provider/<provider_id>/model")
 @endpoint(list[ModelDetails], errors=(404,))
 async def list_models(provider_id: str) -> list[ModelDetails]:
-    """List a provider's models, with their limits, abilities and prices; no key is needed."""
+    """List a provider's models, with limits, capabilities and prices. Needs no API key."""
     provider = await services().providers.describe(provider_id)
     models = provider.models.values()
     return [ModelDetails(**asdict(model), connected=provider.connected) for model in models]
@@ -65,9 +65,9 @@ async def list_models(provider_id: str) -> list[ModelDetails]:
 @blueprint.put("/auth/<provider_id>")
 @endpoint(bool, body=ApiAuth, errors=(400,), examples={"A key": {"type": "api", "key": "…"}})
 async def set_key(provider_id: str, body: ApiAuth) -> bool:
-    """Set a provider's key.
+    """Set a provider's API key.
 
-    It is stored readable by the server's user alone, takes effect at once, and is never shown.
+    It takes effect at once, is stored in a file that only the server's user can read, and is never returned.
     """
     await services().providers.set_key(provider_id, body)
     return True
@@ -76,6 +76,6 @@ async def set_key(provider_id: str, body: ApiAuth) -> bool:
 @blueprint.delete("/auth/<provider_id>")
 @endpoint(bool)
 async def remove_key(provider_id: str) -> bool:
-    """Remove a key that was set at run time."""
+    """Delete an API key that was set at run time."""
     await services().providers.remove_key(provider_id)
     return True

@@ -1,4 +1,4 @@
-"""Sessions: create, list, look at, change, delete, abort."""
+"""Sessions: list, create, get, update, delete, abort, share."""
 
 from typing import Annotated
 
@@ -21,21 +21,21 @@ blueprint = Blueprint("session", __name__, url_prefix="/session")
 
 NEXT_CURSOR = "X-Next-Cursor"
 
-LATEST = 2**53
-"""The last Unix ms that JSON's numbers can tell from the next."""
+MAX_TIME = 2**53
+"""Unix ms: the largest integer that a JSON number holds exactly."""
 
 
 class SessionListQuery(msgspec.Struct):
     """Which sessions to list."""
 
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many at most.")] = 100
-    roots: Annotated[bool, msgspec.Meta(description="Leave out the sessions that others began.")] = False
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Maximum number.")] = 100
+    roots: Annotated[bool, msgspec.Meta(description="Leave out child sessions.")] = False
     search: Annotated[str, msgspec.Meta(description="Only titles that contain this text.")] | None = None
     start: (
-        Annotated[int, msgspec.Meta(ge=0, le=LATEST, description="Only sessions changed since; Unix ms.")]
+        Annotated[int, msgspec.Meta(ge=0, le=MAX_TIME, description="Only sessions updated since; Unix ms.")]
         | None
     ) = None
-    cursor: Annotated[str, msgspec.Meta(description="X-Next-Cursor of the page before.")] | None = None
+    cursor: Annotated[str, msgspec.Meta(description="X-Next-Cursor of the previous page.")] | None = None
 
 
 @blueprint.get("")
@@ -44,20 +44,22 @@ class SessionListQuery(msgspec.Struct):
     query=SessionListQuery,
     errors=(400,),
     answer=[SESSION],
-    headers={NEXT_CURSOR: "Where the next page begins; left out on the last one."},
+    headers={NEXT_CURSOR: "`cursor` of the next page; absent on the last one."},
 )
 async def list_sessions(query: SessionListQuery) -> Response:
-    """List sessions, the last changed first."""
+    """List sessions, the most recently updated first."""
     page = SessionQuery(
-        limit=query.limit,
+        limit=query.limit + 1,  # one more shows whether a page follows
         roots=query.roots,
         search=query.search,
         updated_since=query.start,
         after=_after(query.cursor),
     )
     sessions = await services().sessions.find(page)
+    more = len(sessions) > query.limit
+    sessions = sessions[: query.limit]
     response = Response(encode(sessions), content_type=JSON)
-    if len(sessions) == query.limit:
+    if more:
         response.headers[NEXT_CURSOR] = f"{sessions[-1].time.updated}:{sessions[-1].id}"
     return response
 
@@ -66,8 +68,8 @@ def _after(cursor: str | None) -> tuple[int, str] | None:
     if cursor is None:
         return None
     updated, colon, session_id = cursor.partition(":")
-    if not colon or not updated.isdecimal() or len(updated) > len(str(LATEST)):
-        raise BadRequest(f"cursor is not one that {NEXT_CURSOR} gave: {cursor!r}.", "Query")
+    if not colon or not updated.isdecimal() or len(updated) > len(str(MAX_TIME)):
+        raise BadRequest(f"cursor must be the {NEXT_CURSOR} of a previous page, not {cursor!r}.", "Query")
     return int(updated), session_id
 
 
@@ -78,16 +80,16 @@ def _after(cursor: str | None) -> tuple[int, str] | None:
     body_required=False,
     errors=(400, 404),
     examples={
-        "Nothing to say": {},
-        "A title": {"title": "Trip to Lisbon"},
-        "A model for the session": {"model": {"providerID": "anthropic", "id": "claude-sonnet-4-5"}},
+        "Default": {},
+        "With a title": {"title": "Trip to Lisbon"},
+        "With a model": {"model": {"providerID": "anthropic", "id": "claude-sonnet-4-5"}},
     },
     answer=SESSION,
 )
 async def create_session(body: CreateSessionBody) -> Session:
     """Create a session.
 
-    Everything is optional, the body too. Without a title the session gets one from its first prompt.
+    All fields are optional, and so is the body. Without a title the session gets one from its first prompt.
     """
     return await services().sessions.create(body)
 
@@ -95,9 +97,9 @@ async def create_session(body: CreateSessionBody) -> Session:
 @blueprint.get("/status")
 @endpoint(dict[str, SessionStatus], answer={SESSION_ID: {"type": "busy"}})
 async def session_statuses() -> dict[str, SessionStatus]:
-    """Tell which sessions are at work.
+    """Get session status: which sessions are running.
 
-    Sessions that are not named are idle.
+    Sessions that are not listed are idle.
     """
     return services().turns.statuses()
 
@@ -118,16 +120,16 @@ async def get_session(session_id: str) -> Session:
     answer=SESSION,
 )
 async def update_session(session_id: str, body: UpdateSessionBody) -> Session:
-    """Change a session: its title, metadata, permissions, or when it was archived."""
+    """Update a session's title, metadata, permissions or archive time."""
     return await services().sessions.update(session_id, body)
 
 
 @blueprint.delete("/<session_id>")
 @endpoint(bool, errors=(404,))
 async def delete_session(session_id: str) -> bool:
-    """Delete a session with everything that belongs to it.
+    """Delete a session with its messages and child sessions.
 
-    A running turn is aborted first. Sessions that this one began go with it.
+    A running turn is aborted first.
     """
     await services().deletion.delete(session_id)
     return True
@@ -136,9 +138,9 @@ async def delete_session(session_id: str) -> bool:
 @blueprint.post("/<session_id>/abort")
 @endpoint(bool, errors=(404,))
 async def abort_session(session_id: str) -> bool:
-    """Stop the running turn; what it wrote so far stays.
+    """Abort the running turn; what it wrote so far is kept.
 
-    `true` also where nothing was running.
+    `true` even if no turn was running.
     """
     await services().turns.abort(session_id)
     return True
@@ -147,21 +149,21 @@ async def abort_session(session_id: str) -> bool:
 @blueprint.get("/<session_id>/children")
 @endpoint(list[Session], errors=(404,))
 async def list_children(session_id: str) -> list[Session]:
-    """List the sessions that this one began."""
+    """List child sessions: those that this one started."""
     return await services().sessions.children(session_id)
 
 
 @blueprint.get("/<session_id>/todo")
 @endpoint(list[Todo], errors=(404,), answer=TODOS)
 async def list_todos(session_id: str) -> list[Todo]:
-    """Get a session's todos, in order."""
+    """Get a session's todo list."""
     return await services().sessions.todos(session_id)
 
 
 @blueprint.get("/<session_id>/diff")
 @endpoint(list[FileDiff], errors=(404,), answer=[])
 async def get_diff(session_id: str) -> list[FileDiff]:
-    """Tell what a session changed in files: nothing, on this server."""
+    """Get the file changes of a session: none, on this server."""
     await services().sessions.get(session_id)
     return []
 
@@ -169,9 +171,9 @@ async def get_diff(session_id: str) -> list[FileDiff]:
 @blueprint.post("/<session_id>/share")
 @endpoint(Session, errors=(400, 404), answer=SHARED_SESSION)
 async def share_session(session_id: str) -> Session:
-    """Give a session an address where everyone who knows it may read it.
+    """Share a session: create a link by which anyone can read it without a password.
 
-    The address is in `share.url`. It needs no password.
+    The link is `share.url`.
     """
     return await services().sessions.share(session_id, own_address())
 
@@ -179,5 +181,5 @@ async def share_session(session_id: str) -> Session:
 @blueprint.delete("/<session_id>/share")
 @endpoint(Session, errors=(404,), answer=SESSION)
 async def unshare_session(session_id: str) -> Session:
-    """Take a session's shared address away."""
+    """Unshare a session: its link stops working."""
     return await services().sessions.unshare(session_id)

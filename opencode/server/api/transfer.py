@@ -1,4 +1,4 @@
-"""Conversations out of the server and in again."""
+"""Export and import sessions."""
 
 from quart import Blueprint, Response
 
@@ -16,9 +16,9 @@ blueprint = Blueprint("transfer", __name__, url_prefix="/session")
 @blueprint.get("/<session_id>/export")
 @endpoint(SessionExport, errors=(404,), answer=EXPORT)
 async def export_session(session_id: str) -> Response:
-    """Export a conversation, as a file in the form of opencode's `export`.
+    """Export a session as a file in the format of `opencode export`.
 
-    `opencode import` reads it, and so does `/session/import`.
+    `opencode import` and `/session/import` read it.
     """
     document = await services().transfer.export(session_id)
     name = f'attachment; filename="{document.info.slug}.json"'
@@ -26,11 +26,18 @@ async def export_session(session_id: str) -> Response:
 
 
 @blueprint.post("/import")
-@endpoint(Session, body=SessionImport, errors=(400,), examples={"What was exported": EXPORT}, answer=SESSION)
+@endpoint(
+    Session,
+    body=SessionImport,
+    errors=(400,),
+    examples={"An exported session": EXPORT},
+    answer=SESSION,
+    lenient=True,
+)
 async def import_session(body: SessionImport) -> Session:
-    """Import a conversation that was exported here or by opencode.
+    """Import a session that was exported by this server or by opencode.
 
-    Its ids stay where they are free; else all of them are new. Permissions, the shared address and the parent
-    are not taken over. An answer that was unfinished is closed with an error that says so.
+    Its ids are kept if all of them are free; otherwise all are new. Permissions, the share link and the
+    parent are not imported. An unfinished answer is closed with an error that says so.
     """
     return await services().transfer.import_(body)

@@ -1,11 +1,10 @@
 """Gzip for HTML responses: the page of a long conversation shrinks to a tenth."""
 
+import asyncio
 import gzip
 from functools import partial
 
 from quart import Quart, Response, request
-
-from opencode.threads import in_thread
 
 SMALLEST = 1_000
 """Bytes below which compression does not pay."""
@@ -21,6 +20,6 @@ def register(app: Quart) -> None:
         data = await response.get_data(as_text=False)
         response.headers.add("Vary", "Accept-Encoding")
         if len(data) >= SMALLEST and request.accept_encodings["gzip"]:
-            response.set_data(await in_thread(partial(gzip.compress, data, _LEVEL, mtime=0)))
+            response.set_data(await asyncio.to_thread(partial(gzip.compress, data, _LEVEL, mtime=0)))
             response.headers["Content-Encoding"] = "gzip"
         return response

@@ -1,8 +1,7 @@
 """Updates for open pages. Each event is rendered once, however many pages show it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import msgspec
 
@@ -47,16 +46,22 @@ class Feed:
     def is_idle(self) -> bool:
         return not self._listeners
 
-    def join(self) -> Subscription[Frame]:
-        """Subscribe from now on."""
-        listener: Subscription[Frame] = Subscription(self._leave, self._session_id)
+    def add(self, listener: Subscription[Frame]) -> None:
+        """Have a listener get what happens from now on."""
         self._listeners.add(listener)
         if self._task is None or self._task.done():
             # Subscribe now, not when the task first runs: the caller reads the present state after this.
             self._events = self._bus.subscribe(self._session_id)
             self.begin()
             self._task = asyncio.create_task(self._run(self._events), name=f"feed-{self._session_id}")
-        return listener
+
+    def remove(self, listener: Subscription[Frame]) -> None:
+        """Have a listener get nothing more; without any, nothing is rendered."""
+        self._listeners.discard(listener)
+        if not self._listeners and self._task is not None:
+            self._task.cancel()
+            self._task = None
+            self._events.leave()  # a task that never ran does not
 
     def begin(self) -> None:
         """Take the state before the first event that `show` gets."""
@@ -80,13 +85,6 @@ class Feed:
             if task is not None and not task.cancelling():
                 for listener in tuple(self._listeners):
                     listener.end()
-
-    def _leave(self, listener: Subscription[Frame]) -> None:
-        self._listeners.discard(listener)
-        if not self._listeners and self._task is not None:
-            self._task.cancel()
-            self._task = None
-            self._events.leave()  # a task that was cancelled before it ran has not left
 
 
 class SessionFeed(Feed):
@@ -192,20 +190,26 @@ class Feeds:
         self._sessions: dict[str, SessionFeed] = {}
         self._side_bar = SideBarFeed(services, self._publish)
 
-    @asynccontextmanager
-    async def side_bar(self) -> AsyncIterator[Subscription[Frame]]:
-        async with self._side_bar.join() as listener:
-            yield listener
+    def join_list(self) -> Subscription[Frame]:
+        """Return what a page of the list alone is sent from now on."""
+        listener: Subscription[Frame] = Subscription(self._side_bar.remove, None)
+        self._side_bar.add(listener)
+        return listener
 
-    @asynccontextmanager
-    async def session(self, session_id: str) -> AsyncIterator[Subscription[Frame]]:
+    def join_chat(self, session_id: str) -> Subscription[Frame]:
+        """Return what a session's page is sent from now on: the session's pieces and the list's."""
         feed = self._sessions.setdefault(session_id, SessionFeed(self._services, session_id))
-        try:
-            async with feed.join() as listener:
-                yield listener
-        finally:
-            if feed.is_idle:
-                self._sessions.pop(session_id, None)
+
+        def leave(listener: Subscription[Frame]) -> None:
+            self._side_bar.remove(listener)
+            feed.remove(listener)
+            if feed.is_idle and self._sessions.get(session_id) is feed:
+                del self._sessions[session_id]
+
+        listener: Subscription[Frame] = Subscription(leave, session_id)
+        feed.add(listener)
+        self._side_bar.add(listener)
+        return listener
 
     def _publish(self, session_id: str, new: Frame) -> None:
         if feed := self._sessions.get(session_id):

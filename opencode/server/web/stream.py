@@ -1,12 +1,7 @@
 """The page's event stream: its feeds' updates, and after a reconnect everything it missed."""
 
-import asyncio
-from collections.abc import AsyncGenerator
-
 from quart import Blueprint, Response, current_app, request
 
-from opencode.bus import Lagged, Subscription
-from opencode.errors import NotFound
 from opencode.schema.event import (
     MessageRemoved,
     MessageUpdated,
@@ -17,8 +12,10 @@ from opencode.schema.event import (
 )
 from opencode.session.services import Services
 
+from .. import event_stream
 from ..app_state import services
-from ..sse import HEARTBEAT_SECONDS, event_stream, last_event_id
+from ..event_stream import EventStream
+from ..resume import last_event_id
 from . import conversation
 from .feed import Feeds, Frame, frame, message_list, side_bar
 from .live_view import hx_partial, message_partials, removal, session_partials
@@ -27,7 +24,7 @@ from .render import fragment
 blueprint = Blueprint("stream", __name__)
 
 _KEY = "opencode-feeds"
-BEAT = b": \n\n"
+HEARTBEAT = b": \n\n"
 
 
 def feeds() -> Feeds:
@@ -39,62 +36,32 @@ def feeds() -> Feeds:
 @blueprint.get("/chats/stream")
 async def chats() -> Response:
     """Follow the list of sessions."""
-    return event_stream(_list_only(services(), feeds(), asyncio.get_running_loop()))
+    stream = EventStream(feeds().join_list(), FrameForm(), event_stream.HEARTBEAT_SECONDS)
+    with stream.opening():
+        listed = await side_bar(services())
+    return stream.response(frame(listed).frame)
 
 
 @blueprint.get("/chat/<session_id>/stream")
 async def chat(session_id: str) -> Response:
-    """Follow a session's page, from the event id in Last-Event-ID or in `from`."""
+    """Follow a session's page, from the event id in `from` or in Last-Event-ID."""
     await services().sessions.get(session_id)
     since = last_event_id() or request.args.get("from", "")
-    return event_stream(_page(services(), feeds(), session_id, since))
+    stream = EventStream(feeds().join_chat(session_id), FrameForm(), event_stream.HEARTBEAT_SECONDS)
+    with stream.opening():
+        missed = await catch_up(services(), session_id, since)
+        listed = await side_bar(services())
+    return stream.response(frame(missed + listed, services().bus.position).frame)
 
 
-async def _list_only(
-    services: Services, pages: Feeds, loop: asyncio.AbstractEventLoop
-) -> AsyncGenerator[bytes, None]:
-    async with pages.side_bar() as listener:
-        yield frame(await side_bar(services)).frame
-        async for data in _merged(listener, loop=loop):
-            yield data
+class FrameForm:
+    """How the page's stream writes what feeds have rendered."""
 
+    def event(self, event: Frame) -> bytes:
+        return event.frame
 
-async def _page(services: Services, pages: Feeds, session_id: str, since: str) -> AsyncGenerator[bytes, None]:
-    async with pages.session(session_id) as listener, pages.side_bar() as sessions:
-        try:
-            missed = await catch_up(services, session_id, since)
-            listed = await side_bar(services)
-        except NotFound:
-            return
-        yield frame(missed + listed, services.bus.position).frame
-        async for data in _merged(listener, sessions, loop=asyncio.get_running_loop()):
-            yield data
-
-
-async def _merged(
-    *listeners: Subscription[Frame], loop: asyncio.AbstractEventLoop
-) -> AsyncGenerator[bytes, None]:
-    """Yield the frames of all listeners, and heartbeats; ends when one of them does."""
-    waiting = {asyncio.create_task(listener.next()): listener for listener in listeners}
-    try:
-        while True:
-            done, _ = await asyncio.wait(
-                waiting, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not done:
-                yield BEAT
-            for task in done:
-                listener = waiting.pop(task)
-                if frames := task.result():
-                    yield b"".join(frame.frame for frame in frames)
-                if listener.ended:
-                    return
-                waiting[loop.create_task(listener.next())] = listener
-    except Lagged:
-        return
-    finally:
-        for task in waiting:
-            task.cancel()
+    def heartbeat(self, _last: Frame | None) -> bytes:
+        return HEARTBEAT
 
 
 async def catch_up(services: Services, session_id: str, since: str) -> str:

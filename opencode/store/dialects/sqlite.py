@@ -151,7 +151,7 @@ def _upsert_all(table: Table) -> Insert:
     """Return the statement that upserts all rows of one JSON text.
 
     The driver releases the interpreter for every row that it is given, and a thread beside a busy event loop
-    waits long to get it back: see `threads`.
+    waits long to get it back.
     """
     row = func.json_each(bindparam("rows", type_=Text)).table_valued("value").c.value
     names = written_columns(table)

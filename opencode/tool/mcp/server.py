@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from opencode.errors import ToolError
 from opencode.schema.base import JsonObject
 from opencode.schema.mcp import McpConfig, McpConnected, McpDisabled, McpFailed, McpNeedsAuth, McpStatus
-from opencode.threads import in_thread
 
 from ..base import ToolResult
 from .failure import CallRefused, ConnectionFailed, Redactor, call_seconds
@@ -220,7 +219,7 @@ class McpServer:
         """Hold a connection from its begin to its end."""
         try:
             # Half a second of imports: in a thread, so that others are served meanwhile.
-            session_module = await in_thread(import_module, "opencode.tool.mcp.session")
+            session_module = await asyncio.to_thread(import_module, "opencode.tool.mcp.session")
             async with session_module.opened(self._config) as (session, listed):
                 await self._take(listed)
                 self._session = session
@@ -253,7 +252,7 @@ class McpServer:
         if listed == self._listed:
             return
         seconds = call_seconds(self._config)
-        self.tools = await in_thread(tools_of, self.name, listed, self.call, seconds)
+        self.tools = await asyncio.to_thread(tools_of, self.name, listed, self.call, seconds)
         self._listed = list(listed)
         self._changed()
 
