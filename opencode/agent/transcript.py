@@ -213,7 +213,7 @@ class Transcript:
     async def finish_step(
         self, reason: str, tokens: Tokens, cost: float, error: ModelError | None = None
     ) -> None:
-        """End the step and the message with the model's finish reason, tokens, cost (USD) and an error, if any.
+        """End the step and the message: finish reason, tokens, cost (USD), and an error if any.
 
         The cost is added to the session in the same transaction. Raises Unavailable, and NotFound if the
         session was deleted.

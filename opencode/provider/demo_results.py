@@ -11,7 +11,7 @@ from .base import ToolOutput
 _LINK = re.compile(r"\[(?P<title>[^\]\n]+)\]\((?P<url>https?://[^\s)]+)\)|(?P<bare>https?://[^\s)>\]\"'`]+)")
 _SENTENCE = re.compile(r".+?[.!?](?=\s+[A-Z\[\"']|\s*$)", re.DOTALL)
 _NOTE = re.compile(r"\[(?:[A-Z][^\]]* [^\]]*|task_id: .*)\]")
-"""A line that a tool adds for the model, such as "[Cut here: …]"."""
+"""A line that a tool adds for the model, such as "[Truncated: …]"."""
 
 _SEARCH_KEYS = (
     "\n\nWith `EXA_API_KEY`, `TAVILY_API_KEY` or `BRAVE_API_KEY` set, this server uses a search service "

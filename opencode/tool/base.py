@@ -1,4 +1,4 @@
-"""What a tool is: a name, an input type, a time limit, one coroutine. It knows nothing of HTTP or models."""
+"""A tool: a name, an input type, a time limit and one coroutine. It knows neither HTTP nor models."""
 
 import time
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ from opencode.schema.session import Todo
 
 
 class ToolAttachment(msgspec.Struct, frozen=True):
-    """A file that a tool gives back; `url` is a `data:` URL with its content."""
+    """A file that a tool returns; `url` is a `data:` URL with its content."""
 
     mime: str
     url: str
@@ -23,7 +23,7 @@ class ToolAttachment(msgspec.Struct, frozen=True):
 
 
 class ToolResult(msgspec.Struct, frozen=True):
-    """What a call gave: `output` is for the model, `title` and `metadata` are for people and clients."""
+    """The result of a call: `output` is for the model, `title` and `metadata` for people and clients."""
 
     output: str
     title: str = ""
@@ -32,7 +32,7 @@ class ToolResult(msgspec.Struct, frozen=True):
 
 
 class TodoList(Protocol):
-    """One session's todos, stored; writing tells every client."""
+    """The stored todos of one session; `write` also publishes them to clients."""
 
     async def read(self) -> list[Todo]: ...
 
@@ -40,7 +40,7 @@ class TodoList(Protocol):
 
 
 class Waits:
-    """How long a call has waited for the user: that time is not the tool's own."""
+    """Measures how long a call has waited for the user, which does not count towards its time-out."""
 
     def __init__(self) -> None:
         self._seconds = 0.0
@@ -61,15 +61,18 @@ class Waits:
         return self._seconds + (time.monotonic() - self._since[0] if self._since else 0.0)
 
 
+MAX_OUTPUT = 50_000
+"""Characters of a call's output, unless a tool has a limit of its own."""
+
 Asker = Callable[[str, list[str], JsonObject], Awaitable[None]]
-"""Checks whether a call is permitted: (permission, patterns, metadata). Raises ToolError if it is not."""
+"""Checks whether a call is permitted: (permission, patterns, metadata). Raises ToolError if not."""
 
 Questioner = Callable[[list[Question]], Awaitable[list[list[str]]]]
-"""Puts questions to the user and returns the labels chosen for each. Raises ToolError without an answer."""
+"""Asks the user questions and returns the labels chosen for each. Raises ToolError without an answer."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """Work for another agent. `session_id`: a session of an earlier task that this one goes on with."""
+    """Work for another agent. `session_id`: the session of an earlier task to continue."""
 
     agent: str
     description: str
@@ -78,24 +81,24 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskAnswer(msgspec.Struct, frozen=True):
-    """What an agent's last message says, and the session that it worked in."""
+    """The text of an agent's last message, and the session that it worked in."""
 
     session_id: str
     text: str
 
 
 Started = Callable[[str], None]
-"""Hears of the session that a task is carried out in, once it is there."""
+"""Called with the id of a task's session once it exists."""
 
 Delegate = Callable[[Task, Started], Awaitable[TaskAnswer]]
-"""Has another agent carry a task out; cancelling it stops that agent. Raises ToolError."""
+"""Runs a task by another agent; cancelling it stops that agent. Raises ToolError."""
 
 Progress = Callable[[str, JsonObject], None]
-"""Tells what a running call is at: a title, and metadata for clients."""
+"""Reports the progress of a running call: a title, and metadata for clients."""
 
 
 class ToolContext(msgspec.Struct, frozen=True):
-    """Where a call stands, and what a tool may reach through it."""
+    """A call's ids and agent, and the services that a tool may use."""
 
     session_id: str
     message_id: str
@@ -115,19 +118,19 @@ Args = TypeVar("Args", bound=msgspec.Struct)
 class Tool(ABC, Generic[Args]):
     """Something a model may do.
 
-    `run` raises ToolError with a sentence that the model can act on. It is cancelled on abort and after
-    `timeout` seconds of its own: those that it waited for the user don't count. Output over `max_output`
-    characters is cut by the caller, with a note.
+    `run` raises ToolError with a message that the model can act on. It is cancelled on abort and after
+    `timeout` seconds, not counting those it waits for the user. The caller truncates output of more than
+    `max_output` characters, with a note.
     """
 
     name: str
     description: str
     input_type: type[Args]
     timeout: float = 60.0
-    max_output: int = 50_000
+    max_output: int = MAX_OUTPUT
 
     def parameters(self) -> JsonObject:
-        """Return the JSON Schema of the input, as models are given it."""
+        """Return the JSON Schema of the input, as it is sent to models."""
         return object_schema(self.input_type)
 
     def parse(self, value: JsonObject) -> Args:
@@ -136,10 +139,10 @@ class Tool(ABC, Generic[Args]):
 
     @abstractmethod
     async def run(self, args: Args, context: ToolContext) -> ToolResult:
-        """Do it."""
+        """Execute the call."""
 
     async def close(self) -> None:
-        """Release what it holds."""
+        """Release its resources."""
 
 
 AnyTool = Tool[Any]
@@ -160,7 +163,7 @@ class ToolSource(Protocol):
 
 @cache
 def object_schema(type_: type[msgspec.Struct]) -> JsonObject:
-    """Return a struct's JSON Schema as one self-contained object: models are given no `$ref`."""
+    """Return a struct's JSON Schema as one self-contained object without `$ref`."""
     (schema,), definitions = msgspec.json.schema_components([type_], ref_template="{name}")
     inlined: JsonObject = _inline(schema, definitions)
     return inlined

@@ -1,7 +1,7 @@
-"""HTML to plain text and markdown, as a program: a hostile page may be slow or crash it, but not the server.
+"""HTML to plain text and Markdown, as a program of its own: a hostile page can't stop or crash the server.
 
-`python -m opencode.tool.convert` reads a Job from standard input and writes lines of JSON: an Outline first,
-then, where it was asked for and came out, the markdown as a string. It ends itself in time.
+`python -m opencode.tool.convert` reads a Job from standard input and writes lines of JSON: an Outline, then,
+if it was requested and the conversion worked, the Markdown as a string. It exits after a time limit.
 """
 
 import faulthandler
@@ -16,10 +16,10 @@ _SECONDS = 15
 _MAX_DEPTH = 200
 """Nested elements; libxml2 builds no tree beyond 256, and markdownify recurses."""
 _READABLE_DEPTH = 2_000
-"""Beyond it even the parser without a tree gets slow: each end tag looks through all open elements."""
+"""Beyond it even the parser without a tree is slow: each end tag searches all open elements."""
 _CHUNK = 16_384
 _KEPT_SPACE = "\0"
-"""A space of preformatted text on its way past the collapsing of white space; no decoded page holds a NUL."""
+"""Stands for a space of preformatted text while white space is collapsed; decoded pages hold no NUL."""
 _SILENT = ("script", "style", "noscript", "template", "iframe", "object", "svg", "head")
 _INLINE = frozenset(
     {
@@ -37,7 +37,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Outline(msgspec.Struct, frozen=True):
-    """A page's title, "" where it has none, and all its readable text; `depth`: of nested elements."""
+    """A page's title or "", and all its readable text. `depth`: of nested elements."""
 
     title: str
     text: str
@@ -45,7 +45,7 @@ class Outline(msgspec.Struct, frozen=True):
 
 
 class TextTarget:
-    """What lxml's parser calls as it reads: gathers title and text without building a tree."""
+    """A parser target for lxml: collects title and text without building a tree."""
 
     def __init__(self) -> None:
         self.depth = self.deepest = 0
@@ -90,7 +90,7 @@ class TextTarget:
 
 
 def outline(html: str) -> Outline:
-    """Return the title and the text of a page; text that is nested too deeply is left out, with a note."""
+    """Return the title and the text of a page; text that is nested too deeply is omitted, with a note."""
     from lxml import etree  # type: ignore[import-untyped]  # noqa: PLC0415 - the server runs without it
 
     target = TextTarget()
@@ -99,14 +99,14 @@ def outline(html: str) -> Outline:
     for start in range(0, len(source), _CHUNK):
         parser.feed(source[start : start + _CHUNK])
         if target.deepest > _READABLE_DEPTH:
-            found = target.close()
+            read = target.close()
             note = "[The rest of this page is nested too deeply to be read.]"
-            return Outline(found.title, f"{found.text}\n\n{note}".strip(), found.depth)
+            return Outline(read.title, f"{read.text}\n\n{note}".strip(), read.depth)
     return parser.close() if source else target.close()
 
 
 def markdown(html: str, url: str, text: str) -> str:
-    """Return a page's article, or the whole page where no article holds a fair share of its `text`."""
+    """Return a page's article, or the whole page if the article holds less than a quarter of its `text`."""
     from trafilatura import extract  # noqa: PLC0415 - 0.2 s that plain text does without
 
     article = extract(
@@ -138,10 +138,10 @@ def _whole(html: str, url: str) -> str:
 def main() -> None:
     faulthandler.dump_traceback_later(_SECONDS, exit=True)
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
-    found = outline(job.html)
-    _write(found)
-    if job.markdown and found.text and found.depth <= _MAX_DEPTH:
-        _write(markdown(job.html, job.url, found.text))
+    page = outline(job.html)
+    _write(page)
+    if job.markdown and page.text and page.depth <= _MAX_DEPTH:
+        _write(markdown(job.html, job.url, page.text))
 
 
 def _write(value: Outline | str) -> None:

@@ -1,6 +1,6 @@
-"""Where web fetch may go: an address is checked, not its name, before it is connected to.
+"""Requests to URLs that a model chose: the IP address, not the name, is checked before connecting.
 
-This is the one door for addresses that a model chose. It knows nothing of tools or of what a page holds.
+All of them go through here. This module knows neither tools nor the content of pages.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""(host, port) → the addresses to try, in order. Raises OSError where the name has none."""
+"""(host, port) → the addresses to try, in order. Raises OSError if the name has none."""
 
 _CONNECT_SECONDS = 10.0
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -32,15 +32,15 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 async def system_resolver(host: str, port: int) -> Sequence[str]:
-    """Ask the system, which also reads the decimal, octal and hexadecimal spellings of an IPv4 address."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+    """Ask the system's resolver, which also accepts decimal, octal and hexadecimal IPv4 addresses."""
+    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in infos))
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an address belongs to the public internet.
+    """Return whether an address belongs to the public internet.
 
-    An IPv6 address that stands for an IPv4 one (mapped, 6to4, NAT64) is judged by that. Teredo, unique local,
+    An IPv6 address that embeds an IPv4 one (mapped, 6to4, NAT64) counts as that one. Teredo, unique local,
     link-local and site-local addresses are not public (IANA special-purpose address registries).
     """
     if isinstance(address, ipaddress.IPv6Address):
@@ -62,9 +62,9 @@ def _embedded(address: Address) -> ipaddress.IPv4Address | None:
 class Egress:
     """Sends GET requests to public addresses, and to those in `allow`.
 
-    A name is resolved once per request, every address it gave is checked, and the connection goes to a
-    checked address itself, so that an answer that changes in between (DNS rebinding) leads nowhere. There
-    are no cookies and no proxies, and a redirect is an answer like any other: each request stands alone.
+    A name is resolved once per request, all its addresses are checked, and the connection goes to a checked
+    address, which defeats DNS rebinding. There are no cookies and no proxies, and redirects are returned, not
+    followed.
     """
 
     def __init__(self, allow: Sequence[Network] = (), resolver: Resolver = system_resolver) -> None:
@@ -75,9 +75,9 @@ class Egress:
     async def get(
         self, url: str, headers: Mapping[str, str], timeout: float
     ) -> "AsyncIterator[httpx.Response]":
-        """Yield the answer to one GET, its body unread and still encoded. `timeout`: seconds of silence.
+        """Yield the response to one GET, its body unread and not decoded. `timeout`: seconds without a byte.
 
-        Raises ToolError where the address may not be fetched, httpx.HTTPError where the network fails.
+        Raises ToolError if the address may not be fetched, httpx.HTTPError if the network fails.
         """
         import httpx  # noqa: PLC0415
 
@@ -110,19 +110,21 @@ class Egress:
         """Return the addresses of a URL's host, each one checked; raises ToolError."""
         host = url.raw_host.decode("ascii")
         try:
-            found = await self._resolver(host, url.port or (443 if url.scheme == "https" else 80))
+            resolved = await self._resolver(host, url.port or (443 if url.scheme == "https" else 80))
         except (OSError, UnicodeError):
-            found = []
-        if not found:
+            resolved = []
+        if not resolved:
             raise ToolError(f"The host {host!r} has no address. Check its spelling, or search for the page.")
         try:
-            addresses = [ipaddress.ip_address(text) for text in found]
+            addresses = [ipaddress.ip_address(text) for text in resolved]
         except ValueError:
-            raise ToolError(f"The host {host!r} has an address that is none. Use another source.") from None
+            raise ToolError(
+                f"The host {host!r} resolved to an invalid address. Use another source."
+            ) from None
         if not all(self._may_reach(address) for address in addresses):
             raise ToolError(
-                f"The host {host!r} leads to a private, local or reserved address, which web fetch may not "
-                "reach. Use a public address; the operator of this server may allow a network with "
+                f"The host {host!r} has a private, local or reserved address, which webfetch may not "
+                "access. Use a public address; the operator of this server may allow a network with "
                 "OPENCODE_FETCH_ALLOW."
             )
         return addresses
@@ -133,10 +135,10 @@ class Egress:
 
 
 def canonical(url: str) -> str:
-    """Return the one spelling of a URL that can be fetched, so that a rule about it can't be spelled around.
+    """Return the canonical form of a URL, so that a rule for it can't be evaded by another spelling.
 
-    Case, default port, a dot at the host's end, needless escapes, dot segments and the fragment are evened
-    out. Raises ToolError.
+    It normalizes case, default port, a dot at the end of the host, needless escapes, dot segments and the
+    fragment. Raises ToolError.
     """
     plain = parse_url(_ESCAPE.sub(_plain_escape, url))
     return str(plain.copy_with(host=plain.host.rstrip("."), fragment=None))
@@ -148,7 +150,7 @@ def _plain_escape(match: re.Match[str]) -> str:
 
 
 def parse_url(url: str) -> "httpx.URL":
-    """Return a URL that can be fetched: http or https, with a host, without credentials; raises ToolError."""
+    """Return a URL if it can be fetched: http or https, with a host, no credentials; else raise ToolError."""
     import httpx  # noqa: PLC0415 - the server starts without it
 
     try:
@@ -156,9 +158,7 @@ def parse_url(url: str) -> "httpx.URL":
     except (httpx.InvalidURL, ValueError) as error:
         raise ToolError(f"{url!r} is not a valid URL: {error}.") from None
     if parsed.scheme not in ("http", "https") or not parsed.host or not 0 < (parsed.port or 80) < 65536:
-        raise ToolError(
-            f"{url!r} can't be fetched: give a full address that begins with http:// or https://."
-        )
+        raise ToolError(f"{url!r} can't be fetched: give a full URL that begins with http:// or https://.")
     if parsed.userinfo:
-        raise ToolError("The URL holds a user name or a password. Fetch it without them.")
+        raise ToolError("The URL contains a user name or a password. Fetch it without them.")
     return parsed

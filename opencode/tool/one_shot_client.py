@@ -1,7 +1,7 @@
-"""Connections that last for one request, and are closed whatever becomes of it.
+"""HTTP clients for one request each, closed in every case.
 
-A pool of httpcore 1.0 loses track of a connection whose request is cancelled: it stays open, and its place in
-the pool taken, until there is none left. So every request has a pool of its own.
+A pool of httpcore 1.0 leaks a connection whose request is cancelled: it stays open and counts towards the
+pool's limit. So every request has a pool of its own.
 """
 
 import asyncio
@@ -22,30 +22,30 @@ class Closable(Protocol):
 T = TypeVar("T", bound=Closable)
 
 _closing: set[asyncio.Task[Any]] = set()
-_making = Lock()
+_creating = Lock()
 
 
 @cache
 def tls() -> "ssl.SSLContext":
-    """Return what secures all connections: to make it takes some 50 ms, and they are many."""
+    """Return the TLS context for all connections; creating one takes some 50 ms."""
     import httpx  # noqa: PLC0415 - 0.1 s and 8 MB, only for who needs it
 
     return httpx.create_ssl_context()
 
 
 async def ready() -> None:
-    """Have what requests need imported and made, in a thread: every stream would stop meanwhile."""
-    await asyncio.to_thread(_make)
+    """Import httpx and create the TLS context in a thread: in the event loop it would stall all streams."""
+    await asyncio.to_thread(_create)
 
 
-def _make() -> None:
-    with _making:  # many that begin at once would make as many
+def _create() -> None:
+    with _creating:  # concurrent first requests would each create one
         tls()
 
 
 @asynccontextmanager
 async def closed_after(opened: T) -> AsyncIterator[T]:
-    """Yield a client or a transport, and close it to the end, though the caller may be cancelled."""
+    """Yield a client or a transport, and close it completely even if the caller is cancelled."""
     try:
         yield opened
     finally:

@@ -1,4 +1,4 @@
-"""What a fetched body is (by its first bytes) and says (by its character set; a web page, by conversion)."""
+"""Fetched bodies: their type (by the first bytes), their text (by character set), a web page's content."""
 
 import asyncio
 import codecs
@@ -37,7 +37,7 @@ _WIDER = {
     "shift_jis": "cp932",
     "euc_kr": "cp949",
 }
-"""Names that the web uses for a larger set than they say (WHATWG Encoding Standard, section 4.2)."""
+"""Labels that stand for a larger character set on the web (WHATWG Encoding Standard, section 4.2)."""
 _NOT_ON_THE_WEB = frozenset(
     {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7", "undefined"}
 )
@@ -45,21 +45,21 @@ _UNCONVERTED = "[This page could not be converted to markdown. This is its plain
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """A page as it is given to a model; `title` is "" where the page has none."""
+    """A page as it is given to a model; `title` is "" if the page has none."""
 
     content: str
     title: str
 
 
 def sniff(body: bytes) -> str | None:
-    """Return the type of an image or PDF by its first bytes: what a server calls it may be wrong."""
+    """Return the type of an image or PDF by its first bytes: the Content-Type may be wrong."""
     if body.startswith(b"RIFF") and body[8:12] == b"WEBP":
         return "image/webp"
     return next((mime for signature, mime in _SIGNATURES if body.startswith(signature)), None)
 
 
 def guess(body: bytes) -> str:
-    """Return the type of a body that came without one: a page, plain text, or unknown bytes."""
+    """Return the type of a body without a Content-Type: HTML, plain text, or unknown bytes."""
     start = body[:_DECLARED_WITHIN].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return "text/html"
@@ -75,7 +75,7 @@ def is_binary(body: bytes) -> bool:
 def decode(body: bytes, charset: str | None) -> str:
     """Return a body's text: by byte order mark, `charset`, its own declaration, UTF-8 or windows-1252.
 
-    Bytes that mean nothing become U+FFFD, and so does NUL, which databases refuse.
+    Invalid bytes become U+FFFD, and so does NUL, which databases refuse.
     """
     for mark, encoding in _BOMS:
         if body.startswith(mark):
@@ -93,14 +93,14 @@ def _clean(text: str) -> str:
 
 
 def _declared(body: bytes) -> str | None:
-    """A declaration that can be read as ASCII is wrong where it says UTF-16."""
-    found = _DECLARED.search(body[:_DECLARED_WITHIN])
-    name = (found[1] or found[2]).decode("ascii", "replace") if found else None
+    """Return the declared character set; a declaration in ASCII that says UTF-16 is wrong, so it is UTF-8."""
+    match = _DECLARED.search(body[:_DECLARED_WITHIN])
+    name = (match[1] or match[2]).decode("ascii", "replace") if match else None
     return "utf-8" if name and name.lower().startswith("utf-16") else name
 
 
 def _codec(name: str | None) -> str | None:
-    """Return Python's codec for a character set's name, None where there is none that reads text."""
+    """Return Python's text codec for a character set, or None."""
     try:
         codec = codecs.lookup(name or "").name
         b" ".decode(codec, "replace")
@@ -110,13 +110,13 @@ def _codec(name: str | None) -> str | None:
 
 
 class PageReader:
-    """Converts pages in processes of their own, at most `at_once`: see `opencode.tool.convert`."""
+    """Converts pages in separate processes, at most `at_once`: see `opencode.tool.convert`."""
 
     def __init__(self, at_once: int = 4) -> None:
         self._turns = asyncio.Semaphore(at_once)
 
     async def read(self, html: str, url: str, form: Format) -> Reading:
-        """Return a page in the form asked for; raises ToolError where it can't be read at all."""
+        """Return a page in the requested format; raises ToolError if it can't be converted."""
         job = msgspec.json.encode(Job(html, url, markdown=form == "markdown"))
         async with self._turns:
             lines = (await _convert(job)).splitlines()
@@ -133,7 +133,7 @@ class PageReader:
 
 
 async def _convert(job: bytes) -> bytes:
-    """Run the conversion program, which limits its own time, without the secrets of our environment."""
+    """Run the conversion program, which limits its own time, without this process's environment."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""Asking the user: how a model gets a decision that is not its own to make."""
+"""The question tool: a model asks the user for a decision."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ class QuestionArgs(msgspec.Struct, frozen=True):
 class AskQuestion(Tool[QuestionArgs]):
     name = "question"
     description = (
-        "Ask the user one or more questions and wait for the answers. Use it when you can't go on without "
+        "Ask the user one or more questions and wait for the answers. Use it when you can't continue without "
         "a decision or a preference that only the user can give; not for what you can find out yourself. "
         "Offer the likely answers as options."
     )
@@ -38,7 +38,7 @@ class AskQuestion(Tool[QuestionArgs]):
         said = ", ".join(f'"{asked.question}"="{", ".join(given) or "no answer"}"' for asked, given in pairs)
         count = len(args.questions)
         return ToolResult(
-            output=f"The user has answered: {said}. Go on with the answers in mind.",
+            output=f"The user has answered: {said}. Continue with the answers in mind.",
             title=f"Asked {count} question{'s' if count > 1 else ''}",
             metadata={"answers": answers, "questions": msgspec.to_builtins(args.questions)},
         )

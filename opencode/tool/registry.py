@@ -1,4 +1,4 @@
-"""All tools by name, and the one way to run a call: checked input, bounded time, bounded output."""
+"""All tools by name, and how calls run: validated input, limited time, limited output."""
 
 import asyncio
 import logging
@@ -23,13 +23,13 @@ from .websearch import WebSearch
 log = logging.getLogger(__name__)
 
 STOP_GRACE = 1.0
-"""Seconds that a cancelled call is given to end, before its caller goes on without it."""
+"""Seconds that a cancelled call gets to end before it is abandoned."""
 
 
 class Tools:
-    """A server's tools. `extra`: more than the built-in ones; of two with one name, the later counts.
+    """The server's tools. `extra`: more than the built-in ones, which they replace by name.
 
-    `sources`: where more come from, and go, at run time; a name that is taken stays with who has it.
+    `sources`: tools that are added and removed at run time; they never replace another tool.
     """
 
     def __init__(
@@ -48,19 +48,19 @@ class Tools:
         self._calls: set[asyncio.Task[ToolResult]] = set()
 
     def list(self) -> Sequence[AnyTool]:
-        """Return the tools in the order in which models are told of them."""
+        """Return the tools in the order in which models get them."""
         return list(self._named().values())
 
     async def ready(self) -> None:
-        """Wait a little for sources that are just being opened; called before a model is told of tools."""
+        """Wait a little for sources that are being opened; called before tools are sent to a model."""
         for source in self._sources:
             await source.ready()
 
     def unknown(self, names: Iterable[str]) -> Sequence[tuple[str, str]]:
         """Return the names that no tool has, each with the nearest one or "", ten at most.
 
-        Names may hold wildcards. Those of opencode's own tools, and of tools that an MCP server may have once
-        it is connected, are not unknown.
+        Names may hold wildcards. opencode's own tools, and those that an MCP server may have once it is
+        connected, are known.
         """
         prefixes = [prefix for source in self._sources for prefix in source.prefixes()]
         return unknown_names(names, self._named(), prefixes)
@@ -76,7 +76,7 @@ class Tools:
     async def execute(self, name: str, raw: str, context: ToolContext) -> ToolResult:
         """Run one call; `raw` is the model's input as JSON text, "" for none.
 
-        Every failure is a ToolError that tells the model what to do instead. Cancelling the caller cancels
+        Every failure is a ToolError that says what the model can do instead. Cancelling the caller cancels
         the call and waits at most STOP_GRACE seconds for it to end.
         """
         tools = self._named()
@@ -84,21 +84,21 @@ class Tools:
         shown = tool.name if tool is not None else "unknown"
         with observe.watch(observe.ToolCall(tool=shown, call_id=context.call_id)):
             if tool is None:
-                raise ToolError(f"There is no tool {name!r}. {nearest(name, tools)}".rstrip())
+                raise ToolError(f"Unknown tool {name!r}. {nearest(name, tools)}".rstrip())
             args = _arguments(tool, raw)
-            return _bounded(tool, await self._finish(tool, args, context))
+            return _truncated(tool, await self._finish(tool, args, context))
 
     async def close(self) -> None:
-        """Stop the calls that were left behind, then release what the tools hold."""
+        """Cancel abandoned calls, then release the tools' resources."""
         await self._stop(*self._calls)
         await asyncio.gather(*(tool.close() for tool in self._tools.values()))
 
     def _named(self) -> dict[str, AnyTool]:
-        found = dict(self._tools)
+        tools = dict(self._tools)
         for source in self._sources:
             for tool in source.list():
-                found.setdefault(tool.name, tool)
-        return found
+                tools.setdefault(tool.name, tool)
+        return tools
 
     async def _finish(self, tool: AnyTool, args: Any, context: ToolContext) -> ToolResult:
         call = asyncio.create_task(tool.run(args, context), name=f"tool {tool.name} {context.call_id}")
@@ -118,10 +118,10 @@ class Tools:
         except ToolError:
             raise
         except asyncio.CancelledError:
-            # Nobody cancelled the caller: passed on, this would look like an abort, and end without a word.
-            raise ToolError(f"{tool.name} was cut off from within. Try again, or do without it.") from None
+            # The caller was not cancelled: re-raised, this would look like an abort.
+            raise ToolError(f"{tool.name} was interrupted by itself. Try again, or do without it.") from None
         except Exception as error:
-            # As broad as it gets: tools may fail in ways that nobody foresaw, and the turn must go on.
+            # Broad on purpose: a tool may fail in any way, and the turn must go on.
             log.exception("tool %s failed unexpectedly", tool.name)
             raise ToolError(
                 f"{tool.name} failed unexpectedly ({type(error).__name__}). The fault is the server's, not "
@@ -129,7 +129,7 @@ class Tools:
             ) from error
 
     async def _in_time(self, call: asyncio.Task[ToolResult], seconds: float, waits: Waits) -> bool:
-        """Wait for a call as long as it may take; tells whether it has ended."""
+        """Wait for a call up to its time limit; return whether it has ended."""
         began = time.monotonic()
         while (left := seconds + waits.seconds - (time.monotonic() - began)) > 0:
             done, _ = await asyncio.wait({call}, timeout=left)
@@ -143,16 +143,18 @@ class Tools:
             return
         _, left = await asyncio.wait(running, timeout=STOP_GRACE)
         for call in left:
-            log.warning("%s was cancelled, did not stop within %g s, is left", call.get_name(), STOP_GRACE)
+            log.warning(
+                "%s did not stop within %g s of being cancelled; abandoned", call.get_name(), STOP_GRACE
+            )
 
     def _forget(self, call: asyncio.Task[ToolResult]) -> None:
         self._calls.discard(call)
         if not call.cancelled():
-            call.exception()  # marks it as seen: a call that was left behind has nobody else to look at it
+            call.exception()  # marks it as retrieved: nobody awaits an abandoned call
 
 
 def _arguments(tool: AnyTool, raw: str) -> Any:
-    """Return the model's input as the tool's own type; raises ToolError saying how to mend it."""
+    """Return the model's input as the tool's own type; raises ToolError, which says what is expected."""
     try:
         value = msgspec.json.decode(raw.strip() or "{}")
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -164,7 +166,7 @@ def _arguments(tool: AnyTool, raw: str) -> Any:
     try:
         return tool.parse(value)
     except msgspec.ValidationError as error:
-        raise ToolError(f"The input of {tool.name} does not fit: {error}. {_expected(tool)}") from None
+        raise ToolError(f"The input of {tool.name} is invalid: {error}. {_expected(tool)}") from None
 
 
 def _expected(tool: AnyTool) -> str:
@@ -191,14 +193,14 @@ def _signature(schema: JsonObject | bool) -> str:
     return str(schema.get("type", "any"))
 
 
-def _bounded(tool: AnyTool, result: ToolResult) -> ToolResult:
-    """Return the result, cut to `max_output` characters; `truncated` tells clients, a last line the model."""
+def _truncated(tool: AnyTool, result: ToolResult) -> ToolResult:
+    """Return the result, truncated to `max_output` characters; `truncated` and a last line say so."""
     over = len(result.output) - tool.max_output
     output = result.output
     if over > 0:
         output = (
-            f"{output[: tool.max_output]}\n\n[Cut here: {over} of {len(output)} characters left out. "
-            f"If you need them, call {tool.name} again for less at a time.]"
+            f"{output[: tool.max_output]}\n\n[Truncated: {over} of {len(output)} characters omitted. "
+            f"If you need them, call {tool.name} again and ask for less at a time.]"
         )
     truncated = over > 0 or bool(result.metadata.get("truncated"))
     return msgspec.structs.replace(

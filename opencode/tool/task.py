@@ -1,4 +1,4 @@
-"""Giving a task to another agent, which works on it in a session of its own and answers once."""
+"""The task tool: another agent works on a task in a session of its own and answers once."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -18,18 +18,18 @@ class TaskArgs(msgspec.Struct, frozen=True):
     prompt: Annotated[
         str,
         Meta(
-            description="The whole task. The agent knows nothing of this conversation: tell it everything it "
-            "needs, and what its answer is to hold."
+            description="The whole task. The agent does not know this conversation: give it all it needs, "
+            "and say what its answer should contain."
         ),
     ]
     subagent_type: Annotated[str, Meta(description="The agent's name.")]
     task_id: Annotated[
-        str | None, Meta(description="Only to go on with an earlier task: the id its result gave.")
+        str | None, Meta(description="Only to continue an earlier task: the id from its result.")
     ] = None
 
 
 class RunTask(Tool[TaskArgs]):
-    """`agents`: names and descriptions of those that may be given a task."""
+    """`agents`: names and descriptions of the agents that accept tasks."""
 
     name = TASK
     input_type = TaskArgs
@@ -38,15 +38,15 @@ class RunTask(Tool[TaskArgs]):
     def __init__(self, agents: Sequence[tuple[str, str]]) -> None:
         listed = "\n".join(f"- {name}: {description}" for name, description in agents)
         self.description = (
-            "Give a task to another agent, which works on it by itself and answers once. Use it for work "
-            "that takes many steps and whose details you don't need, such as wide searches; several tasks "
-            "that don't depend on each other go into one message, and are done at the same time. Not for "
-            f"what a call or two of your own can do.\n\nAgents:\n{listed}"
+            "Give a task to another agent, which works on it alone and answers once. Use it for work "
+            "that takes many steps and whose details you don't need, such as broad searches; put several "
+            "independent tasks into one message to run them in parallel. Don't use it for what one or "
+            f"two calls of your own can do.\n\nAgents:\n{listed}"
         )
 
     async def run(self, args: TaskArgs, context: ToolContext) -> ToolResult:
         if not args.prompt.strip():
-            raise ToolError("prompt is empty. Say what the agent is to do.")
+            raise ToolError("prompt is empty. Say what the agent should do.")
         await context.ask(TASK, [args.subagent_type], {"description": args.description})
         task = Task(
             agent=args.subagent_type,
@@ -60,7 +60,7 @@ class RunTask(Tool[TaskArgs]):
 
         answer = await context.delegate(task, started)
         return ToolResult(
-            output=f"{answer.text}\n\n[task_id: {answer.session_id}, to go on with this task]",
+            output=f"{answer.text}\n\n[task_id: {answer.session_id}, to continue this task]",
             title=task.description,
             metadata={"sessionId": answer.session_id},
         )

@@ -1,4 +1,4 @@
-"""The session's todo list: how a model plans several steps, and how people see where it stands."""
+"""The todo tools: a model plans several steps, and people see its progress."""
 
 from typing import Annotated, Literal
 
@@ -17,8 +17,8 @@ Priority = Literal["high", "medium", "low"]
 
 class TodoItem(msgspec.Struct, frozen=True):
     content: Annotated[str, Meta(description="The step, in a few words.")]
-    status: Annotated[Status, Meta(description="Where it stands; at most one is in_progress.")] = "pending"
-    priority: Annotated[Priority, Meta(description="How much it matters.")] = "medium"
+    status: Annotated[Status, Meta(description="Its state; at most one is in_progress.")] = "pending"
+    priority: Annotated[Priority, Meta(description="Its priority.")] = "medium"
 
 
 class TodoWriteArgs(msgspec.Struct, frozen=True):
@@ -38,14 +38,14 @@ class TodoWrite(Tool[TodoWriteArgs]):
         "Write this session's todo list, which the user sees at once. Use it for work of three or more "
         "steps, or when the user gives several tasks; not for a question or a single step. Always send the "
         "whole list: it replaces the one before. Mark a step in_progress before you start on it, one at a "
-        "time, completed as soon as it is done, and cancelled where it is no longer needed."
+        "time, completed as soon as it is done, and cancelled if it is no longer needed."
     )
     input_type = TodoWriteArgs
 
     async def run(self, args: TodoWriteArgs, context: ToolContext) -> ToolResult:
         for index, item in enumerate(args.todos):
             if not item.content.strip():
-                raise ToolError(f"todos[{index}].content is empty. Say what is to be done, or leave it out.")
+                raise ToolError(f"todos[{index}].content is empty. Describe the step, or leave it out.")
         await context.ask("todowrite", ["*"], {})
         todos = [
             Todo(content=item.content, status=item.status, priority=item.priority) for item in args.todos

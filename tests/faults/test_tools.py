@@ -132,7 +132,7 @@ async def test_a_tool_that_fails_tells_the_model_and_no_details(server: Server, 
 async def test_a_hundred_megabytes_are_cut(server: Server, llm: LLM) -> None:
     state = await _outcome(server, llm, "flooding")
     assert len(state["output"]) < 60_000
-    assert "Cut here" in state["output"]
+    assert "Truncated" in state["output"]
     assert state["metadata"]["truncated"] is True
 
 

@@ -24,11 +24,11 @@ def children() -> set[int]:
     ("mode", "reason"),
     [
         ("silent", "It did not answer within 1.5 s."),
-        ("ends", "The program ended (exit status 4). Run its command by hand to see why."),
-        ("garbage", "It did not answer within 1.5 s. 1 lines came that are no MCP messages."),
+        ("ends", "The program ended (exit status 4). Run its command in a terminal to see why."),
+        ("garbage", "It did not answer within 1.5 s. It wrote 1 lines that are not MCP messages."),
         ("endless", "It wrote a message of more than 16 MB."),
-        ("strays", "It writes lines to its standard output that are no MCP messages."),
-        ("listing", "It answered with something that is no MCP message."),
+        ("strays", "It writes lines to its standard output that are not MCP messages."),
+        ("listing", "It answered with something other than an MCP message."),
     ],
 )
 async def test_a_server_that_is_none_fails_with_the_reason_and_leaves_nothing(
@@ -61,7 +61,7 @@ async def test_a_flooded_standard_error_does_no_harm(bench: Build) -> None:
 async def test_wrong_answers_are_errors_of_the_call_alone(bench: Build) -> None:
     own = bench(liar("modest"))
     await own.connect()
-    assert "something that is no result of this kind" in await own.failure("probe_wrong")
+    assert "an invalid result" in await own.failure("probe_wrong")
     assert await own.failure("probe_refuse") == "The MCP server probe refused the call: not with …"
     assert "{}" in (await own.call("probe_echo")).output
 
@@ -133,14 +133,14 @@ async def test_a_call_may_take_long_while_it_makes_progress(bench: Build) -> Non
     own = bench(liar("modest", timeout=2_000))
     await own.connect()
     assert (await own.call("probe_slow", steps=10, pause=0.3)).output
-    assert "gave no sign for 2 s" in await own.failure("probe_slow", steps=1, pause=4)
+    assert "did not respond for 2 s" in await own.failure("probe_slow", steps=1, pause=4)
 
 
 async def test_a_server_that_hangs_is_found_out_after_a_call_in_vain(bench: Build) -> None:
     own = bench(liar("deaf", timeout=1_000))
     await own.connect()
     first = (await own.call("probe_echo")).output.split()[0]
-    assert "gave no sign for 1 s" in await own.failure("probe_echo")
+    assert "did not respond for 1 s" in await own.failure("probe_echo")
     await own.lost()
     assert await own.error() == "It did not answer within 1 s."
     assert (await own.call("probe_echo")).output.split()[0] != first
@@ -154,7 +154,7 @@ async def test_nothing_waits_long_for_a_server_that_is_slow_to_come(
     began = time.monotonic()
     own.servers.begin()
     await own.tools.ready()
-    assert await own.error() == "It is being connected."
+    assert await own.error() == "Connecting…"
     assert time.monotonic() - began < 5
     assert "is not connected" not in str(own.names())
 

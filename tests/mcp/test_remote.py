@@ -61,7 +61,7 @@ async def test_a_server_at_an_address_gives_its_tools_and_comes_back_after_its_d
         assert (await own.call("probe_picture")).attachments[0].mime == "image/png"
         assert "validation error" in await own.failure("probe_add", a="x")
     error = await own.failure("probe_add", a=2, b=3)
-    assert "The MCP server probe" in error
+    assert "the MCP server probe" in error.replace("The", "the")
     async with serving(kind, port):
         await own.connect()
         assert (await own.call("probe_add", a=2, b=4)).output == "6"
@@ -161,7 +161,7 @@ async def test_what_can_not_be_sent_is_said_without_its_content(bench: Build) ->
     async with canned(answer("200 OK")) as (port, asked):
         own = bench(McpRemoteConfig(url=f"http://127.0.0.1:{port}/", headers={"X-Any": f"{SECRET}\n2"}))
         assert not await own.servers.connect("probe")
-        assert await own.error() == "Its address or one of its headers is not fit to be sent."
+        assert await own.error() == "Its URL or one of its headers is invalid."
         assert asked == []
     own = bench(McpRemoteConfig(url="http://[", enabled=False))
     assert await own.servers.statuses() == {"probe": McpDisabled()}

@@ -36,9 +36,9 @@ async def test_images_are_attached_as_what_they_are_and_the_rest_is_named(bench:
     assert file.mime == "image/png"
     assert file.url.startswith("data:image/png;base64,iVBOR")
     document = await own.call("probe_document")
-    assert document.output.startswith("from a resource\n\n[two.bin (application/x-thing) was left out")
+    assert document.output.startswith("from a resource\n\n[two.bin (application/x-thing) was omitted")
     damaged = await own.call("probe_damaged")
-    assert (damaged.attachments, "damaged" in damaged.output) == ((), True)
+    assert (damaged.attachments, "base64 is invalid" in damaged.output) == ((), True)
 
 
 async def test_long_output_is_cut_and_an_error_is_the_models_to_read_without_secrets(bench: Build) -> None:
@@ -46,7 +46,7 @@ async def test_long_output_is_cut_and_an_error_is_the_models_to_read_without_sec
     await own.connect()
     long = await own.call("probe_long", characters=60_000)
     assert long.metadata["truncated"] is True
-    assert "[Cut here: 10000 of 60000 characters left out" in long.output
+    assert "[Truncated: 10000 of 60000 characters omitted" in long.output
     assert await own.failure("probe_fail") == "it failed, with …"
     assert SECRET not in await own.failure("probe_fail")
 

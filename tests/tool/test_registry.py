@@ -104,7 +104,7 @@ async def test_no_input_is_an_empty_object(tools: Build, raw: str) -> None:
 
 async def test_an_unknown_name_is_answered_with_the_nearest(tools: Build) -> None:
     message = await failure(tools(), "{}", name="web_search")
-    assert "no tool 'web_search'" in message
+    assert "Unknown tool 'web_search'" in message
     assert "websearch" in message
 
 
@@ -197,7 +197,7 @@ async def test_a_tool_that_cancels_itself_does_not_look_like_an_abort(tools: Bui
     async def vanish(args: ProbeArgs) -> None:
         raise asyncio.CancelledError
 
-    assert "cut off from within" in await failure(tools(Probe(vanish)), "{}")
+    assert "interrupted by itself" in await failure(tools(Probe(vanish)), "{}")
 
 
 @pytest.mark.parametrize("how", ["abort", "timeout"])
@@ -218,7 +218,7 @@ async def test_a_tool_that_ignores_being_cancelled_does_not_hold_up_its_caller(
             with pytest.raises(ToolError if how == "timeout" else asyncio.CancelledError):
                 await caller
             assert stubborn.cancelled == 1
-            assert "tool probe call_1 was cancelled" in caplog.text
+            assert "tool probe call_1 did not stop" in caplog.text
             await held.close()
         assert stubborn.cancelled == 2
         assert not stubborn.ended.is_set()
@@ -244,7 +244,7 @@ async def test_long_output_is_cut_with_a_note(tools: Build) -> None:
 
     result = await tools(Probe(chatter)).execute("probe", "{}", Call().context)
     assert result.output.startswith("x" * 100 + "\n")
-    assert "150 of 250 characters left out" in result.output
+    assert "150 of 250 characters omitted" in result.output
     assert "call probe again" in result.output
     assert result.metadata == {"kept": 1, "truncated": True}
     assert result.title == "kept"

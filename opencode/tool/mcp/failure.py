@@ -1,4 +1,4 @@
-"""How dealing with an MCP server fails, and what of it may be said."""
+"""Failures of MCP servers, their time limits, and redaction of their secrets."""
 
 import re
 from urllib.parse import parse_qsl, urlsplit
@@ -7,17 +7,17 @@ from opencode.schema.base import given
 from opencode.schema.mcp import McpConfig, McpLocalConfig
 
 CONNECT_SECONDS = 30.0
-"""How long a server may take until its tools are known, where its `timeout` does not say."""
+"""Seconds to connect to a server and list its tools, without a `timeout` of its own."""
 
 CALL_SECONDS = 60.0
-"""How long a call may go without an answer or a word of progress, where `timeout` does not say."""
+"""Seconds that a call may take without an answer or progress, unless `timeout` says otherwise."""
 
 _MAX_REASON = 500
 _SHORTEST_SECRET = 6
 
 
 class ConnectionFailed(Exception):
-    """A server can't be reached, or is lost: `reason` says why. `unauthorized`: it wants other headers."""
+    """A server can't be reached or was lost: `reason` says why. `unauthorized`: by its credentials."""
 
     def __init__(self, reason: str, unauthorized: bool = False) -> None:
         super().__init__(reason)
@@ -26,7 +26,7 @@ class ConnectionFailed(Exception):
 
 
 class CallRefused(Exception):
-    """A server answered a call with an error; the connection is well."""
+    """A server answered a call with an error; the connection works."""
 
 
 def connect_seconds(config: McpConfig) -> float:
@@ -38,18 +38,20 @@ def call_seconds(config: McpConfig) -> float:
 
 
 class Redactor:
-    """Takes a server's secrets out of what is said of it: header values, environment, the address's query."""
+    """Redacts a server's secrets: header values, environment, the query and credentials of its URL."""
 
     def __init__(self, config: McpConfig) -> None:
         secrets = {word for value in _private(config) for word in (value, value.rpartition(" ")[2])}
-        long = sorted((each for each in secrets if len(each) >= _SHORTEST_SECRET), key=len, reverse=True)
+        long = sorted(
+            (secret for secret in secrets if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True
+        )
         self._secret = re.compile("|".join(map(re.escape, long)) or r"(?!)")
 
     def __call__(self, text: str) -> str:
         return self._secret.sub("…", text)
 
     def reason(self, text: str) -> str:
-        """Return a server's words on one line, short enough for a status."""
+        """Return a server's message on one line, redacted and short enough for a status."""
         return self(" ".join(text.split()))[:_MAX_REASON]
 
 

@@ -1,4 +1,4 @@
-"""An MCP server's prompts: users ask for them by name, as for commands."""
+"""An MCP server's prompts, which users run like commands."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     import mcp_types
 
 Fill = Callable[[str, dict[str, str]], Awaitable[str]]
-"""Has the server fill in a prompt by its own name: (name, arguments). Raises ToolError."""
+"""Gets a prompt from the server by the server's name for it: (name, arguments). Raises ToolError."""
 
 
 @dataclass(frozen=True)
 class McpPrompt:
-    """A prompt. `name`: server:prompt; `own_name`: the server's own.
+    """A prompt. `name`: server:prompt; `own_name`: the server's name for it.
 
-    `arguments`: their names, in order, and whether each must be given.
+    `arguments`: their names, in order, and whether each is required.
     """
 
     name: str
@@ -29,16 +29,16 @@ class McpPrompt:
     fill: Fill
 
     async def text(self, values: Sequence[str]) -> str:
-        """Return the prompt's text with a value for each argument, as far as they go; raises ToolError."""
+        """Return the prompt's text; `values` are its arguments, in order. Raises ToolError."""
         given = dict(zip(self.arguments, values, strict=False))
-        missing = [name for name, needed in self.arguments.items() if needed and name not in given]
+        missing = [name for name, required in self.arguments.items() if required and name not in given]
         if missing:
             raise ToolError(f"{self.name} needs {', '.join(missing)}: write it after the command's name.")
         return await self.fill(self.own_name, given)
 
 
 def prompts_of(server: str, listed: "Iterable[mcp_types.Prompt]", fill: Fill) -> list[McpPrompt]:
-    """Return a server's prompts under names of their own."""
+    """Return a server's prompts, named server:prompt."""
     return [
         McpPrompt(
             name=f"{sanitized(server)}:{sanitized(prompt.name)}",

@@ -1,4 +1,4 @@
-"""A remote MCP server: streamable HTTP, or the older server-sent events, with every answer watched."""
+"""A remote MCP server: streamable HTTP or the older SSE transport, with limits on every response."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -14,13 +14,13 @@ MAX_ANSWER = 16 * 1024 * 1024
 
 _CONNECT_SECONDS = 10.0
 _SILENCE_SECONDS = 660.0
-"""How long an answer may pause: longer than any call may take, which has a limit of its own."""
+"""Seconds between two reads of a response: more than the limit of any call."""
 
 UNAUTHORIZED = (401, 403)
 
 
 class RemoteTransport:
-    """Where a server is. `refusal`: the status of the last message that it refused; None so far."""
+    """The transports to a server. `refusal`: the HTTP status of the last message that it refused, or None."""
 
     def __init__(self, config: McpRemoteConfig) -> None:
         self._config = config
@@ -32,7 +32,7 @@ class RemoteTransport:
         timeout: httpx2.Timeout | None = None,
         auth: httpx2.Auth | None = None,
     ) -> httpx2.AsyncClient:
-        """Return a client with the configured headers; what the SDK would have otherwise does not count."""
+        """Return a client with the configured headers; the arguments, which the SDK passes, are ignored."""
         return httpx2.AsyncClient(
             headers={"Accept-Encoding": "identity", **self._config.headers},
             timeout=httpx2.Timeout(_CONNECT_SECONDS, read=_SILENCE_SECONDS),
@@ -40,26 +40,26 @@ class RemoteTransport:
         )
 
     def transports(self, client: httpx2.AsyncClient) -> Iterator[Transport]:
-        """Yield the ways to speak to the server, the newer first."""
+        """Yield the transports, the newer first."""
         yield streamable_http_client(self._config.url, http_client=client, max_sse_event_size=MAX_ANSWER)
         yield sse_client(self._config.url, httpx_client_factory=self.client)
 
     @property
-    def knows_no_posts(self) -> bool:
-        """Whether the server refused as those do that only speak the older way."""
+    def lacks_streamable_http(self) -> bool:
+        """Whether the server refused with a status of servers that only have the older transport."""
         return self.refusal in (400, 404, 405, 406, 415)
 
     async def _watch(self, response: httpx2.Response) -> None:
         if response.request.method == "POST" and response.status_code >= 400:
             self.refusal = response.status_code
         if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise httpx2.DecodingError("The answer came compressed, which was not asked for.")
+            raise httpx2.DecodingError("The response is compressed although that was not requested.")
         if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
             response.stream = _Bounded(response)
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    """An answer's bytes, up to MAX_ANSWER."""
+    """A response's bytes, up to MAX_ANSWER."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self._stream = response.stream
@@ -70,7 +70,7 @@ class _Bounded(httpx2.AsyncByteStream):
         async for chunk in self._stream:
             self._left -= len(chunk)
             if self._left < 0:
-                raise httpx2.DecodingError(f"The answer is larger than {MAX_ANSWER // 1024 // 1024} MB.")
+                raise httpx2.DecodingError(f"The response is larger than {MAX_ANSWER // 1024 // 1024} MB.")
             yield chunk
 
     async def aclose(self) -> None:

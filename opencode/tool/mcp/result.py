@@ -1,4 +1,4 @@
-"""What an MCP tool gave, as a tool result: text for the model, images and PDFs as attachments."""
+"""An MCP tool's result as a tool result: text for the model, images and PDFs as attachments."""
 
 import base64
 import binascii
@@ -26,12 +26,12 @@ MAX_FILES = 10
 
 
 def words(blocks: Iterable[ContentBlock]) -> str:
-    """Return what a server says, without its files."""
-    return "\n\n".join(text for each in blocks for text in _texts(each) if text.strip())
+    """Return the text of content blocks, without their files."""
+    return "\n\n".join(text for block in blocks for text in _texts(block) if text.strip())
 
 
 def tool_result(result: CallToolResult) -> ToolResult:
-    """Return a result as models and clients get it; what can't be shown is named in the text."""
+    """Return a result as models and clients get it; files that can't be shown are named in the text."""
     texts: list[str] = []
     files: list[ToolAttachment] = []
     for block in result.content:
@@ -42,12 +42,12 @@ def tool_result(result: CallToolResult) -> ToolResult:
                 files.append(file)
             else:
                 reason = file if isinstance(file, str) else f"more than {MAX_FILES} files"
-                texts.append(f"[{name or 'A file'} ({mime}) was left out: {reason}.]")
+                texts.append(f"[{name or 'A file'} ({mime}) was omitted: {reason}.]")
     output = "\n\n".join(text for text in texts if text.strip())
     if not output and result.structured_content is not None:
         output = msgspec.json.encode(result.structured_content).decode()
     if not output:
-        output = f"[{len(files)} attached]" if files else "[The tool gave no output.]"
+        output = f"[{len(files)} attached]" if files else "[The tool returned no output.]"
     return ToolResult(output, attachments=tuple(files))
 
 
@@ -73,17 +73,17 @@ def _blobs(block: ContentBlock) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _attachment(mime: str, data: str, name: str | None) -> ToolAttachment | str:
-    """Return a file as an attachment, or why it can't be one.
+    """Return a file as an attachment, or the reason why it can't be one.
 
-    A provider refuses a conversation for good that holds a damaged file, so what a file is is looked at.
+    Its content is checked: a provider refuses every request of a conversation with a damaged file in it.
     """
     if len(data) > MAX_FILE * 4 // 3 + 4:
         return f"larger than {MAX_FILE // 1024 // 1024} MB"
     try:
         content = base64.b64decode(data, validate=True)
     except binascii.Error:
-        return "its base64 is damaged"
-    found = sniff(content)
-    if found is None:
+        return "its base64 is invalid"
+    sniffed = sniff(content)
+    if sniffed is None:
         return "only PNG, JPEG, GIF and WebP images and PDFs can be shown"
-    return ToolAttachment(found, f"data:{found};base64,{base64.b64encode(content).decode()}", name)
+    return ToolAttachment(sniffed, f"data:{sniffed};base64,{base64.b64encode(content).decode()}", name)

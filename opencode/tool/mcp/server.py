@@ -1,4 +1,4 @@
-"""One MCP server: connected in a task of its own, which alone opens and closes the session."""
+"""One MCP server. A task of its own opens and closes the session."""
 
 import asyncio
 import logging
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     from .session import McpSession
 
 LONGEST_PAUSE = 60.0
-"""Seconds between attempts to connect: none, one, two, four, … up to this. By hand one need not wait."""
+"""Seconds between attempts to connect: 0, 1, 2, 4, … up to this. `connect` does not wait for them."""
 
 CLOSE_SECONDS = 2.0
-"""How long a connection may take to end, before it is left to itself."""
+"""Seconds that a connection gets to close before it is abandoned."""
 
 CHANGE_SECONDS = 1.0
-"""How often a server may have its tools listed anew."""
+"""Seconds between two listings of a server's tools."""
 
 LIST_SECONDS = 3.0
-"""How long a server may take to list its prompts."""
+"""Seconds that a server may take to list its prompts."""
 
 MAX_ERROR = 10_000
-"""Characters of what a failed call says."""
+"""Characters of a failed call's message."""
 
-CONNECTING = McpFailed(error="It is being connected.")
+CONNECTING = McpFailed(error="Connecting…")
 
 log = logging.getLogger(__name__)
 
 
 class McpServer:
-    """A server by name. `changed` is called when its tools come, change or go."""
+    """A server by name. `changed` is called when its tools are added, changed or removed."""
 
     def __init__(self, name: str, config: McpConfig, changed: Callable[[], None]) -> None:
         self.name = name
@@ -56,7 +56,7 @@ class McpServer:
         self._calls: set[asyncio.Task[ToolResult]] = set()
         self._failures = 0
         self._next_attempt = 0.0
-        self._patience = True
+        self._worth_waiting = True
         self.enabled = config.enabled
         self._listed: list[object] = []
         self.tools: list[McpTool] = []
@@ -69,44 +69,44 @@ class McpServer:
 
     @property
     def awaited(self) -> bool:
-        """Whether it is being connected, and has neither failed yet nor been waited for in vain."""
+        """Whether it is connecting for the first time, and nobody has waited for it in vain."""
         connecting = self._task is not None and not self._attempt.is_set()
-        return connecting and self._patience and not self._failures
+        return connecting and self._worth_waiting and not self._failures
 
     @property
     def due(self) -> bool:
-        """Whether it should be connected, and enough time has passed since that failed."""
+        """Whether to connect it now: it is enabled, and the pause after its last failure is over."""
         idle = self.enabled and self._task is None and not isinstance(self._status, McpNeedsAuth)
         return idle and monotonic() >= self._next_attempt
 
     def begin(self) -> None:
-        """Begin to connect, where it is not connected or about to be."""
+        """Start connecting, unless it is connected or connecting."""
         self.enabled = True
         if self._task is None:
             if not isinstance(self._status, McpFailed):
                 self._status = CONNECTING
             self._attempt = asyncio.Event()
-            self._patience = True
+            self._worth_waiting = True
             self._task = asyncio.create_task(self._own(self._attempt), name=f"mcp {self.name}")
 
     async def connect(self) -> bool:
-        """Connect now, however often that has failed; returns whether it worked."""
+        """Connect now, without the pause after failures; return whether it worked."""
         await self._unwound()
         self.begin()
         return await self.connected()
 
     async def connected(self, seconds: float | None = None) -> bool:
-        """Wait for the end of the attempt to connect, which has a time limit of its own, or for so long."""
+        """Wait for the attempt to connect, at most `seconds`; return whether the server is connected."""
         if self._task is not None:
             try:
                 async with asyncio.timeout(seconds):
                     await self._attempt.wait()
             except TimeoutError:
-                self._patience = False
+                self._worth_waiting = False
         return self._live() is not None
 
     async def disconnect(self) -> None:
-        """End the connection; the tools go."""
+        """Close the connection and remove the tools."""
         self.enabled = False
         await self._end()
         self._status = McpDisabled()
@@ -115,7 +115,7 @@ class McpServer:
         self._changed()
 
     async def close(self) -> None:
-        """End everything, within a few seconds."""
+        """Close the connection and cancel calls, within a few seconds."""
         self.enabled = False
         await self._end()
         for call in self._calls:
@@ -124,7 +124,7 @@ class McpServer:
             await asyncio.wait(self._calls, timeout=CLOSE_SECONDS)
 
     async def call(self, tool: str, arguments: JsonObject, begun: Callable[[], None]) -> ToolResult:
-        """Call a tool, connected first where that is needed; `begun` hears of every sign of life."""
+        """Call a tool, after connecting if necessary; `begun` is called at the start and on progress."""
         session = await self._live_session()
         begun()
         call = asyncio.create_task(
@@ -135,7 +135,7 @@ class McpServer:
         try:
             await asyncio.wait({call})
         except asyncio.CancelledError:
-            # The server is told so; a caller that was aborted need not wait until it has heard.
+            # The server gets a cancellation; an aborted caller does not wait for its delivery.
             call.cancel()
             session.check()
             raise
@@ -146,19 +146,19 @@ class McpServer:
                 raise ToolError(f"The MCP server {self.name} is being disconnected.") from None
 
     async def prompts(self) -> list[McpPrompt]:
-        """Return the prompts that it has; none where it is not connected, or does not tell."""
+        """Return its prompts; none if it is not connected or does not list them."""
         if (session := self._live()) is None:
             return []
         try:
             async with asyncio.timeout(LIST_SECONDS):
                 listed = await session.prompts()
         except (CallRefused, ConnectionFailed, TimeoutError) as failure:
-            log.warning("MCP server %s does not list its prompts: %s", self.name, failure or "out of time")
+            log.warning("MCP server %s does not list its prompts: %s", self.name, failure or "timed out")
             return []
         return prompts_of(self.name, listed, self._prompt)
 
     async def _prompt(self, prompt: str, arguments: dict[str, str]) -> str:
-        """Have the server fill in a prompt, connected first where that is needed; raises ToolError."""
+        """Get a prompt from the server, after connecting if necessary; raises ToolError."""
         from .result import words  # noqa: PLC0415 - the SDK is here by now
 
         session = await self._live_session()
@@ -168,11 +168,13 @@ class McpServer:
 
     @contextmanager
     def _as_tool_error(self) -> Iterator[None]:
-        """Raise what goes wrong with a request as the ToolError that tells of it."""
+        """Turn the errors of a request into ToolErrors."""
         try:
             yield
         except ConnectionFailed as failure:
-            raise ToolError(f"The MCP server {self.name} was lost. {failure.reason}") from None
+            raise ToolError(
+                f"The connection to the MCP server {self.name} was lost. {failure.reason}"
+            ) from None
         except CallRefused as refused:
             raise ToolError(f"The MCP server {self.name} refused the call: {refused}") from None
         except TimeoutError:
@@ -185,15 +187,15 @@ class McpServer:
 
         result = await session.call(tool, arguments, begun)
         if result.is_error:
-            said = self._redactor(words(result.content))[:MAX_ERROR]
-            raise ToolError(said or f"{tool} failed and did not say why.")
+            message = self._redactor(words(result.content))[:MAX_ERROR]
+            raise ToolError(message or f"{tool} failed without a message.")
         return tool_result(result)
 
     def _live(self) -> "McpSession | None":
         return self._session if self._session is not None and self._session.alive() else None
 
     async def _unwound(self) -> None:
-        """Wait until a lost connection is put away."""
+        """Wait until a lost connection is closed."""
         if self._session is not None and self._task is not None and not self._session.alive():
             await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
 
@@ -208,17 +210,17 @@ class McpServer:
             case McpFailed(error=reason):
                 pause = max(0.0, self._next_attempt - monotonic())
                 raise ToolError(
-                    f"The MCP server {self.name} is not connected. {reason} The next attempt can be made in "
+                    f"The MCP server {self.name} is not connected. {reason} It can be tried again in "
                     f"{pause:.0f} s; do without it for now, or tell the user."
                 )
             case McpNeedsAuth():
-                raise ToolError(f"The MCP server {self.name} wants other credentials. Tell the user.")
+                raise ToolError(f"The MCP server {self.name} rejected the credentials. Tell the user.")
         raise ToolError(f"The MCP server {self.name} was disconnected. Do without it.")
 
     async def _own(self, attempt: asyncio.Event) -> None:
-        """Hold a connection from its begin to its end."""
+        """Open a connection, follow it, and close it."""
         try:
-            # Half a second of imports: in a thread, so that others are served meanwhile.
+            # In a thread: half a second of imports would stall the event loop.
             session_module = await asyncio.to_thread(import_module, "opencode.tool.mcp.session")
             async with session_module.opened(self._config) as (session, listed):
                 await self._take(listed)
@@ -238,7 +240,7 @@ class McpServer:
             attempt.set()
 
     async def _watch(self, session: "McpSession") -> None:
-        """Follow a connection until it is lost; raises ConnectionFailed then."""
+        """Follow a connection until it is lost; then raise ConnectionFailed."""
         while True:
             await session.news.wait()
             session.news.clear()
@@ -248,7 +250,7 @@ class McpServer:
             await asyncio.sleep(CHANGE_SECONDS)
 
     async def _take(self, listed: "list[mcp_types.Tool]") -> None:
-        """Have these tools from now on."""
+        """Replace the tools."""
         if listed == self._listed:
             return
         seconds = call_seconds(self._config)
@@ -271,9 +273,9 @@ class McpServer:
         _, left = await asyncio.wait({task}, timeout=CLOSE_SECONDS)
         if left:
             task.cancel()
-            log.warning("MCP server %s did not end within %g s, is left", self.name, CLOSE_SECONDS)
+            log.warning("MCP server %s did not close within %g s; abandoned", self.name, CLOSE_SECONDS)
 
     def _forget(self, call: asyncio.Task[ToolResult]) -> None:
         self._calls.discard(call)
         if not call.cancelled():
-            call.exception()  # marks it as seen: its caller may have gone
+            call.exception()  # marks it as retrieved: its caller may be gone

@@ -1,4 +1,4 @@
-"""All MCP servers: a source of tools that come and go, and what can be done with the servers."""
+"""All MCP servers: a source of tools, and the operations on servers."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from .server import McpServer
 from .tool import McpTool, tool_prefix
 
 READY_SECONDS = 5.0
-"""How long a turn waits for servers that have only just been begun with; later ones join its next step."""
+"""Seconds that a turn waits for servers that are connecting; later ones join its next step."""
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 class McpServers:
     """The servers of opencode.json, and those added while this one runs.
 
-    `changed` hears the name of a server whose tools came, changed or went. `may_add`: whether servers may
-    be added; a local one is a program to run.
+    `changed` is called with the name of a server whose tools were added, changed or removed. `may_add`:
+    whether servers may be added; a local one is a program to run.
     """
 
     def __init__(
@@ -34,55 +34,55 @@ class McpServers:
         self._servers = {name: self._server(name, entry) for name, entry in config.items()}
 
     def begin(self) -> None:
-        """Begin to connect every server that is enabled; nobody waits for it."""
+        """Start connecting every enabled server, without waiting."""
         for server in self._servers.values():
             if server.enabled:
                 server.begin()
 
     async def ready(self) -> None:
-        """Wait a little for servers that are being connected, and have another go at those that failed."""
+        """Wait a little for servers that are connecting, and start connecting those that failed again."""
         for server in self._servers.values():
             if server.due:
                 server.begin()
         await self._settle()
 
     def list(self) -> Sequence[McpTool]:
-        """Return the tools of all servers, in their order; of two with one name, the first counts.
+        """Return the tools of all servers, in their order; the first of a name counts.
 
-        Those of a server that was lost stay: a call connects it again.
+        Tools of a lost server stay: a call reconnects it.
         """
-        found: dict[str, McpTool] = {}
+        tools: dict[str, McpTool] = {}
         for server in self._servers.values():
             for tool in server.tools:
-                found.setdefault(tool.name, tool)
-        return list(found.values())
+                tools.setdefault(tool.name, tool)
+        return list(tools.values())
 
     def prefixes(self) -> Sequence[str]:
         """Return how the names of each server's tools begin, connected or not."""
         return [tool_prefix(name) for name in self._servers]
 
     async def prompts(self) -> Sequence[McpPrompt]:
-        """Return the prompts of all servers that are connected; of two with one name, the first counts."""
+        """Return the prompts of all connected servers; the first of a name counts."""
         await self._settle()
         listed = await asyncio.gather(*(server.prompts() for server in self._servers.values()))
-        found: dict[str, McpPrompt] = {}
+        prompts: dict[str, McpPrompt] = {}
         for prompt in chain.from_iterable(listed):
-            found.setdefault(prompt.name, prompt)
-        return list(found.values())
+            prompts.setdefault(prompt.name, prompt)
+        return list(prompts.values())
 
     async def statuses(self) -> dict[str, McpStatus]:
-        """Return how each server stands; those that are just being connected are waited for a little."""
+        """Return each server's status, after waiting a little for those that are connecting."""
         await self._settle()
         return {name: server.status for name, server in self._servers.items()}
 
     async def add(self, name: str, config: McpConfig) -> dict[str, McpStatus]:
-        """Add a server, or put one in the place of another, and connect it; raises Forbidden."""
+        """Add or replace a server, and connect it; raises Forbidden."""
         if not self._may_add:
             raise Forbidden(
-                "MCP servers can be added only where a password is set, for they run programs here: set "
-                "OPENCODE_SERVER_PASSWORD, or name the server in opencode.json."
+                "MCP servers can only be added if this server has a password, because they run programs: set "
+                "OPENCODE_SERVER_PASSWORD, or add the server to opencode.json."
             )
-        async with self._adding:  # of two with one name, none may be forgotten
+        async with self._adding:  # of two added with one name, both must be closed
             if before := self._servers.get(name):
                 await before.disconnect()
             server = self._servers[name] = self._server(name, config)
@@ -91,7 +91,7 @@ class McpServers:
         return await self.statuses()
 
     async def connect(self, name: str) -> bool:
-        """Connect a server now; returns whether that worked. Raises NotFound."""
+        """Connect a server now; return whether that worked. Raises NotFound."""
         return await self._find(name).connect()
 
     async def disconnect(self, name: str) -> None:
@@ -108,7 +108,7 @@ class McpServers:
     def _find(self, name: str) -> McpServer:
         server = self._servers.get(name)
         if server is None:
-            raise NotFound(f"There is no MCP server {name!r}. {nearest(name, self._servers)}".rstrip())
+            raise NotFound(f"Unknown MCP server {name!r}. {nearest(name, self._servers)}".rstrip())
         return server
 
     async def _settle(self) -> None:

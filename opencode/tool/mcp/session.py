@@ -1,4 +1,4 @@
-"""A session with an MCP server, by the SDK. Who opens it must close it, in the same task."""
+"""A session with an MCP server, through the SDK. The task that opens it must close it."""
 
 import asyncio
 import logging
@@ -39,14 +39,14 @@ MAX_LISTED = 500
 MAX_PAGES = 100
 
 _FORGOTTEN = (401, 404)
-"""Statuses of a refused call after which only a new session can help."""
+"""HTTP statuses of a refused call that require a new session."""
 
 for _name, _level in (("mcp", logging.CRITICAL), ("client", logging.CRITICAL), ("httpx2", logging.WARNING)):
-    # What a server sends, and the address that it is asked at, are not for the log.
+    # Keeps what servers send, and their URLs, out of the log.
     logging.getLogger(_name).setLevel(_level)
 
 _CLOSED = "Connection closed"
-"""What the SDK says of a session that has ended; servers use the same code for errors of their own."""
+"""The SDK's message for a session that has ended; servers use the same code for their own errors."""
 
 
 Answer = TypeVar("Answer")
@@ -55,7 +55,7 @@ Page = TypeVar("Page", bound=PaginatedResult)
 
 
 class McpSession:
-    """A live session. `news` is set when it was lost (`lost` says why) or its tools must be listed anew."""
+    """A live session. `news` is set when it was lost (`lost` says why) or its tools must be listed again."""
 
     def __init__(self, config: McpConfig) -> None:
         self._redactor = Redactor(config)
@@ -67,7 +67,7 @@ class McpSession:
         self.lost: ConnectionFailed | None = None
 
     async def connect(self, stack: AsyncExitStack) -> None:
-        """Begin the session, until `stack` is closed."""
+        """Open the session; closing `stack` ends it."""
         if self._stdio is not None:
             self._client = await stack.enter_async_context(self._session(self._stdio.transport()))
             return
@@ -77,7 +77,7 @@ class McpSession:
         try:
             self._client = await stack.enter_async_context(self._session(newer))
         except Exception:
-            if not self._remote.knows_no_posts:
+            if not self._remote.lacks_streamable_http:
                 raise
             self._remote.refusal = None
             self._client = await stack.enter_async_context(self._session(older))
@@ -91,7 +91,7 @@ class McpSession:
         return await _all(self._client.list_tools, lambda page: page.tools)
 
     async def tools_again(self) -> list[Tool]:
-        """Return what the server offers by now; raises ConnectionFailed."""
+        """List the tools again; raises ConnectionFailed."""
         try:
             async with asyncio.timeout(self._seconds):
                 return await self.tools()
@@ -106,28 +106,28 @@ class McpSession:
         return await self._answered(_all(self._client.list_prompts, lambda page: page.prompts))
 
     async def prompt(self, name: str, arguments: dict[str, str]) -> list[PromptMessage]:
-        """Return a prompt, filled in by the server; raises CallRefused, ConnectionFailed and TimeoutError."""
+        """Return a prompt with its arguments; raises CallRefused, ConnectionFailed and TimeoutError."""
         assert self._client is not None
         async with asyncio.timeout(self._seconds):
             return (await self._answered(self._client.get_prompt(name, arguments))).messages
 
     async def follow(self) -> None:
-        """Hear of changed tools, where the server tells of them only to those who ask."""
+        """Subscribe to changes of the tools, for servers that require it."""
         assert self._client is not None
         try:
             async with self._client.listen(tools_list_changed=True) as changes:
                 async for _ in changes:
                     self.news.set()
         except ListenNotSupportedError:
-            return  # it speaks an older revision, and tells unasked
+            return  # servers of older revisions send changes without a subscription
         except (MCPError, SubscriptionLost):
             self.news.set()
 
     async def call(self, name: str, arguments: JsonObject, on_progress: Callable[[], None]) -> CallToolResult:
-        """Call a tool; raises CallRefused, and ConnectionFailed where the session is lost.
+        """Call a tool; raises CallRefused, and ConnectionFailed if the session is lost.
 
-        The result is not held against the tool's output schema: it is for a model to read, and a hostile
-        schema could keep the whole server busy.
+        The result is not checked against the tool's output schema: a model reads it, and a hostile schema
+        could keep the whole server busy.
         """
         assert self._client is not None
         request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=arguments))
@@ -140,7 +140,7 @@ class McpSession:
         )
 
     async def _answered(self, request: Awaitable[Answer]) -> Answer:
-        """Wait for the answer to a request; raises CallRefused, ConnectionFailed if it is lost."""
+        """Wait for the answer to a request; raises CallRefused, ConnectionFailed if the session is lost."""
         if self._remote is not None:
             self._remote.refusal = None
         try:
@@ -151,7 +151,7 @@ class McpSession:
                 raise self.lose(error) from None
             raise CallRefused(self._redactor.reason(error.message)) from None
         except ValidationError:
-            raise CallRefused("It answered with something that is no result of this kind.") from None
+            raise CallRefused("It answered with an invalid result.") from None
 
     def alive(self) -> bool:
         """Return whether the session can be used, as far as is known."""
@@ -160,31 +160,33 @@ class McpSession:
         return self.lost is None
 
     def check(self) -> None:
-        """Have the tools listed anew, which shows whether the server still answers."""
+        """Have the tools listed again, which shows whether the server still answers."""
         self.news.set()
 
     def lose(self, error: BaseException) -> ConnectionFailed:
-        """Note that the session is of no more use, and return why."""
+        """Mark the session as lost, and return why."""
         self.lost = self.lost or self.explain(error)
         self.news.set()
         return self.lost
 
     def explain(self, error: BaseException) -> ConnectionFailed:
-        """Return an error as a sentence that holds no secret."""
+        """Return an error as a sentence without secrets."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         if isinstance(error, ConnectionFailed):
             return error
-        told = isinstance(error, MCPError | httpx2.HTTPStatusError)
-        if told and self._remote is not None and self._remote.refusal in UNAUTHORIZED:
-            return ConnectionFailed("It wants other credentials: check its `headers` in opencode.json.", True)
+        refused = isinstance(error, MCPError | httpx2.HTTPStatusError)
+        if refused and self._remote is not None and self._remote.refusal in UNAUTHORIZED:
+            return ConnectionFailed(
+                "It rejected the credentials: check its `headers` in opencode.json.", True
+            )
         return ConnectionFailed(self._redactor.reason(self._reason(error)))
 
     def _reason(self, error: BaseException) -> str:
         program = self._stdio
         if isinstance(error, TimeoutError):
             lines = program.stray_lines if program is not None else 0
-            stray = f" {lines} lines came that are no MCP messages." if lines else ""
+            stray = f" It wrote {lines} lines that are not MCP messages." if lines else ""
             return f"It did not answer within {self._seconds:g} s.{stray}"
         if program is not None and program.ending:
             return program.ending
@@ -210,16 +212,16 @@ class McpSession:
 async def _all(
     request: Callable[..., Awaitable[Page]], listed: Callable[[Page], list[Listed]]
 ) -> list[Listed]:
-    """Return what all pages of a list hold: each is asked for by the cursor that the one before gave."""
-    found: list[Listed] = []
+    """Return the items of all pages of a list, following their cursors."""
+    items: list[Listed] = []
     cursor: str | None = None
     for _ in range(MAX_PAGES):
         page = await request(cursor=cursor)
-        found += listed(page)
+        items += listed(page)
         cursor = page.next_cursor
-        if not cursor or len(found) >= MAX_LISTED:
+        if not cursor or len(items) >= MAX_LISTED:
             break
-    return found[:MAX_LISTED]
+    return items[:MAX_LISTED]
 
 
 def _is_closed(error: MCPError) -> bool:
@@ -233,11 +235,11 @@ def _sentence(error: BaseException, status: int | None) -> str:
         case MCPError():
             text = f"It refused{f' with HTTP status {status}' if status else ''}: {error.message}"
         case ValidationError():
-            text = "It answered with something that is no MCP message."
+            text = "It answered with something other than an MCP message."
         case httpx2.HTTPStatusError():
             text = f"It refused with HTTP status {error.response.status_code}."
         case httpx2.LocalProtocolError():
-            text = "Its address or one of its headers is not fit to be sent."
+            text = "Its URL or one of its headers is invalid."
         case httpx2.HTTPError():
             text = f"It can't be reached: {error or type(error).__name__}."
         case _:
@@ -247,7 +249,7 @@ def _sentence(error: BaseException, status: int | None) -> str:
 
 @asynccontextmanager
 async def opened(config: McpConfig) -> AsyncIterator[tuple[McpSession, list[Tool]]]:
-    """Hold a session with a server, and the tools that it has; raises ConnectionFailed."""
+    """Open a session with a server; yield it and its tools. Raises ConnectionFailed."""
     session = McpSession(config)
     try:
         async with AsyncExitStack() as stack:

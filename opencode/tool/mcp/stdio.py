@@ -1,7 +1,7 @@
-"""A local MCP server: a process in a group of its own, and the lines that go in and out of it.
+"""A local MCP server: a process in a group of its own, with messages as lines on its pipes.
 
-The SDK has a transport for this too. This one bounds what it reads, so that a program that floods its
-output costs itself alone; it ends within a second or so, and can say how the program ended.
+Unlike the SDK's transport, this one limits what it reads, so that a program that floods its output affects
+only itself; it ends within about a second, and reports how the program ended.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ MAX_LINE = 16 * 1024 * 1024
 """Bytes of one message."""
 
 MAX_STRAY_LINES = 100
-"""Lines that are no messages, after which a program is taken for something else than an MCP server."""
+"""Give up on a program after this many lines other than JSON-RPC messages."""
 
 GRACE_SECONDS = 0.5
-"""How long a program may take to end once its input is closed, and again once it is told to."""
+"""Seconds that a program gets to exit after its input is closed, and again after SIGTERM."""
 
 _POLL_SECONDS = 0.01
 
@@ -37,7 +37,7 @@ Streams = tuple[MemoryObjectReceiveStream[Received], MemoryObjectSendStream[Sess
 
 
 class StdioTransport:
-    """Runs a server. `on_end` is called once it can no more be spoken to; `ending` then says why."""
+    """Runs a server. `on_end` is called when it can no longer be reached; `ending` then says why."""
 
     def __init__(self, config: McpLocalConfig, on_end: Callable[[], None]) -> None:
         self._config = config
@@ -47,15 +47,15 @@ class StdioTransport:
         self.stray_lines = 0
 
     def ended(self) -> bool:
-        """Return whether the process is gone; its output may be held open by others."""
+        """Return whether the process has exited; its children may still hold its pipes open."""
         if self._process is None or self._process.returncode is None:
             return False
-        self.ending = self.ending or _told(self._process)
+        self.ending = self.ending or _exit_reason(self._process)
         return True
 
     @asynccontextmanager
     async def transport(self) -> AsyncIterator[Streams]:
-        """Run the program until the block ends; raises ConnectionFailed where it can't be started."""
+        """Run the program until the block ends; raises ConnectionFailed if it can't be started."""
         self._process = process = await self._start()
         incoming, read_stream = anyio.create_memory_object_stream[Received](0)
         write_stream, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
@@ -86,8 +86,8 @@ class StdioTransport:
                 limit=MAX_LINE,
             )
         except (FileNotFoundError, NotADirectoryError):
-            place = f", or its directory {cwd}," if cwd else ""
-            raise ConnectionFailed(f"The program {command[0]}{place} was not found.") from None
+            directory = f", or its directory {cwd}," if cwd else ""
+            raise ConnectionFailed(f"The program {command[0]}{directory} was not found.") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ConnectionFailed(f"The program {command[0]} can't be started: {reason}.") from None
@@ -101,7 +101,7 @@ class StdioTransport:
                 while line := await process.stdout.readline():
                     await self._take(line, incoming)
                     if self.stray_lines > MAX_STRAY_LINES:
-                        self.ending = "It writes lines to its standard output that are no MCP messages."
+                        self.ending = "It writes lines to its standard output that are not MCP messages."
                         return
                 self.ending = await _how_it_ended(process)
         except ValueError:
@@ -114,7 +114,7 @@ class StdioTransport:
             message = jsonrpc_message_adapter.validate_json(line, by_name=False)
         except ValueError:
             self.stray_lines += bool(line.strip())
-            await asyncio.sleep(0)  # lines that are there already are read without giving way
+            await asyncio.sleep(0)  # buffered lines are read without yielding to the event loop
         else:
             await incoming.send(SessionMessage(message))
 
@@ -127,8 +127,8 @@ class StdioTransport:
         assert process.stdin is not None
         try:
             with outgoing:
-                async for each in outgoing:
-                    text = each.message.model_dump_json(by_alias=True, exclude_unset=True)
+                async for outbound in outgoing:
+                    text = outbound.message.model_dump_json(by_alias=True, exclude_unset=True)
                     process.stdin.write(text.encode() + b"\n")
                     await process.stdin.drain()
         except OSError:
@@ -140,17 +140,17 @@ class StdioTransport:
 async def _how_it_ended(process: asyncio.subprocess.Process) -> str:
     if not await _gone(process):
         return "It closed its standard input or output."
-    return _told(process)
+    return _exit_reason(process)
 
 
-def _told(process: asyncio.subprocess.Process) -> str:
+def _exit_reason(process: asyncio.subprocess.Process) -> str:
     code = process.returncode or 0
     how = f"exit status {code}" if code >= 0 else f"signal {-code}"
-    return f"The program ended ({how}). Run its command by hand to see why."
+    return f"The program ended ({how}). Run its command in a terminal to see why."
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """End the program and all that it started; whatever happens, nothing of its group is left."""
+    """Stop the program and all processes of its group, in every case."""
     try:
         if process.stdin is not None:
             process.stdin.close()
@@ -164,7 +164,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 async def _gone(process: asyncio.subprocess.Process) -> bool:
-    """Wait for a while; `Process.wait` would also wait for children that hold the program's pipes."""
+    """Wait up to GRACE_SECONDS; `Process.wait` would also wait for children that hold the pipes."""
     with anyio.move_on_after(GRACE_SECONDS):
         while process.returncode is None:  # noqa: ASYNC110 - there is no event for it
             await anyio.sleep(_POLL_SECONDS)
@@ -172,7 +172,7 @@ async def _gone(process: asyncio.subprocess.Process) -> bool:
 
 
 async def _drained(process: asyncio.subprocess.Process) -> None:
-    """Read what is left, up to its end: only then is the pipe closed."""
+    """Read the rest of the output: only then is the pipe closed."""
     with anyio.move_on_after(GRACE_SECONDS):
         while process.stdout is not None and await process.stdout.read(65536):
             pass

@@ -1,4 +1,4 @@
-"""An MCP server's tool as one of ours, and which tools can be."""
+"""MCP servers' tools as tools of this server, and the checks that they must pass."""
 
 import asyncio
 import logging
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     import mcp_types
 
 Call = Callable[[str, JsonObject, Callable[[], None]], Awaitable[ToolResult]]
-"""Calls a tool by the server's own name: (name, arguments, what to do when it begins or makes progress)."""
+"""Calls a tool by the server's name for it: (name, arguments, callback for start and progress)."""
 
 MAX_CALL_SECONDS = 600.0
-"""How long a call may take though it makes progress."""
+"""Seconds that a call may take, even with progress."""
 
 MAX_DEFINITION = 64 * 1024
-"""Bytes of a tool's description and schema: models are told them with every request."""
+"""Bytes of a tool's description and schema, which are part of every request."""
 
 MAX_NAME = 64
 _FIELD = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
@@ -33,13 +33,13 @@ log = logging.getLogger(__name__)
 
 
 class McpArgs(msgspec.Struct, frozen=True):
-    """Whatever the model sent: the server checks it."""
+    """The model's input, not validated: the server does that."""
 
     values: JsonObject
 
 
 class McpTool(Tool[McpArgs]):
-    """A server's tool; `timeout` counts anew with every word of progress, up to MAX_CALL_SECONDS."""
+    """A server's tool. Its time-out restarts with every progress message, up to MAX_CALL_SECONDS in all."""
 
     input_type = McpArgs
     timeout = MAX_CALL_SECONDS
@@ -66,14 +66,14 @@ class McpTool(Tool[McpArgs]):
             async with asyncio.timeout(None) as clock:
 
                 def begin() -> None:
-                    with suppress(RuntimeError):  # a word that comes when the time is over
+                    with suppress(RuntimeError):  # progress that comes after the time-out
                         clock.reschedule(loop.time() + self._seconds)
 
                 return await self._call(self._own_name, args.values, begin)
         except TimeoutError:
             raise ToolError(
-                f"{self.name} gave no sign for {self._seconds:g} s and was stopped. Ask it for less, or do "
-                "without."
+                f"{self.name} did not respond for {self._seconds:g} s and was stopped. Ask it for less, or "
+                "do without."
             ) from None
 
 
@@ -91,26 +91,25 @@ def tool_prefix(server: str) -> str:
 
 
 def tools_of(server: str, listed: "Iterable[mcp_types.Tool]", call: Call, seconds: float) -> list[McpTool]:
-    """Return a server's tools under names of their own: server_tool.
+    """Return a server's tools, named server_tool.
 
-    Left out, with a line in the log, are those that a provider would refuse: with them it would refuse the
-    whole request.
+    Tools that a provider would refuse are omitted, with a line in the log: it would refuse the whole request.
     """
-    found: dict[str, McpTool] = {}
+    tools: dict[str, McpTool] = {}
     for tool in listed:
         name = tool_prefix(server) + sanitized(tool.name)
         schema = _schema(tool.input_schema)
-        fault = "its name is taken" if name in found else _fault(name, tool.description or "", schema)
+        fault = "its name is taken" if name in tools else _fault(name, tool.description or "", schema)
         if fault:
-            log.warning("tool %s of MCP server %s is left out: %s", sanitized(tool.name)[:80], server, fault)
+            log.warning("tool %s of MCP server %s is omitted: %s", sanitized(tool.name)[:80], server, fault)
         else:
             definition = (tool.description or tool.title or tool.name, schema)
-            found[name] = McpTool(name, tool.name, definition, call, seconds)
-    return list(found.values())
+            tools[name] = McpTool(name, tool.name, definition, call, seconds)
+    return list(tools.values())
 
 
 def _schema(schema: JsonObject) -> JsonObject:
-    """Return an input schema in a form that every provider takes: an object, no choice at its top."""
+    """Return an input schema in the form that all providers accept: an object without alternatives."""
     kept = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf", "allOf", "$schema")}
     return {"properties": {}, **kept, "type": "object"}
 
@@ -129,5 +128,5 @@ def _fault(name: str, description: str, schema: JsonObject) -> str:
         return f"its schema is invalid: {error.message[:200]}"
     fields: Iterable[Any] = schema["properties"]
     if odd := next((field for field in fields if not _FIELD.fullmatch(field)), None):
-        return f"its input has a field that models can't name: {odd[:80]!r}"
+        return f"its input has a field with an invalid name: {odd[:80]!r}"
     return ""
