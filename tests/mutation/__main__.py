@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 from tests.requirements import SLOW
 
@@ -34,14 +35,25 @@ NAMED = ROOT / "docs" / "mutants.md"
 """Mutants that no test can notice, in lines such as "- `file` `function`: `a` → `b`: why"."""
 
 LIBRARIES = (
-    *("pytest", "pytest_asyncio", "httpx", "quart", "quart_schema", "hypercorn.asyncio", "jsonschema"),
-    *("sqlalchemy", "alembic.command", "psycopg", "openai", "anthropic", "prometheus_client", "markdown_it"),
+    *("pytest", "pytest_asyncio", "httpx", "quart", "quart_schema", "hypercorn.asyncio", "hypothesis"),
+    *(
+        "sqlalchemy",
+        "alembic.command",
+        "jsonschema",
+        "psycopg",
+        "openai",
+        "anthropic",
+        "prometheus_client",
+        "markdown_it",
+    ),
 )
 """Imported once, before a process for each mutant begins as a copy."""
 
 LEFT_OUT = (*SLOW, "tests/web", "tests/faults")
 NEAREST = 4
 """Tests that are run first, without the cost of collecting all others."""
+
+INTERNAL_ERROR = 3
 
 ALLOWANCE_SECONDS = 60
 """For what a run takes beside its tests, and for a machine that is busy."""
@@ -103,21 +115,29 @@ def copied_tree(place: Path) -> Path:
     return place
 
 
+def _become_pytest(tree: Path, tests: list[str]) -> NoReturn:
+    """Run tests in this process, as one that has just begun in `tree`, and end it."""
+    import pytest  # noqa: PLC0415 - the parent imports it before
+
+    os.setsid()
+    os.chdir(tree)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    sys.path[:] = [str(tree), *(path for path in sys.path if path not in ("", str(ROOT)))]
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("tests", "opencode")]:
+        del sys.modules[name]
+    os._exit(int(pytest.main(["-x", "-p", "no:cacheprovider", "--timeout=60", *tests])))
+
+
 def run_tests(tree: Path, tests: list[str], seconds: float) -> int | None:
     """Run tests in a process of their own until one fails; return pytest's exit code, None if time is up."""
     pid = os.fork()
     if pid == 0:
-        os.setsid()
-        os.chdir(tree)
-        quiet = os.open("/dev/null", os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(quiet, stream)
-        sys.path[:] = [str(tree), *(path for path in sys.path if path not in ("", str(ROOT)))]
-        for name in [name for name in sys.modules if name.partition(".")[0] in ("tests", "opencode")]:
-            del sys.modules[name]
-        import pytest  # noqa: PLC0415
-
-        os._exit(int(pytest.main(["-x", "-p", "no:cacheprovider", "--timeout=60", *tests])))
+        try:
+            _become_pytest(tree, tests)
+        finally:  # never goes on as another parent
+            os._exit(INTERNAL_ERROR)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         done, status = os.waitpid(pid, os.WNOHANG)
