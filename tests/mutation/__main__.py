@@ -159,7 +159,7 @@ def survives(job: tuple[int, Mutant, list[str], float]) -> tuple[Mutant, str, fl
     if not tests:
         return mutant, "uncovered", 0.0
     file = _tree / mutant.file
-    source = (ROOT / mutant.file).read_bytes()
+    source = file.read_bytes()
     try:
         file.write_bytes(mutant.applied(source))
         os.utime(file, (number, number))  # compiled anew, whatever its size
