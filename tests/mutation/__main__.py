@@ -30,7 +30,7 @@ from tests.requirements import SLOW
 from .operators import Mutant, mutants
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ("agent/", "session/", "store/", "tool/egress")
+TARGETS = ("agent/", "session/", "store/", "tasks.py", "tool/egress")
 NAMED = ROOT / "docs" / "mutants.md"
 """Mutants that no test can notice, in lines such as "- `file` `function`: `a` → `b`: why"."""
 
