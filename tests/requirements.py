@@ -22,6 +22,8 @@ SLOW = (
     "tests/faults/test_soak.py",
     "tests/security/test_fuzz.py",
     "tests/security/test_page.py",
+    "tests/web/test_commands.py",
+    "tests/web/test_robustness.py",
 )
 """Tests that `make test` leaves out: those that took longest, where others test the same in a short form."""
 
@@ -100,10 +102,10 @@ REQUIREMENTS = (
         otherwise="set CHROMIUM to the path of one",
     ),
     Requirement("tmux", frozenset({"attach"}), lambda: shutil.which("tmux"), package="tmux"),
-    Requirement("Node", frozenset({"published"}), lambda: shutil.which("node"), package="nodejs npm"),
+    Requirement("Node", frozenset({"published_clients"}), lambda: shutil.which("node"), package="nodejs npm"),
     Requirement(
         "opencode's own clients",
-        frozenset({"cli", "attach", "published"}),
+        frozenset({"cli", "attach", "published_clients"}),
         has_clients,
         otherwise="run tests/clients/install.sh, which needs npm",
     ),

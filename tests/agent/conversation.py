@@ -24,8 +24,24 @@ from opencode.schema.part import (
     ToolStateCompleted,
     ToolStateError,
 )
+from opencode.schema.session import Session, SessionTime
 
 SESSION = "ses_1"
+
+
+def session() -> Session:
+    """Return the session of these conversations."""
+    return Session(
+        id=SESSION,
+        slug="quiet-harbor",
+        project_id="global",
+        directory="/",
+        title="A title",
+        version="1",
+        time=SessionTime(created=1, updated=1),
+        cost=0,
+        tokens=Tokens(),
+    )
 
 
 def user(number: int, *parts: Part) -> MessageWithParts:

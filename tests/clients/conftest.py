@@ -118,7 +118,7 @@ Attach = Callable[..., AbstractAsyncContextManager[Terminal]]
 
 
 @pytest.fixture
-def published() -> Path:
+def published_clients() -> Path:
     """Where opencode's published clients are."""
     return CLIENTS
 

@@ -13,7 +13,7 @@ from .conftest import GUARDED, HERE, environment, finish
 from .words import reply
 
 pytestmark = [
-    pytest.mark.usefixtures("published", "words"),
+    pytest.mark.usefixtures("published_clients", "words"),
     pytest.mark.parametrize("server", [GUARDED], indirect=True),
 ]
 
