@@ -1,5 +1,6 @@
 """For every test: what is left out and why, failures at once, no process left behind, both databases."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from tests import postgres, requirements
 
 PROCESS_END_SECONDS = 5.0
 """How long a process that a test has stopped may take to end."""
+
+MARK = "TESTS_RUN"
+"""The environment variable that programs which tests start have of this process."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,38 +45,39 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def no_process_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Fail the run if a process that a test started outlives the last test."""
-    began = time.time()
+    mark = f"{os.getpid()} {time.time()}"
+    os.environ[MARK] = mark
     yield
+    folder = str(tmp_path_factory.getbasetemp())
     until = time.monotonic() + PROCESS_END_SECONDS
-    folders = (str(requirements.ROOT), str(tmp_path_factory.getbasetemp()))
-    while (left := _processes_left(began, folders)) and time.monotonic() < until:
+    while (left := _processes_left(mark, folder)) and time.monotonic() < until:
         time.sleep(0.1)
-    commands = [" ".join(process.cmdline()) for process in left]
-    for process in left:
+    for process in left.values():
         process.kill()
-    assert not commands, "tests left processes behind"
+    assert not left, "tests left processes behind"
 
 
-def _processes_left(began: float, folders: tuple[str, ...]) -> list[psutil.Process]:
-    """Return the running children of this process, and orphans since `began` that work in `folders`."""
-    left = []
-    orphans = [
-        process for process in psutil.process_iter(["ppid", "create_time"]) if _is_orphan(process, began)
-    ]
-    for process in [*psutil.Process().children(recursive=True), *orphans]:
+def _processes_left(mark: str, folder: str) -> dict[str, psutil.Process]:
+    """Return this process's children, and orphans that began as such, by their commands.
+
+    An orphan has the environment of this process, or the home or data of a test, which are in `folder`.
+    """
+    children = psutil.Process().children(recursive=True)
+    left: dict[str, psutil.Process] = {}
+    for process in [
+        *children,
+        *(other for other in psutil.process_iter(["ppid"]) if other.info["ppid"] == 1),
+    ]:
         try:
-            is_ours = process not in orphans or any(
-                text.startswith(folders) for text in (process.cwd(), *process.cmdline())
-            )
-            if is_ours and process.status() != psutil.STATUS_ZOMBIE:
-                left.append(process)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            environment = process.environ()
+            is_ours = environment.get(MARK) == mark or any(folder in text for text in environment.values())
+            if process in children or is_ours:
+                left[f"{process.pid} {' '.join(process.cmdline())}"] = process
         except psutil.Error:  # it has ended, or is another user's
             continue
     return left
-
-
-def _is_orphan(process: psutil.Process, began: float) -> bool:
-    return process.info["ppid"] == 1 and process.info["create_time"] >= began
 
 
 @pytest.fixture(scope="session")
