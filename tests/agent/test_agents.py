@@ -7,7 +7,7 @@ import pytest
 from msgspec import UNSET
 
 from opencode.agent.agents import Agents
-from opencode.agent.permission import decide, hidden
+from opencode.agent.permission import decide, is_hidden
 from opencode.config import Config
 from opencode.errors import BadRequest, SettingsError
 from opencode.schema.agent import AgentModel
@@ -43,15 +43,15 @@ def test_agents_of_the_server_itself_are_hidden_and_use_no_tools() -> None:
     for name in ("title", "summary", "compaction"):
         agent = agents().get(name)
         assert agent.hidden is True
-        assert hidden(agent.permission, "webfetch")
+        assert is_hidden(agent.permission, "webfetch")
     assert agents().get("title").temperature == 0.5
 
 
 @pytest.mark.parametrize("name", ["general", "explore"])
 def test_subagents_may_neither_delegate_nor_write_todos_whatever_is_configured(name: str) -> None:
     agent = agents(permission="allow").get(name)
-    assert hidden(agent.permission, "task")
-    assert hidden(agent.permission, "todowrite")
+    assert is_hidden(agent.permission, "task")
+    assert is_hidden(agent.permission, "todowrite")
     assert decide(agent.permission, "webfetch", "https://a/") == "allow"
 
 

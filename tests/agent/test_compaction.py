@@ -1,13 +1,13 @@
-"""Which messages a model is sent, when a conversation is nearly full, and what is cleared or condensed."""
+"""Which messages a model is sent, when a conversation is nearly full, and what is cleared or summarized."""
 
 import pytest
 
 from opencode.agent.compaction import (
-    CALL_LENGTH,
+    MAX_CALL_OUTPUT,
     clear_old_output,
-    condensing_request,
     is_nearly_full,
     since_summary,
+    summary_request,
     tokens_in_use,
 )
 from opencode.provider.base import Text, UserTurn
@@ -20,7 +20,7 @@ from tests.provider.wire_case import model
 
 from .conversation import SESSION, assistant, call, compaction, failed_call, text, user
 
-AGENT = Agent(name="compaction", mode="primary", permission=[], options={}, prompt="Condense.")
+AGENT = Agent(name="compaction", mode="primary", permission=[], options={}, prompt="Summarize.")
 
 
 def with_context(tokens: int) -> Model:
@@ -32,8 +32,8 @@ def ids(history: list[MessageWithParts]) -> list[int]:
 
 
 def asked(history: list[MessageWithParts], context: int = 100_000, share: float = 1.0) -> str:
-    """Return the conversation as the model that condenses it is sent it."""
-    (turn,) = condensing_request(history, with_context(context), AGENT, share).turns
+    """Return the conversation as the model that summarizes it is sent it."""
+    (turn,) = summary_request(history, with_context(context), AGENT, share).turns
     assert isinstance(turn, UserTurn)
     assert isinstance(turn.content[0], Text)
     return turn.content[0].text.removeprefix("<conversation>\n").removesuffix("\n</conversation>")
@@ -164,29 +164,29 @@ def test_an_unknown_context_is_taken_for_one_of_a_hundred_thousand() -> None:
     assert clear_old_output(outputs(12_499, 25_000), with_context(0))[1] == 0
 
 
-def test_all_that_was_said_is_condensed_with_who_said_it() -> None:
+def test_all_that_was_said_is_summarized_with_who_said_it() -> None:
     file = FilePart(id="prt_9", session_id=SESSION, message_id="msg_1", mime="image/png", url="data:,")
     named = FilePart(
         id="prt_9", session_id=SESSION, message_id="msg_1", mime="image/png", url="data:,", filename="cat.png"
     )
     history = [
         user(1, text(" hello "), text("not for models", ignored=True), file, named),
-        assistant(2, call("y" * (CALL_LENGTH + 5)), failed_call("refused"), text("done"), parent=1),
+        assistant(2, call("y" * (MAX_CALL_OUTPUT + 5)), failed_call("refused"), text("done"), parent=1),
         user(3, compaction()),
         assistant(4, text("so far"), parent=3, summary=True),
         user(5),
     ]
     assert asked(history) == (
         "User:\nhello\n[attached: image/png]\n[attached: cat.png]\n\n"
-        f"Assistant:\n[webfetch {{'url': 'x'}}]\n{'y' * CALL_LENGTH}\n"
+        f"Assistant:\n[webfetch {{'url': 'x'}}]\n{'y' * MAX_CALL_OUTPUT}\n"
         "[webfetch {'url': 'x'} failed: refused]\ndone\n\n"
-        "Summary of what was said before:\nso far"
+        "Summary of the earlier conversation:\nso far"
     )
 
 
-def test_of_a_long_conversation_the_newest_part_is_condensed() -> None:
+def test_of_a_long_conversation_the_newest_part_is_summarized() -> None:
     history = [user(1, text("a" * 30_000 + "b"))]
-    left_out = "[The beginning was left out.]\n\n"
+    left_out = "[The beginning is omitted.]\n\n"
     room = (8_000 - 2_000) * 3
     assert asked(history, context=8_000) == left_out + "a" * (room - 1) + "b"
     assert asked(history, context=8_000, share=0.5) == left_out + "a" * (room // 2 - 1) + "b"
@@ -197,9 +197,9 @@ def test_of_a_long_conversation_the_newest_part_is_condensed() -> None:
 def test_the_condensing_model_is_given_its_prompt_and_options_and_no_tools() -> None:
     small = with_context(8_000)
     small.options = {"effort": "low"}
-    request = condensing_request([user(1, text("hello"))], small, AGENT)
-    assert (request.model, request.system, request.options) == (small, ("Condense.",), {"effort": "low"})
+    request = summary_request([user(1, text("hello"))], small, AGENT)
+    assert (request.model, request.system, request.options) == (small, ("Summarize.",), {"effort": "low"})
     assert not request.tools
     (turn,) = request.turns
     assert isinstance(turn, UserTurn)
-    assert turn.content[1:] == (Text("Condense the conversation above, as you were told."),)
+    assert turn.content[1:] == (Text("Summarize the conversation above as instructed."),)

@@ -97,8 +97,8 @@ def test_agents_that_a_prompt_names_are_asked_for_in_words() -> None:
     named = AgentPart(**IDENTITY, name="general")
     assert contents(user(1, subtask, named)) == [
         (
-            Text("Have the agent explore do this:\n\nLook"),
-            Text("(Have the agent general work on this, by the task tool.)"),
+            Text("Have the agent explore do this task:\n\nLook"),
+            Text("(Use the task tool to have the agent general work on this.)"),
         )
     ]
 
@@ -138,7 +138,8 @@ def test_files_of_an_output_are_attached_where_the_model_reads_them_and_named_wh
     both = contents(user(1, text("a")), assistant(2, part), by=reader)[2][0]
     assert both.attachments == (picture,)
     assert both.output == (
-        "page\n[song.mp3 (audio/mp3) was left out: one can't read such files. Tell the user if it matters.]"
+        "page\n[song.mp3 (audio/mp3) was left out: one does not accept files of this type. "
+        "Tell the user if it matters.]"
     )
 
 
@@ -190,7 +191,8 @@ def test_a_pdf_is_sent_to_models_that_read_pdfs_alone() -> None:
     (content,) = contents(user(1, part))
     assert content == (
         Text(
-            "[A file (application/pdf) was left out: one can't read such files. Tell the user if it matters.]"
+            "[A file (application/pdf) was left out: one does not accept files of this type. "
+            "Tell the user if it matters.]"
         ),
     )
     reader = one()

@@ -1,10 +1,18 @@
-"""What rules say: the last one that fits decides."""
+"""What rules say: the last one that matches decides."""
 
 from typing import Any
 
 import pytest
 
-from opencode.agent.permission import ALLOW_ALL, decide, fits, hidden, rules, tool_rules, widest
+from opencode.agent.permission import (
+    ALLOW_ALL,
+    always_patterns,
+    decide,
+    is_hidden,
+    matches,
+    rules,
+    tool_rules,
+)
 from opencode.schema.session import PermissionRule
 
 
@@ -39,19 +47,21 @@ def test_the_last_rule_that_fits_decides_and_where_none_does_the_user_is_asked()
 
 
 def test_a_rule_of_another_tool_or_pattern_hides_nothing() -> None:
-    assert hidden([rule("deny")], "webfetch")
-    assert hidden([rule("allow", "*"), rule("deny", "web*")], "webfetch")
-    assert not hidden([rule("deny")], "websearch")
-    assert not hidden([rule("deny", pattern="*/private")], "webfetch")
-    assert not hidden([rule("deny", "*"), rule("allow", pattern="https://a/*")], "webfetch")
-    assert not hidden([rule("ask")], "webfetch")
-    assert not hidden([], "webfetch")
+    assert is_hidden([rule("deny")], "webfetch")
+    assert is_hidden([rule("allow", "*"), rule("deny", "web*")], "webfetch")
+    assert not is_hidden([rule("deny")], "websearch")
+    assert not is_hidden([rule("deny", pattern="*/private")], "webfetch")
+    assert not is_hidden([rule("deny", "*"), rule("allow", pattern="https://a/*")], "webfetch")
+    assert not is_hidden([rule("ask")], "webfetch")
+    assert not is_hidden([], "webfetch")
 
 
 def test_always_covers_no_more_than_was_asked_for_where_something_is_denied() -> None:
     asked = ["https://a/", "https://b/*"]
-    assert widest([rule("ask"), rule("deny", "todowrite")], "webfetch", asked) == ["*"]
-    assert widest([rule("deny", pattern="*/private"), rule("ask")], "webfetch", asked) == ["https://a/"]
+    assert always_patterns([rule("ask"), rule("deny", "todowrite")], "webfetch", asked) == ["*"]
+    assert always_patterns([rule("deny", pattern="*/private"), rule("ask")], "webfetch", asked) == [
+        "https://a/"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -73,4 +83,4 @@ def test_always_covers_no_more_than_was_asked_for_where_something_is_denied() ->
 def test_a_star_is_any_text_and_a_question_mark_one_character(
     wildcard: str, text: str, expected: bool
 ) -> None:
-    assert fits(wildcard, text) is expected
+    assert matches(wildcard, text) is expected
