@@ -2,14 +2,18 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+JOBS ?= 2
 
-.PHONY: run test lint fuzz bench soak requirements clean
+.PHONY: run test test-all lint fuzz bench soak mutants requirements clean
 
 run: $(VENV)/.run
 	$(BIN)/python app.py
 
-test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev  ## the tests that take up to six minutes together
+	$(BIN)/python -m pytest -n $(JOBS) --without-slow
+
+test-all: $(VENV)/.dev  ## every test
+	$(BIN)/python -m pytest -n $(JOBS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -26,6 +30,9 @@ bench: $(VENV)/.dev  ## measure this server, beside the real opencode where that
 soak: $(VENV)/.dev  ## the long tests: 50 kills, and a crowd for 20 minutes (SECONDS=1200)
 	OPENCODE_KILLS=50 $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_kill.py
 	OPENCODE_SOAK_SECONDS=$(or $(SECONDS),1200) $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_soak.py
+
+mutants: $(VENV)/.dev  ## put faults into the code: a test must fail for each; ARGS="--only agent --seed 2"
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 requirements: $(VENV)/.dev  ## compile the pins again from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header pyproject.toml -o requirements.txt

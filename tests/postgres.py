@@ -11,20 +11,9 @@ from pathlib import Path
 import psycopg
 
 from tests.program import free_port
-
-USER = "postgres"
-"""Who runs it where the tests are run by root, whom its programs refuse."""
+from tests.requirements import POSTGRES_USER
 
 PASSWORD = "a-secret"
-
-
-def programs() -> Path | None:
-    """Return where PostgreSQL's programs are, the newest ones."""
-    installed = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
-    if installed:
-        return max(installed, key=lambda path: int(path.parent.name))
-    found = shutil.which("initdb")
-    return Path(found).parent if found else None
 
 
 class Postgres:
@@ -62,7 +51,7 @@ class Postgres:
         return f"postgresql://opencode:{PASSWORD}@127.0.0.1:{self._port}/{name}"
 
     def _run(self, program: str, *arguments: str) -> None:
-        another = ["runuser", "-u", USER, "--"] if os.getuid() == 0 else []
+        another = ["runuser", "-u", POSTGRES_USER, "--"] if os.getuid() == 0 else []
         command = [*another, self._programs / program, "-D", self._directory / "data", *arguments]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self._directory, timeout=60)
 
@@ -73,7 +62,7 @@ def running(programs: Path) -> Iterator[Postgres]:
     directory = Path(tempfile.mkdtemp(prefix="postgres-"))
     try:
         if os.getuid() == 0:
-            shutil.chown(directory, USER)
+            shutil.chown(directory, POSTGRES_USER)
         server = Postgres(programs, directory)
         server.make()
         server.start()

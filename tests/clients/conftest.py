@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -13,52 +12,20 @@ import pytest
 
 from tests.harness import Server, running_server
 from tests.llm.server import LLM
+from tests.requirements import CLIENTS, client_program
 from tests.server.test_mcp import liar
 
 from .terminal import Terminal, terminal
 
 HERE = Path(__file__).parent
-CLIENTS = Path(os.environ.get("OPENCODE_CLIENTS") or HERE.parents[1] / ".clients")
-PYTHON = CLIENTS / "python" / "bin" / "python"
-FIXTURES = {"cli", "attach", "published"}
-MISSING = "opencode's published clients are not here: tests/clients/install.sh brings them"
 COMMAND_SECONDS = 60.0
 TEST_SECONDS = 120
-
-
-def program() -> Path | None:
-    """Return opencode's program for this machine; its package has one for older processors beside it."""
-    found = sorted(
-        (CLIENTS / "node_modules").glob("opencode-linux-*/bin/opencode"), key=lambda path: len(str(path))
-    )
-    return found[0] if found else None
-
-
-def why_not(item: pytest.Item) -> str | None:
-    """Return why a test can't run here, None where it can."""
-    needs = FIXTURES & set(getattr(item, "fixturenames", ()))
-    if needs and (program() is None or not PYTHON.exists() or shutil.which("node") is None):
-        return MISSING
-    if "attach" in needs and shutil.which("tmux") is None:
-        return "needs tmux: apt-get install tmux"
-    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.timeout(TEST_SECONDS))
-            if reason := why_not(item):
-                item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [
-        report for report in terminalreporter.stats.get("skipped", []) if "tests/clients/" in report.nodeid
-    ]
-    if skipped:
-        reason = skipped[0].longrepr[2].removeprefix("Skipped: ")
-        terminalreporter.write_line(f"tests/clients: {len(skipped)} tests skipped; {reason}.")
 
 
 GUARDED = {"OPENCODE_SERVER_PASSWORD": "secret"}
@@ -151,7 +118,7 @@ Attach = Callable[..., AbstractAsyncContextManager[Terminal]]
 
 
 @pytest.fixture
-def published() -> Path:
+def published_clients() -> Path:
     """Where opencode's published clients are."""
     return CLIENTS
 
@@ -168,7 +135,7 @@ def cli(tmp_path: Path, server: Server, settled_home: Path) -> Cli:
 
     async def run(*words: str, **env: str) -> Finished:
         model = () if "-m" in words else ("-m", "local/one")
-        command = [str(program()), "run", "--attach", server.url, *model, *words]
+        command = [str(client_program()), "run", "--attach", server.url, *model, *words]
         return await finish(command, environment(settled_home) | env, tmp_path)
 
     return run
@@ -182,7 +149,7 @@ def attach(tmp_path: Path, server: Server) -> Attach:
     async def open_one(
         *words: str, columns: int = 120, wait_for: str = "Build ·", **env: str
     ) -> AsyncIterator[Terminal]:
-        command = [str(program()), "attach", server.url, *words]
+        command = [str(client_program()), "attach", server.url, *words]
         whole = environment(tmp_path / "home") | env
         async with terminal(command, whole, tmp_path, columns) as tui:
             if wait_for:

@@ -7,12 +7,13 @@ import pytest
 
 from tests.harness import Server
 from tests.llm.server import LLM
+from tests.requirements import CLIENTS, CLIENTS_PYTHON
 
-from .conftest import CLIENTS, GUARDED, HERE, PYTHON, environment, finish
+from .conftest import GUARDED, HERE, environment, finish
 from .words import reply
 
 pytestmark = [
-    pytest.mark.usefixtures("published", "words"),
+    pytest.mark.usefixtures("published_clients", "words"),
     pytest.mark.parametrize("server", [GUARDED], indirect=True),
 ]
 
@@ -32,6 +33,6 @@ async def test_the_javascript_sdk_works(server: Server, tmp_path: Path, script: 
 
 
 async def test_the_python_sdk_works(server: Server, tmp_path: Path) -> None:
-    command = [str(PYTHON), str(HERE / "sdk.py"), server.url]
+    command = [str(CLIENTS_PYTHON), str(HERE / "sdk.py"), server.url]
     finished = await finish(command, environment(tmp_path / "home"), tmp_path)
     assert (finished.code, finished.out) == (0, "done\n"), finished.err

@@ -10,8 +10,9 @@ import pytest
 
 from tests.harness import Server, text_of
 from tests.llm.server import LLM, Answer, Status
+from tests.requirements import client_program
 
-from .conftest import GUARDED, Attach, environment, finish, program
+from .conftest import GUARDED, Attach, environment, finish
 from .terminal import Terminal
 
 TODOS = {
@@ -378,7 +379,7 @@ async def test_the_right_password_lets_in_and_a_wrong_one_does_not(
     async with attach(OPENCODE_SERVER_PASSWORD="secret") as tui:
         await ask(tui, llm, "Hi", "Hello sailor.")
     refused = await finish(
-        [str(program()), "attach", server.url],
+        [str(client_program()), "attach", server.url],
         environment(tmp_path / "home") | {"OPENCODE_SERVER_PASSWORD": "wrong"},
         tmp_path,
     )

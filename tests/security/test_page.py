@@ -15,17 +15,14 @@ from tests.harness import running_server
 from tests.llm.server import LLM, Answer, Status
 from tests.tool.search_service import serving as search_service
 from tests.tool.web import answer, serving
-from tests.web.conftest import CHROMIUM, browser
+from tests.web.conftest import browser
 
 __all__ = ["browser"]
 
 WAIT_MS = 30_000
 """For the first answer, before which the provider's SDK is imported: slow on a busy machine."""
 
-pytestmark = [
-    pytest.mark.timeout(120),
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium"),
-]
+pytestmark = pytest.mark.timeout(120)
 
 IMAGE = "<img src=x onerror=window.pwned=1>"
 SCRIPT = "</script></title></textarea><script>window.pwned=1</script>"

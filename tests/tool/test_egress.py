@@ -4,6 +4,7 @@ import random
 import socket
 from collections.abc import AsyncIterator, Sequence
 
+import httpx
 import psutil
 import pytest
 
@@ -177,6 +178,7 @@ async def test_no_spelling_of_loopback_is_connected_to(site: Site, host: str) ->
         "http://",
         "http:///path",
         "http://[::1",
+        "http://127.0.0.1:65536/",
         "http://127.0.0.1:99999/",
         "http://user:secret@127.0.0.1/",
         "http://user@127.0.0.1/",
@@ -277,3 +279,55 @@ async def test_fetches_that_are_cancelled_leave_no_connection(site: Site) -> Non
     async with asyncio.timeout(5):
         while len(here.net_connections()) > before:  # noqa: ASYNC110 - the system has no event for it
             await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("http://name.example/", 80),
+        ("https://name.example/", 443),
+        ("https://name.example:8443/", 8443),
+        ("http://name.example:65535/", 65535),
+    ],
+)
+async def test_a_name_is_looked_up_for_the_port_that_will_be_connected_to(url: str, port: int) -> None:
+    asked: list[tuple[str, int]] = []
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        asked.append((host, port))
+        return []
+
+    with pytest.raises(ToolError, match="has no address"):
+        await body_of(Egress((), resolve), url)
+    assert asked == [("name.example", port)]
+
+
+async def test_a_server_that_sends_nothing_is_given_up_after_the_time_given() -> None:
+    async def read_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(read_only, "127.0.0.1", 0) as server, asyncio.timeout(30):
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(httpx.ReadTimeout):
+            async with Egress(LOOPBACK).get(f"http://127.0.0.1:{port}/", {}, timeout=0.2):
+                pass
+
+
+async def test_a_tls_server_learns_the_name_though_its_address_is_connected_to() -> None:
+    """Servers of several sites choose their certificate by it; a name's last dot is no part of it."""
+    first_bytes: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def take_hello(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first_bytes.set_result(await reader.read(4096))
+        writer.close()
+
+    async with await asyncio.start_server(take_hello, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        egress = Egress(LOOPBACK, ScriptedResolver(["127.0.0.1"]))
+        with pytest.raises(httpx.ConnectError):
+            async with egress.get(f"https://name.example.:{port}/", {}, timeout=5):
+                pass
+    hello = await first_bytes
+    assert b"name.example" in hello
+    assert b"name.example." not in hello

@@ -1,8 +1,6 @@
 """A real Chromium and a real server, with a connection between them that tests can cut."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -12,20 +10,9 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.harness import Server, running_server
 from tests.llm.server import LLM
+from tests.requirements import chromium
 
 expect.set_options(timeout=15_000)  # machines that test are busy
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests out where there is no browser; CHROMIUM names one that is not on PATH."""
-    if CHROMIUM:
-        return
-    skip = pytest.mark.skip(reason="needs Chromium: apt-get install chromium, or set CHROMIUM")
-    for item in items:
-        if "page" in getattr(item, "fixturenames", ()) or "open_page" in getattr(item, "fixturenames", ()):
-            item.add_marker(skip)
 
 
 class Wire:
@@ -149,7 +136,7 @@ async def site(tmp_path: Path, llm: LLM) -> AsyncIterator[Site]:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         yield browser
         await browser.close()
 

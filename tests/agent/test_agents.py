@@ -1,0 +1,131 @@
+"""The built-in agents, and what a configuration makes of them."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import UNSET
+
+from opencode.agent.agents import Agents
+from opencode.agent.permission import decide, is_hidden
+from opencode.config import Config
+from opencode.errors import BadRequest, SettingsError
+from opencode.schema.agent import AgentModel
+
+
+def agents(**config: Any) -> Agents:
+    return Agents(msgspec.convert(config, Config))
+
+
+def names(**config: Any) -> list[str]:
+    return [agent.name for agent in agents(**config).list()]
+
+
+def test_the_default_agent_comes_first_and_the_others_by_name() -> None:
+    assert names() == ["build", "compaction", "explore", "general", "plan", "summary", "title"]
+    assert names(default_agent="plan")[:2] == ["plan", "build"]
+
+
+def test_built_in_agents_say_what_they_are_for() -> None:
+    known = agents()
+    modes = {agent.name: agent.mode for agent in known.list()}
+    assert [name for name, mode in modes.items() if mode == "subagent"] == ["explore", "general"]
+    assert {mode for name, mode in modes.items() if name not in ("explore", "general")} == {"primary"}
+    for name in ("build", "plan", "general", "explore"):
+        agent = known.get(name)
+        assert agent.native
+        assert agent.description
+        assert agent.prompt
+        assert not agent.hidden
+
+
+def test_agents_of_the_server_itself_are_hidden_and_use_no_tools() -> None:
+    for name in ("title", "summary", "compaction"):
+        agent = agents().get(name)
+        assert agent.hidden is True
+        assert is_hidden(agent.permission, "webfetch")
+    assert agents().get("title").temperature == 0.5
+
+
+@pytest.mark.parametrize("name", ["general", "explore"])
+def test_subagents_may_neither_delegate_nor_write_todos_whatever_is_configured(name: str) -> None:
+    agent = agents(permission="allow").get(name)
+    assert is_hidden(agent.permission, "task")
+    assert is_hidden(agent.permission, "todowrite")
+    assert decide(agent.permission, "webfetch", "https://a/") == "allow"
+
+
+def test_general_rules_come_before_an_agents_own() -> None:
+    known = agents(
+        tools={"websearch": False},
+        permission={"webfetch": "ask"},
+        agent={"plan": {"permission": {"webfetch": "deny"}, "tools": {"websearch": True}}},
+    )
+    build, plan = known.get("build").permission, known.get("plan").permission
+    assert [decide(build, tool, "x") for tool in ("websearch", "webfetch", "other")] == [
+        "deny",
+        "ask",
+        "allow",
+    ]
+    assert [decide(plan, tool, "x") for tool in ("websearch", "webfetch")] == ["allow", "deny"]
+
+
+def test_a_new_agent_has_what_its_entry_says() -> None:
+    entry = {
+        "description": "Talks like one",
+        "mode": "subagent",
+        "prompt": "You are a pirate.",
+        "model": "local/models/one",
+        "temperature": 0.0,
+        "top_p": 0.5,
+        "color": "#ff0000",
+        "variant": "high",
+        "steps": 3,
+        "hidden": False,
+        "options": {"effort": "low"},
+    }
+    agent = agents(agent={"pirate": entry}).get("pirate")
+    assert (agent.description, agent.mode, agent.prompt) == (
+        "Talks like one",
+        "subagent",
+        "You are a pirate.",
+    )
+    assert agent.model == AgentModel(provider_id="local", model_id="models/one")
+    assert (agent.temperature, agent.top_p, agent.color, agent.variant) == (0.0, 0.5, "#ff0000", "high")
+    assert (agent.steps, agent.hidden, agent.options, agent.native) == (3, False, {"effort": "low"}, False)
+
+
+def test_an_entry_changes_of_a_built_in_agent_only_what_it_names() -> None:
+    before, after = agents().get("title"), agents(agent={"title": {"steps": 2}}).get("title")
+    assert after.steps == 2
+    assert msgspec.structs.replace(after, steps=UNSET) == before
+    assert agents(agent={"x": {}}).get("x").mode == "all"
+    assert agents(agent={"x": {"maxSteps": 4}}).get("x").steps == 4
+
+
+def test_an_agent_can_be_switched_off() -> None:
+    assert "explore" not in names(agent={"explore": {"disable": True}})
+    assert "unknown" not in names(agent={"unknown": {"disable": True}})
+
+
+@pytest.mark.parametrize("default", ["nobody", "general"])
+def test_a_default_agent_that_can_not_be_one_stops_the_start_with_those_that_can(default: str) -> None:
+    with pytest.raises(SettingsError, match=f"default_agent names '{default}'") as refusal:
+        agents(default_agent=default)
+    assert "build, plan." in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [({"model": "claude"}, "agent.x.model must be"), ({"steps": -1}, "agent.x.steps must be at least 1")],
+)
+def test_an_entry_that_can_not_be_used_stops_the_start(entry: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        agents(agent={"x": entry})
+
+
+def test_an_unknown_agent_is_refused_with_those_that_are_near_but_hidden_ones() -> None:
+    with pytest.raises(BadRequest, match="buidl") as refusal:
+        agents().get("buidl")
+    assert "build" in refusal.value.message
+    assert "compaction" not in refusal.value.message
