@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator
 
-from opencode.agent.permission import fits
+from opencode.agent.permission import matches
 from opencode.config import Config, Settings
 from opencode.errors import BadRequest, nearest
 from opencode.provider import catalog
@@ -75,7 +75,7 @@ def _unknown_tools(config: Config, tools: list[str]) -> Iterator[str]:
         for name in names:
             head = name.partition("*")[0].partition("?")[0]
             is_mcp = any(name.startswith(prefix) or prefix.startswith(head) for prefix in prefixes)
-            if not is_mcp and not any(fits(name, tool) for tool in known):
+            if not is_mcp and not any(matches(name, tool) for tool in known):
                 yield f"{place}.{name}: there is no such tool. {nearest(name, tools)}".rstrip()
 
 
