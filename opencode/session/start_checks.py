@@ -1,47 +1,25 @@
-"""Names in opencode.json that nothing stands behind: tools, instruction files, models. Each is a warning."""
+"""Warnings at start for names in opencode.json that do not exist: tools, instruction files, models."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from opencode.agent.permission import matches
 from opencode.config import Config, Settings
 from opencode.errors import BadRequest, nearest
 from opencode.provider import catalog
 from opencode.provider.demo import DEMO
 from opencode.provider.registry import Registry
-from opencode.tool.mcp.tool import sanitized
+from opencode.tool.registry import Tools
 
 from .instructions import instruction_warnings
 
-OPENCODE_TOOLS = frozenset(
-    {
-        "apply_patch",
-        "bash",
-        "batch",
-        "codesearch",
-        "edit",
-        "execute",
-        "glob",
-        "grep",
-        "invalid",
-        "list",
-        "lsp",
-    }
-    | {"multiedit", "patch", "plan_enter", "plan_exit", "read", "shell", "skill", "write"}
-)
-"""Tools of opencode that this server does not offer: a file shared with it may switch them off."""
 
-OPENCODE_PERMISSIONS = frozenset({"doom_loop", "external_directory"})
-
-
-def start_warnings(settings: Settings, tools: Iterable[str]) -> list[str]:
-    """Return a sentence for each unknown tool and each entry of `instructions` that matches no file.
-
-    `tools`: the names of the tools that are known at start; those of MCP servers come later.
-    """
+def start_warnings(settings: Settings, tools: Tools) -> list[str]:
+    """Return a sentence for each unknown tool and each entry of `instructions` that matches no file."""
     source = settings.config_path or "OPENCODE_CONFIG_CONTENT"
-    problems = [*_unknown_tools(settings.config, list(tools)), *instruction_warnings(settings)]
-    return [f"{source}: {problem}" for problem in problems]
+    return [
+        *tools.check_names(),
+        *(f"{source}: {warning}" for warning in instruction_warnings(settings)),
+    ]
 
 
 async def model_warnings(settings: Settings, providers: Registry) -> list[str]:
@@ -66,27 +44,6 @@ async def model_warnings(settings: Settings, providers: Registry) -> list[str]:
 
     checked = await asyncio.gather(*(check(place, name) for place, name in _named_models(settings.config)))
     return [warning for warning in checked if warning]
-
-
-def _unknown_tools(config: Config, tools: list[str]) -> Iterator[str]:
-    known = [*tools, *OPENCODE_TOOLS, *OPENCODE_PERMISSIONS]
-    prefixes = [f"{sanitized(server)}_" for server in config.mcp]
-    for place, names in _named_tools(config):
-        for name in names:
-            head = name.partition("*")[0].partition("?")[0]
-            is_mcp = any(name.startswith(prefix) or prefix.startswith(head) for prefix in prefixes)
-            if not is_mcp and not any(matches(name, tool) for tool in known):
-                yield f"{place}.{name}: there is no such tool. {nearest(name, tools)}".rstrip()
-
-
-def _named_tools(config: Config) -> Iterator[tuple[str, Iterable[str]]]:
-    yield "tools", config.tools
-    if isinstance(config.permission, dict):
-        yield "permission", config.permission
-    for name, agent in config.agent.items():
-        yield f"agent.{name}.tools", agent.tools
-        if isinstance(agent.permission, dict):
-            yield f"agent.{name}.permission", agent.permission
 
 
 def _named_models(config: Config) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What the start says of names in opencode.json that nothing stands behind."""
+"""Warnings at start for names in opencode.json that do not exist."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,7 @@ from opencode.errors import SettingsError
 from opencode.provider.registry import Registry
 from opencode.session.instructions import instruction_texts
 from opencode.session.start_checks import model_warnings, start_warnings
-
-TOOLS = ["webfetch", "websearch", "todowrite", "todoread", "question", "task"]
+from opencode.tool.registry import Tools
 
 
 def configured(directory: Path, environ: dict[str, str] | None = None, **config: Any) -> Settings:
@@ -24,45 +23,17 @@ def configured(directory: Path, environ: dict[str, str] | None = None, **config:
     )
 
 
-@pytest.mark.parametrize(
-    ("config", "warning"),
-    [
-        ({"tools": {"web_fetch": False}}, "tools.web_fetch: there is no such tool. Did you mean webfetch"),
-        ({"permission": {"websearc": "ask"}}, "permission.websearc: there is no such tool. Did you mean web"),
-        ({"agent": {"a": {"tools": {"todo": False}}}}, "agent.a.tools.todo: there is no such tool."),
-        ({"agent": {"a": {"permission": {"fetch*": "deny"}}}}, "agent.a.permission.fetch*: there is no such"),
-    ],
-)
-def test_an_unknown_tool_is_a_warning(tmp_path: Path, config: dict[str, Any], warning: str) -> None:
-    (line,) = start_warnings(configured(tmp_path, **config), TOOLS)
-    assert line.startswith(f"{tmp_path / 'opencode.json'}: {warning}")
+async def test_an_unknown_tool_is_a_warning(tmp_path: Path) -> None:
+    settings = configured(tmp_path, tools={"web_fetch": False, "webfetch": False}, instructions=["none.md"])
+    tools = Tools(settings)
+    warnings = start_warnings(settings, tools)
+    await tools.close()
+    assert len(warnings) == 2
+    assert "tools names an unknown tool, 'web_fetch'. Did you mean 'webfetch'?" in warnings[0]
+    assert "instructions: 'none.md' matches no file" in warnings[1]
 
 
-def test_known_tools_patterns_opencodes_tools_and_those_of_mcp_servers_are_no_mistakes(
-    tmp_path: Path,
-) -> None:
-    names = [
-        "*",
-        "web*",
-        "todo????",
-        "bash",
-        "edit",
-        "doom_loop",
-        "my_files_read",
-        "my_files_*",
-        "my*",
-        "task",
-    ]
-    settings = configured(
-        tmp_path,
-        tools=dict.fromkeys(names, False),
-        permission=dict.fromkeys(names, "ask"),
-        mcp={"my files": {"type": "local", "command": ["x"]}},
-    )
-    assert start_warnings(settings, TOOLS) == []
-
-
-def test_instructions_that_match_no_file_are_a_warning(tmp_path: Path) -> None:
+async def test_instructions_that_match_no_file_are_a_warning(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "a.md").write_text("A")
     (tmp_path / "[b].md").write_text("B")
@@ -71,7 +42,10 @@ def test_instructions_that_match_no_file_are_a_warning(tmp_path: Path) -> None:
     settings = configured(tmp_path, instructions=[*entries, "https://example.com/rules.md"])
     assert instruction_texts(settings) == ("A", "B", "A")
     file = tmp_path / "opencode.json"
-    assert start_warnings(settings, TOOLS) == [
+    tools = Tools(settings)
+    warnings = start_warnings(settings, tools)
+    await tools.close()
+    assert warnings == [
         *(
             f"{file}: instructions: {entry!r} matches no file in {tmp_path}."
             for entry in (absent, "none/*.md", "rules", "")
