@@ -18,8 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until a signal ends it. A wrong setting ends the process with one line and exit status 1."""
     _parse(arguments)
     try:
-        settings = load_settings()
-        serve(create_app(settings), settings)
+        serve(load_settings())
     except SettingsError as error:
         sys.exit(_refusal(error))
 

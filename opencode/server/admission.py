@@ -11,7 +11,7 @@ from opencode.config import Network, Settings
 from opencode.errors import BadRequest, Forbidden, NotFound, TooManyRequests
 from opencode.provider.demo import server_address
 
-from .client import client, is_in, own_address, parse_address, trust_proxies
+from .client import client, is_in, own_address, parse_address
 from .rate_limit import RateLimiter
 
 UNLIMITED_PATH = "/global/health"
@@ -25,7 +25,6 @@ _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 
 def register(app: Quart, settings: Settings) -> None:
     """Reject requests that no honest client sends, and clients that send too many."""
-    trust_proxies(app, settings.trusted_proxies)
     limit = settings.limits.requests
     rate_limiter = RateLimiter(limit) if limit else None
 

@@ -1,8 +1,9 @@
-"""The services of an app: opened with it, and reached from its handlers."""
+"""What the handlers of one app share: its settings, and the services once they are open."""
 
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from quart import Quart, current_app
 
@@ -13,48 +14,67 @@ from opencode.session.services import Services, open_services
 from opencode.telemetry import Metrics
 from opencode.telemetry import opened as telemetry_opened
 
+from .shutdown import on_stop_signal
+
+if TYPE_CHECKING:
+    from .auth import Password
+    from .web.feed import Feeds
+
 _KEY = "opencode"
-_METRICS = "opencode-metrics"
 
 log = logging.getLogger(__name__)
 
 
-@asynccontextmanager
-async def opened(app: Quart, settings: Settings, retry: RetryPolicy | None = None) -> AsyncIterator[Services]:
-    """Open the app's services until the block ends; where they are open already, they stay.
+class AppState:
+    """The one object that an app keeps. `services`, `metrics` and `feeds` are there while `open` is entered.
 
-    Raises SettingsError.
+    `password`: None if none is set.
     """
-    if _KEY in app.extensions:
-        yield app.extensions[_KEY]
-        return
-    async with open_services(settings, retry) as found, telemetry_opened(found) as counted:
-        app.extensions[_KEY] = found
-        app.extensions[_METRICS] = counted
-        for warning in (*settings.warnings, *found.providers.check_names()):
-            log.warning("%s", warning)
-        log.info("conversations are kept in %s", found.store.place)
-        _tell_providers(found.providers.defaults())
-        try:
-            yield found
-        finally:
-            del app.extensions[_KEY], app.extensions[_METRICS]
+
+    services: Services
+    metrics: Metrics
+    feeds: "Feeds"
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.password: Password | None = None
+
+    def attach(self, app: Quart) -> None:
+        """Give the state to an app, whose handlers find it by `app_state`."""
+        app.extensions[_KEY] = self
+
+    @asynccontextmanager
+    async def open(self, retry: RetryPolicy | None = None) -> AsyncIterator[None]:
+        """Open the services; they stop on a stop signal or at the end of the block. Raises SettingsError."""
+        from .web.feed import Feeds  # noqa: PLC0415 - the page reads the state of its app
+
+        async with open_services(self.settings, retry) as services, telemetry_opened(services) as metrics:
+            self.services, self.metrics, self.feeds = services, metrics, Feeds(services)
+            for warning in services.warnings:
+                log.warning("%s", warning)
+            log.info("database: %s", services.store.place)
+            _log_providers(services.providers.defaults())
+            with on_stop_signal(lambda: services.stop(self.settings.stop_grace)):
+                yield
+
+
+def app_state() -> AppState:
+    """Return the state of the app that handles this request."""
+    state: AppState = current_app.extensions[_KEY]
+    return state
 
 
 def services() -> Services:
-    """Return the services of the app that serves this request."""
-    found: Services = current_app.extensions[_KEY]
-    return found
+    """Return the services of the app that handles this request."""
+    return app_state().services
 
 
 def metrics() -> Metrics:
-    """Return what counts for the app that serves this request."""
-    found: Metrics = current_app.extensions[_METRICS]
-    return found
+    """Return the metrics of the app that handles this request."""
+    return app_state().metrics
 
 
-def _tell_providers(connected: Iterable[str]) -> None:
-    """Log who answers."""
+def _log_providers(connected: Iterable[str]) -> None:
     if set(connected) <= {DEMO}:
         log.info("no key is set, so the offline demo model answers; set ANTHROPIC_API_KEY, OPENAI_API_KEY, …")
     else:

@@ -11,9 +11,9 @@ from urllib.parse import quote
 from quart import Quart, Response, redirect, request
 from werkzeug.wrappers import Response as Redirection
 
-from opencode.config import Settings
 from opencode.errors import TooManyRequests
 
+from .app_state import AppState
 from .client import client
 from .rate_limit import RateLimiter
 
@@ -25,8 +25,6 @@ COOKIE_SECONDS = 30 * 24 * 3600
 
 FAILURES = 20
 """Wrong passwords per minute and client before it has to wait."""
-
-_KEY = "opencode-password"
 
 
 class Password:
@@ -64,12 +62,12 @@ class Password:
         return f"{until}.{hmac.new(self._key, until.encode(), 'sha256').hexdigest()}"
 
 
-def register(app: Quart, settings: Settings) -> None:
+def register(app: Quart, state: AppState) -> None:
     """Ask for the password if one is set."""
+    settings = state.settings
     if settings.password is None:
         return
-    password = Password(settings.username, settings.password, _key(settings.data_dir))
-    app.extensions[_KEY] = password
+    password = state.password = Password(settings.username, settings.password, _key(settings.data_dir))
 
     @app.before_request
     async def authenticate() -> Response | Redirection | None:
@@ -85,12 +83,6 @@ def register(app: Quart, settings: Settings) -> None:
         elif request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
             return redirect(f"/login?next={quote(request.full_path.rstrip('?'))}", 303)
         return Response(b"", status=401, headers={"WWW-Authenticate": 'Basic realm="Secure Area"'})
-
-
-def password_of(app: Quart) -> Password | None:
-    """Return the app's password check; None if no password is set."""
-    password: Password | None = app.extensions.get(_KEY)
-    return password
 
 
 def _key(data_dir: Path) -> bytes:

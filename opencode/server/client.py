@@ -4,18 +4,13 @@ import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 
-from quart import Quart, current_app, request
+from quart import request
 
 from opencode.config import Network
 
+from .app_state import app_state
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-_KEY = "opencode-trusted-proxies"
-
-
-def trust_proxies(app: Quart, proxies: Sequence[Network]) -> None:
-    """Believe what these proxies say about the address of a client."""
-    app.extensions[_KEY] = proxies
 
 
 def client() -> str:
@@ -24,7 +19,7 @@ def client() -> str:
     Behind trusted proxies it is the last address in X-Forwarded-For that is not a trusted proxy's; what
     stands before it was written by the client.
     """
-    proxies: Sequence[Network] = current_app.extensions[_KEY]
+    proxies = app_state().settings.trusted_proxies
     address = parse_address(request.remote_addr or "")
     for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
         previous = parse_address(hop)

@@ -7,14 +7,13 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
-from quart import Quart
-
 from opencode import __version__
 from opencode.config import Settings
 from opencode.errors import SettingsError
 
 from . import hypercorn_compat
-from .app_state import opened
+from .app import build_app
+from .app_state import AppState
 from .shutdown import stop_signals
 
 if TYPE_CHECKING:
@@ -37,17 +36,20 @@ request on a connection that is being closed."""
 log = logging.getLogger(__name__)
 
 
-def serve(app: Quart, settings: Settings) -> None:
-    """Serve until a stop signal: open streams end, running turns are stored, then the function returns."""
+def serve(settings: Settings) -> None:
+    """Serve until a stop signal: open streams end, running turns are stored, then the function returns.
+
+    Raises SettingsError if the services can't be opened, or the address can't be listened on.
+    """
     try:
         import uvloop as loop_maker  # noqa: PLC0415 - not available on Windows
     except ImportError:
-        asyncio.run(_serve(app, settings))
+        asyncio.run(_serve(settings))
     else:
-        loop_maker.run(_serve(app, settings))
+        loop_maker.run(_serve(settings))
 
 
-async def _serve(app: Quart, settings: Settings) -> None:
+async def _serve(settings: Settings) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve  # noqa: PLC0415 - other servers do without it
 
     config = hypercorn_config(f"{settings.host}:{settings.port}")
@@ -65,7 +67,10 @@ async def _serve(app: Quart, settings: Settings) -> None:
     for number in stop_signals():
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1") else settings.host
-    async with opened(app, settings):
+    state = AppState(settings)
+    # Opened before hypercorn starts: it limits the time of an app's start, and migrations may take minutes.
+    async with state.open():
+        app = build_app(state)
         log.info(
             "OpenCode API %s at http://%s:%d (API documentation: /docs)", __version__, host, settings.port
         )

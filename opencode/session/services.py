@@ -1,10 +1,9 @@
-"""The whole server without its web: everything that is opened at start and closed at the end."""
+"""The server without its web interface: everything that is opened at start and closed at the end."""
 
 import logging
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import msgspec
 
@@ -29,10 +28,12 @@ from .command import Commands
 from .delegation import Delegation
 from .deletion import Deletion
 from .history import History
+from .instructions import instruction_texts
 from .prompts import Prompts
 from .recovery import recover
 from .sessions import Sessions
 from .snapshot import Snapshot
+from .start_checks import start_warnings
 from .transfer import Transfer
 from .turns import Turns
 
@@ -43,7 +44,10 @@ log = logging.getLogger(__name__)
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """What the faces of the server call."""
+    """What the API and the page call. Built from the bottom up: nothing here knows what is built after it.
+
+    `warnings`: sentences about probable mistakes in the settings, for the log.
+    """
 
     settings: Settings
     sessions: Sessions
@@ -60,9 +64,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     pending_requests: PendingRequests
     store: Store
     mcp: McpServers
+    warnings: tuple[str, ...]
 
     async def stop(self, grace: float = 0) -> None:
-        """Let turns end within `grace` seconds, abort the rest, store and tell all ends, end every stream."""
+        """Let turns end within `grace` seconds, abort the rest, publish their ends, end all streams."""
         self.turns.closing = True
         await self.changes.close(CHANGE_SECONDS)
         await self.turns.close(grace)
@@ -75,7 +80,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 async def open_services(settings: Settings, retry: RetryPolicy | None = None) -> AsyncIterator[Services]:
     """Open everything, and close it in the opposite order; raises SettingsError."""
     agents = Agents(settings.config)
-    instructions = tuple(_instructions(settings))
+    instructions = instruction_texts(settings)
     store = await Store.open(settings.data_dir, settings.database_url)
     bus = Bus()
     pending_requests = PendingRequests(bus)
@@ -126,6 +131,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         pending_requests=pending_requests,
         store=store,
         mcp=mcp,
+        warnings=tuple(start_warnings(settings, tools, providers)),
     )
     try:
         mcp.begin()
@@ -139,7 +145,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
 
 
 def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
-    """Return the agents that may be given a task, with what they are for."""
+    """Return the agents that tasks may be delegated to, with their descriptions."""
     return [
         (agent.name, given(agent.description, "No description."))
         for agent in agents.list()
@@ -151,19 +157,6 @@ async def _recover(dependencies: TurnDependencies, services: Services) -> None:
     try:
         await services.deletion.resume()
         if cut := await recover(dependencies, services.sessions):
-            log.warning("%d answers were cut when the server last stopped; they are closed now", cut)
+            log.warning("%d answers were interrupted when the server last stopped; they are closed now", cut)
     except Unavailable as error:
         raise SettingsError(error.message) from None
-
-
-def _instructions(settings: Settings) -> Iterable[str]:
-    """Yield the texts of opencode.json's `instructions`: paths or globs, from where the file is."""
-    base = settings.config_path.parent if settings.config_path else Path()
-    for pattern in settings.config.instructions:
-        path = Path(pattern).expanduser()
-        found = [path] if path.is_absolute() else sorted(base.glob(pattern))
-        for file in found:
-            try:
-                yield file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise SettingsError(f"instructions: {file} can't be read: {error}.") from None

@@ -1,4 +1,4 @@
-"""What the start says of names in opencode.json that nothing stands behind."""
+"""Warnings at start for names in opencode.json that do not exist."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,8 @@ from opencode.config import Config, Settings
 from opencode.errors import SettingsError
 from opencode.provider.registry import Registry
 from opencode.session.instructions import instruction_texts
-from opencode.session.start_checks import model_warnings, start_warnings
-
-TOOLS = ["webfetch", "websearch", "todowrite", "todoread", "question", "task"]
+from opencode.session.start_checks import start_warnings
+from opencode.tool.registry import Tools
 
 
 def configured(directory: Path, environ: dict[str, str] | None = None, **config: Any) -> Settings:
@@ -24,45 +23,24 @@ def configured(directory: Path, environ: dict[str, str] | None = None, **config:
     )
 
 
-@pytest.mark.parametrize(
-    ("config", "warning"),
-    [
-        ({"tools": {"web_fetch": False}}, "tools.web_fetch: there is no such tool. Did you mean webfetch"),
-        ({"permission": {"websearc": "ask"}}, "permission.websearc: there is no such tool. Did you mean web"),
-        ({"agent": {"a": {"tools": {"todo": False}}}}, "agent.a.tools.todo: there is no such tool."),
-        ({"agent": {"a": {"permission": {"fetch*": "deny"}}}}, "agent.a.permission.fetch*: there is no such"),
-    ],
-)
-def test_an_unknown_tool_is_a_warning(tmp_path: Path, config: dict[str, Any], warning: str) -> None:
-    (line,) = start_warnings(configured(tmp_path, **config), TOOLS)
-    assert line.startswith(f"{tmp_path / 'opencode.json'}: {warning}")
+async def warnings_of(settings: Settings) -> list[str]:
+    tools, providers = Tools(settings), Registry(settings)
+    try:
+        return start_warnings(settings, tools, providers)
+    finally:
+        await tools.close()
+        await providers.close()
 
 
-def test_known_tools_patterns_opencodes_tools_and_those_of_mcp_servers_are_no_mistakes(
-    tmp_path: Path,
-) -> None:
-    names = [
-        "*",
-        "web*",
-        "todo????",
-        "bash",
-        "edit",
-        "doom_loop",
-        "my_files_read",
-        "my_files_*",
-        "my*",
-        "task",
-    ]
-    settings = configured(
-        tmp_path,
-        tools=dict.fromkeys(names, False),
-        permission=dict.fromkeys(names, "ask"),
-        mcp={"my files": {"type": "local", "command": ["x"]}},
-    )
-    assert start_warnings(settings, TOOLS) == []
+async def test_an_unknown_tool_is_a_warning(tmp_path: Path) -> None:
+    settings = configured(tmp_path, tools={"web_fetch": False, "webfetch": False}, instructions=["none.md"])
+    warnings = await warnings_of(settings)
+    assert len(warnings) == 2
+    assert "tools names an unknown tool, 'web_fetch'. Did you mean 'webfetch'?" in warnings[0]
+    assert "instructions: 'none.md' matches no file" in warnings[1]
 
 
-def test_instructions_that_match_no_file_are_a_warning(tmp_path: Path) -> None:
+async def test_instructions_that_match_no_file_are_a_warning(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "a.md").write_text("A")
     (tmp_path / "[b].md").write_text("B")
@@ -71,7 +49,7 @@ def test_instructions_that_match_no_file_are_a_warning(tmp_path: Path) -> None:
     settings = configured(tmp_path, instructions=[*entries, "https://example.com/rules.md"])
     assert instruction_texts(settings) == ("A", "B", "A")
     file = tmp_path / "opencode.json"
-    assert start_warnings(settings, TOOLS) == [
+    assert await warnings_of(settings) == [
         *(
             f"{file}: instructions: {entry!r} matches no file in {tmp_path}."
             for entry in (absent, "none/*.md", "rules", "")
@@ -85,32 +63,3 @@ def test_instructions_that_cannot_be_read_stop_the_start(tmp_path: Path) -> None
     (tmp_path / "binary.md").write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(SettingsError, match=r"instructions: .*binary.md can't be read"):
         instruction_texts(configured(tmp_path, instructions=["binary.md"]))
-
-
-async def test_a_model_that_cannot_be_used_is_a_warning_that_names_its_place(tmp_path: Path) -> None:
-    settings = configured(
-        tmp_path,
-        environ={"ANTHROPIC_API_KEY": "k"},
-        model="demo/demo",
-        small_model="demo/dmo",
-        agent={
-            "right": {"model": "demo/demo"},
-            "typo": {"model": "antropic/claude-sonnet-4-5"},
-            "keyless": {"model": "openai/gpt-5.5"},
-            "off": {"model": "nobody/x", "disable": True},
-        },
-        command={"hi": {"template": "hi", "model": "demo/other"}},
-    )
-    providers = Registry(settings)
-    warnings = await model_warnings(settings, providers)
-    await providers.close()
-    places = [warning.removeprefix(f"{settings.config_path}: ") for warning in warnings]
-    assert [place.partition(": ")[0] for place in places] == [
-        "small_model",
-        "agent.typo.model",
-        "agent.keyless.model",
-        "command.hi.model",
-    ]
-    assert "Unknown model 'dmo' of provider 'demo'. Did you mean demo?" in places[0]
-    assert "there is no provider 'antropic'. Did you mean anthropic" in places[1]
-    assert "set OPENAI_API_KEY" in places[2]

@@ -5,7 +5,8 @@ from werkzeug.wrappers import Response as Redirection
 
 from opencode.errors import TooManyRequests
 
-from ..auth import COOKIE, COOKIE_SECONDS, password_of
+from ..app_state import app_state
+from ..auth import COOKIE, COOKIE_SECONDS
 from ..client import is_secure
 from ..errors import wait
 from .pages import HTML
@@ -18,7 +19,7 @@ blueprint = Blueprint("login", __name__)
 @blueprint.get("/login")
 async def show() -> Response | Redirection:
     """Show the login page; without a password set, redirect to the start page."""
-    if password_of(current_app) is None:
+    if app_state().password is None:
         return redirect("/", 303)
     return _page(request.args.get("next", "/"), "", 200)
 
@@ -26,7 +27,7 @@ async def show() -> Response | Redirection:
 @blueprint.post("/login")
 async def login() -> Response | Redirection:
     """Check the password and set the login cookie."""
-    password = password_of(current_app)
+    password = app_state().password
     form = await request.form
     target = _local_path(form.get("next", "/"))
     if password is None:

@@ -1,14 +1,13 @@
 """The settings page: theme, import, and the providers' API keys, which are never shown once set."""
 
-from quart import Blueprint, Response, current_app, redirect, request
+from quart import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Redirection
 
 from opencode.errors import RequestError
 from opencode.provider.demo import DEMO
 from opencode.schema.provider import ApiAuth
 
-from ..app_state import services
-from ..auth import password_of
+from ..app_state import app_state, services
 from .error_messages import page_message
 from .pages import HTML
 from .render import page
@@ -49,7 +48,7 @@ async def _page(problem: str = "", status: int = 200) -> Response:
         others=[provider for provider in providers if not provider.models],
         saved=request.args.get("saved", ""),
         problem=problem,
-        has_password=password_of(current_app) is not None,
+        has_password=app_state().password is not None,
         data_dir=str(services().settings.data_dir),
         nonce=nonce(),
     )

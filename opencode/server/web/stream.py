@@ -1,6 +1,6 @@
 """The page's event stream: its feeds' updates, and after a reconnect everything it missed."""
 
-from quart import Blueprint, Response, current_app, request
+from quart import Blueprint, Response, request
 
 from opencode.schema.event import (
     MessageRemoved,
@@ -13,11 +13,11 @@ from opencode.schema.event import (
 from opencode.session.services import Services
 
 from .. import event_stream
-from ..app_state import services
+from ..app_state import app_state, services
 from ..event_stream import EventStream
 from ..resume import last_event_id
 from . import conversation
-from .feed import Feeds, Frame, frame, message_list, side_bar
+from .feed import Frame, frame, message_list, side_bar
 from .live_view import hx_partial, message_partials, removal, session_partials
 from .render import fragment
 
@@ -27,16 +27,10 @@ _KEY = "opencode-feeds"
 HEARTBEAT = b": \n\n"
 
 
-def feeds() -> Feeds:
-    """Return the feeds of the app that serves this request."""
-    app_feeds: Feeds = current_app.extensions.setdefault(_KEY, Feeds(services()))
-    return app_feeds
-
-
 @blueprint.get("/chats/stream")
 async def chats() -> Response:
     """Follow the list of sessions."""
-    stream = EventStream(feeds().join_list(), FrameForm(), event_stream.HEARTBEAT_SECONDS)
+    stream = EventStream(app_state().feeds.join_list(), FrameForm(), event_stream.HEARTBEAT_SECONDS)
     with stream.opening():
         listed = await side_bar(services())
     return stream.response(frame(listed).frame)
@@ -47,7 +41,7 @@ async def chat(session_id: str) -> Response:
     """Follow a session's page, from the event id in `from` or in Last-Event-ID."""
     await services().sessions.get(session_id)
     since = last_event_id() or request.args.get("from", "")
-    stream = EventStream(feeds().join_chat(session_id), FrameForm(), event_stream.HEARTBEAT_SECONDS)
+    stream = EventStream(app_state().feeds.join_chat(session_id), FrameForm(), event_stream.HEARTBEAT_SECONDS)
     with stream.opening():
         missed = await catch_up(services(), session_id, since)
         listed = await side_bar(services())
