@@ -1,4 +1,4 @@
-"""The whole server without its web: everything that is opened at start and closed at the end."""
+"""Builds all services of the server, without the web layer, and closes them at the end."""
 
 import logging
 import os
@@ -37,13 +37,13 @@ from .transfer import Transfer
 from .turns import Turns
 
 CHANGE_SECONDS = 5.0
-"""How long the end of the server waits for changes that have begun."""
+"""How long the server's stop waits for changes that have begun."""
 
 log = logging.getLogger(__name__)
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """What the faces of the server call."""
+    """The services that the API and the web page call."""
 
     settings: Settings
     sessions: Sessions
@@ -62,7 +62,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     mcp: McpServers
 
     async def stop(self, grace: float = 0) -> None:
-        """Let turns end within `grace` seconds, abort the rest, store and tell all ends, end every stream."""
+        """Let turns run for up to `grace` seconds, abort the rest, store their ends, and end all streams."""
         self.turns.closing = True
         await self.changes.close(CHANGE_SECONDS)
         await self.turns.close(grace)
@@ -73,7 +73,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def open_services(settings: Settings, retry: RetryPolicy | None = None) -> AsyncIterator[Services]:
-    """Open everything, and close it in the opposite order; raises SettingsError."""
+    """Open all services, and close them when the block ends; raises SettingsError."""
     agents = Agents(settings.config)
     instructions = tuple(_instructions(settings))
     store = await Store.open(settings.data_dir, settings.database_url)
@@ -139,7 +139,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
 
 
 def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
-    """Return the agents that may be given a task, with what they are for."""
+    """Return the name and description of each agent that tasks can be delegated to."""
     return [
         (agent.name, given(agent.description, "No description."))
         for agent in agents.list()
@@ -150,8 +150,8 @@ def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
 async def _recover(dependencies: TurnDependencies, services: Services) -> None:
     try:
         await services.deletion.resume()
-        if cut := await recover(dependencies, services.sessions):
-            log.warning("%d answers were cut when the server last stopped; they are closed now", cut)
+        if changed := await recover(dependencies, services.sessions):
+            log.warning("closed the answers that the last stop interrupted, in %d sessions", changed)
     except Unavailable as error:
         raise SettingsError(error.message) from None
 
