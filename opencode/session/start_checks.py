@@ -1,4 +1,4 @@
-"""Names in opencode.json that nothing stands behind: tools, instruction files, models. Each is a warning."""
+"""Warnings about unknown names in opencode.json: tools, instruction files and models."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -29,15 +29,15 @@ OPENCODE_TOOLS = frozenset(
     }
     | {"multiedit", "patch", "plan_enter", "plan_exit", "read", "shell", "skill", "write"}
 )
-"""Tools of opencode that this server does not offer: a file shared with it may switch them off."""
+"""opencode's tools that this server does not offer; an opencode.json shared with opencode may name them."""
 
 OPENCODE_PERMISSIONS = frozenset({"doom_loop", "external_directory"})
 
 
 def start_warnings(settings: Settings, tools: Iterable[str]) -> list[str]:
-    """Return a sentence for each unknown tool and each entry of `instructions` that matches no file.
+    """Return a warning for each unknown tool and each entry of `instructions` that matches no file.
 
-    `tools`: the names of the tools that are known at start; those of MCP servers come later.
+    `tools`: the names of the tools that are known at the start; those of MCP servers are not known yet.
     """
     source = settings.config_path or "OPENCODE_CONFIG_CONTENT"
     problems = [*_unknown_tools(settings.config, list(tools)), *instruction_warnings(settings)]
@@ -45,9 +45,9 @@ def start_warnings(settings: Settings, tools: Iterable[str]) -> list[str]:
 
 
 async def model_warnings(settings: Settings, providers: Registry) -> list[str]:
-    """Return a sentence for each model that opencode.json names and that can't be used.
+    """Return a warning for each model in opencode.json that can't be used.
 
-    A model that is not known yet makes this wait, up to 5 s, for the provider's own list.
+    For a model that is not in the catalog, this waits up to 5 s for the provider's model list.
     """
     source = settings.config_path or "OPENCODE_CONFIG_CONTENT"
 
