@@ -1,9 +1,9 @@
-"""The server without its web interface: everything that is opened at start and closed at the end."""
+"""Builds all services of the server, without the web layer, and closes them at the end."""
 
 import logging
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
@@ -38,15 +38,16 @@ from .transfer import Transfer
 from .turns import Turns
 
 CHANGE_SECONDS = 5.0
-"""How long the end of the server waits for changes that have begun."""
+"""How long the server's stop waits for changes that have begun."""
 
 log = logging.getLogger(__name__)
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """What the API and the page call. Built from the bottom up: nothing here knows what is built after it.
+    """The services that the API and the web page call.
 
-    `warnings`: sentences about probable mistakes in the settings, for the log.
+    Each is built from those above it in `open_services`, and knows nothing of those below. `warnings`:
+    sentences about probable mistakes in the settings, for the log.
     """
 
     settings: Settings
@@ -67,7 +68,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
     async def stop(self, grace: float = 0) -> None:
-        """Let turns end within `grace` seconds, abort the rest, publish their ends, end all streams."""
+        """Let turns run for up to `grace` seconds, abort the rest, store their ends, and end all streams."""
         self.turns.closing = True
         await self.changes.close(CHANGE_SECONDS)
         await self.turns.close(grace)
@@ -78,74 +79,74 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def open_services(settings: Settings, retry: RetryPolicy | None = None) -> AsyncIterator[Services]:
-    """Open everything, and close it in the opposite order; raises SettingsError."""
-    agents = Agents(settings.config)
-    instructions = instruction_texts(settings)
-    store = await Store.open(settings.data_dir, settings.database_url)
-    bus = Bus()
-    pending_requests = PendingRequests(bus)
+    """Open all services, and close them in the opposite order when the block ends; raises SettingsError."""
+    async with AsyncExitStack() as stack:
+        agents = Agents(settings.config)
+        instructions = instruction_texts(settings)
+        bus = Bus()
+        pending_requests = PendingRequests(bus)
 
-    def changed(server: str) -> None:
-        bus.publish(McpToolsChanged(server=server))
+        def changed(server: str) -> None:
+            bus.publish(McpToolsChanged(server=server))
 
-    mcp = McpServers(
-        settings.config.mcp,
-        changed=changed,
-        may_add=settings.password is not None,
-    )
-    tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=(mcp,))
-    providers = Registry(settings)
-    dependencies = TurnDependencies(
-        store=store,
-        bus=bus,
-        providers=providers,
-        tools=tools,
-        agents=agents,
-        pending_requests=pending_requests,
-        instructions=instructions,
-        directory=os.getcwd(),
-        retry=retry or RetryPolicy(),
-    )
-    commands = Commands(settings.config.command, agents, mcp)
-    may_share = settings.config.share != "disabled"
-    changes = Tasks()
-    chosen_ids = ChosenIds()
-    sessions = Sessions(dependencies, may_share)
-    turns = Turns(dependencies, sessions, Tasks())
-    history = History(store, sessions, turns, settings.limits)
-    prompts = Prompts(dependencies, sessions, turns, history, commands, chosen_ids, settings.limits, changes)
-    turns.delegate = Delegation(sessions, agents, prompts.send, turns.abort)
-    services = Services(
-        settings=settings,
-        sessions=sessions,
-        prompts=prompts,
-        history=history,
-        transfer=Transfer(dependencies, sessions, chosen_ids, settings.limits),
-        deletion=Deletion(dependencies, sessions, turns, changes),
-        turns=turns,
-        snapshot=Snapshot(store, sessions, turns, pending_requests),
-        changes=changes,
-        bus=bus,
-        providers=providers,
-        agents=agents,
-        pending_requests=pending_requests,
-        store=store,
-        mcp=mcp,
-        warnings=tuple(start_warnings(settings, tools, providers)),
-    )
-    try:
+        mcp = McpServers(
+            settings.config.mcp,
+            changed=changed,
+            may_add=settings.password is not None,
+        )
+        tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=(mcp,))
+        providers = Registry(settings)
+        warnings = start_warnings(settings, tools, providers)
+        store = await Store.open(settings.data_dir, settings.database_url)
+        for service in (store, tools, providers):
+            stack.push_async_callback(service.close)
+        dependencies = TurnDependencies(
+            store=store,
+            bus=bus,
+            providers=providers,
+            tools=tools,
+            agents=agents,
+            pending_requests=pending_requests,
+            instructions=instructions,
+            directory=os.getcwd(),
+            retry=retry or RetryPolicy(),
+        )
+        changes = Tasks()
+        chosen_ids = ChosenIds()
+        commands = Commands(settings.config.command, agents, mcp)
+        sessions = Sessions(dependencies, may_share=settings.config.share != "disabled")
+        turns = Turns(dependencies, sessions, Tasks())
+        history = History(store, sessions, turns, settings.limits)
+        prompts = Prompts(
+            dependencies, sessions, turns, history, commands, chosen_ids, settings.limits, changes
+        )
+        turns.delegate = Delegation(sessions, agents, prompts.send, turns.abort)
+        services = Services(
+            settings=settings,
+            sessions=sessions,
+            prompts=prompts,
+            history=history,
+            transfer=Transfer(dependencies, sessions, chosen_ids, settings.limits),
+            deletion=Deletion(dependencies, sessions, turns, changes),
+            turns=turns,
+            snapshot=Snapshot(store, sessions, turns, pending_requests),
+            changes=changes,
+            bus=bus,
+            providers=providers,
+            agents=agents,
+            pending_requests=pending_requests,
+            store=store,
+            mcp=mcp,
+            warnings=tuple(warnings),
+        )
+        stack.push_async_callback(services.stop)
         mcp.begin()
         await _recover(dependencies, services)
         yield services
-    finally:
-        await services.stop()
-        await providers.close()
-        await tools.close()
-        await store.close()
 
 
 def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
-    """Return the agents that tasks may be delegated to, with their descriptions."""
+    """Return the name and description of each agent that tasks can be delegated to."""
     return [
         (agent.name, given(agent.description, "No description."))
         for agent in agents.list()
@@ -156,7 +157,7 @@ def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
 async def _recover(dependencies: TurnDependencies, services: Services) -> None:
     try:
         await services.deletion.resume()
-        if cut := await recover(dependencies, services.sessions):
-            log.warning("%d answers were interrupted when the server last stopped; they are closed now", cut)
+        if changed := await recover(dependencies, services.sessions):
+            log.warning("closed the answers that the last stop interrupted, in %d sessions", changed)
     except Unavailable as error:
         raise SettingsError(error.message) from None

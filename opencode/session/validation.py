@@ -1,5 +1,7 @@
-"""How much clients may send: checked before anything is stored, refused with what to do instead."""
+"""Limits on what clients send, checked before anything is stored."""
 
+import base64
+import binascii
 import re
 from collections.abc import Iterable
 
@@ -27,13 +29,13 @@ MAX_RULES = 1_000
 MAX_TODOS = 1_000
 
 ANSWER_BYTES = 4 * MEGABYTE
-"""What an assistant's message may have, if messages of users may have less: tools write into it too."""
+"""The limit for an assistant message, if the one for user messages is lower: it contains tool output."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def check_prompt(body: PromptBody, parts: list[PartInput], limits: Limits) -> None:
-    """Raise BodyTooLarge if a prompt has more parts, text or files than the server takes."""
+    """Raise BodyTooLarge if a prompt exceeds the limits of parts, text or files."""
     size = len(given(body.system, "").encode())
     for part in parts:
         if isinstance(part, TextPartInput):
@@ -45,9 +47,9 @@ def check_prompt(body: PromptBody, parts: list[PartInput], limits: Limits) -> No
 
 
 def check_parts(info: Message, parts: list[Part], limits: Limits, place: str) -> None:
-    """Raise BodyTooLarge if a message that is stored as it is has more than a prompt may have.
+    """Raise BodyTooLarge if a message of an import or a changed part exceeds the limits of a prompt.
 
-    `place`: what to call the message.
+    `place`: the name of the message or part in the error.
     """
     size = sum(_part_size(part) for part in parts)
     limit = limits.message
@@ -56,7 +58,10 @@ def check_parts(info: Message, parts: list[Part], limits: Limits, place: str) ->
     else:
         size += len(given(info.system, "").encode())
     _check(place, len(parts), size, limit)
-    _check_files(place, _files(parts), limits)
+    files = _files(parts)
+    _check_files(place, files, limits)
+    for file in files:
+        check_url(file.url, given(file.filename, place))
 
 
 def _check(place: str, parts: int, size: int, limit: int) -> None:
@@ -79,7 +84,7 @@ def _check_files(place: str, files: list[FilePartInput] | list[FilePart], limits
         if _content_size(file.url) > limits.attachment:
             raise BodyTooLarge(
                 f"{given(file.filename, 'A file')} is larger than {limits.attachment // MEGABYTE} MB, the "
-                "limit for one file (OPENCODE_MAX_ATTACHMENT_MB). Send a smaller one, or a part of it."
+                "limit for one file (OPENCODE_MAX_ATTACHMENT_MB). Send a smaller file."
             )
 
 
@@ -94,7 +99,7 @@ def _files(parts: Iterable[Part]) -> list[FilePart]:
 
 
 def _part_size(part: Part) -> int:
-    """Return the bytes of a part that is not a file's content."""
+    """Return the size of a part in bytes, without the content of files."""
     match part:
         case TextPart() | ReasoningPart():
             return len(part.text.encode()) + _metadata_size(part.metadata)
@@ -108,6 +113,22 @@ def _part_size(part: Part) -> int:
 
 def _metadata_size(metadata: JsonObject | UnsetType) -> int:
     return len(encode(metadata)) if metadata else 0
+
+
+def check_url(url: str, name: str) -> None:
+    """Raise BadRequest if a file's URL is neither a valid data: URL nor an http(s) URL."""
+    if url.startswith("https://") or url.startswith("http://"):
+        return
+    if not url.startswith("data:"):
+        raise BadRequest(f"{name}: url must be a data: URL with the content, or an https:// URL.")
+    head, comma, body = url.partition(",")
+    if not comma:
+        raise BadRequest(f"{name}: the data: URL has no comma before its content.")
+    if head.endswith(";base64"):
+        try:
+            base64.b64decode(body, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise BadRequest(f"{name}: the content is not valid base64: {error}.") from None
 
 
 def clean_title(title: str) -> str:
@@ -125,7 +146,7 @@ def check_metadata(metadata: JsonObject) -> None:
 
 
 def check_todos(todos: list[Todo]) -> None:
-    """Raise BodyTooLarge if a todo list is larger than any that a session can need."""
+    """Raise BodyTooLarge if a todo list has too many items or bytes."""
     if len(todos) > MAX_TODOS or len(encode(todos)) > MAX_METADATA:
         raise BodyTooLarge(
             f"The todo list is too large: send at most {MAX_TODOS:,} items and {_kilobytes(MAX_METADATA)} KB."
@@ -136,8 +157,8 @@ def check_rules(rules: list[PermissionRule]) -> None:
     """Raise BadRequest if a session has too many permission rules."""
     if len(rules) > MAX_RULES:
         raise BadRequest(
-            f"The session would have {len(rules):,} permission rules; the limit is {MAX_RULES:,}. Begin a "
-            "new session with those that it needs."
+            f"The session would have {len(rules):,} permission rules; the limit is {MAX_RULES:,}. Start a "
+            "new session with only the rules it needs."
         )
 
 
