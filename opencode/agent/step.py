@@ -34,8 +34,8 @@ LAST_STEP = (
 )
 
 OUT_OF_STEPS = (
-    "The model still called tools in step {steps}, the last of this turn. Send another prompt to continue, "
-    "or raise the agent's steps."
+    "The model still called tools in the last of the {steps} steps of this turn. Send another prompt to "
+    "continue, or raise the agent's steps."
 )
 
 TOO_LONG = "Start a new session, send less, or choose a model with a larger context."

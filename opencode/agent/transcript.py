@@ -97,7 +97,7 @@ class Transcript:
         self.calls: dict[str, tuple[ToolPart, str]] = {}
 
     def open(self) -> None:
-        """Begin the message and its step. They are stored and published in the background: `opened` waits."""
+        """Begin the message and its step, in the background so that the model request need not wait."""
         step = StepStartPart(**self._identity())
         self.parts.append(step)
         self._store.put_message(self.message)

@@ -168,7 +168,7 @@ STREAM = (
 FAILURES: dict[int, JsonObject] = {
     400: {"name": "BadRequest", "data": {"message": "content is empty: send the text of the prompt."}},
     404: {"name": "NotFoundError", "data": {"message": f"Session not found: {SESSION_ID}"}},
-    409: {"name": "ConflictError", "data": {"message": f"There is a message {PROMPT_ID} already."}},
+    409: {"name": "ConflictError", "data": {"message": f"A message {PROMPT_ID} already exists."}},
     413: {
         "name": "BodyTooLargeError",
         "data": {"message": "The request body exceeds the limit of 32 MB: send less at once."},

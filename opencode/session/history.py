@@ -1,6 +1,6 @@
-"""Going back in a conversation: fork, revert and unrevert it, remove or change a message or a part.
+"""Changes to existing messages: fork, revert, unrevert, remove and update.
 
-A session's cost and tokens are those of the steps that it holds: they come and go with their messages.
+A session's cost and tokens are the totals of its steps, so they change with its messages.
 """
 
 import re
@@ -33,7 +33,7 @@ _FORK = re.compile(r"(?P<title>.*) \(fork #(?P<number>\d+)\)")
 
 
 class History:
-    """Changes messages that are there already. All but a fork is refused with Conflict while a turn runs."""
+    """Changes existing messages. Everything except a fork raises Conflict while a turn is running."""
 
     def __init__(self, store: Store, sessions: Sessions, turns: Turns, limits: Limits) -> None:
         self._store = store
@@ -42,9 +42,9 @@ class History:
         self._limits = limits
 
     async def fork(self, session_id: str, before: str | None) -> Session:
-        """Copy a session with its messages up to, and without, the one named; raises NotFound.
+        """Copy a session with all messages, or with those before the message `before`; raises NotFound.
 
-        An answer that is being written ends in the copy where it stands, with an error that says so.
+        An unfinished answer is copied with its content so far and ends with an error.
         """
         async with self._sessions.locked(session_id) as live:
             messages = await self._store.messages(session_id, before=before)
@@ -61,13 +61,14 @@ class History:
                 _count(fork, message.parts)
             unit.put_session(fork)
             unit.put_todos(fork.id, todos)
-            await hold(self._store_fork(fork, unit, copies[-1].info.id if copies else ""))
+            await hold(self._commit_fork(fork, unit, copies[-1].info.id if copies else ""))
         return fork
 
     async def revert(self, session_id: str, message_id: str, part_id: str | None = None) -> Session:
-        """Revert a conversation to before a prompt, an answer's prompt, or a part of an answer.
+        """Hide a prompt and everything after it, or an answer from one of its parts on.
 
-        What was reverted stays until the next prompt; `unrevert` restores it. Raises NotFound and Conflict.
+        For an answer without a part, its prompt is meant. The next prompt removes the reverted messages for
+        good; until then `unrevert` restores them. Raises NotFound and Conflict.
         """
         async with self._edit_at_rest(session_id) as draft:
             await self.revert_draft(draft, message_id, part_id)
@@ -78,20 +79,20 @@ class History:
         self._turns.check_at_rest(draft.session.id)
         message = await self._message(draft.session.id, message_id)
         revert = SessionRevert(message_id=message_id)
-        if part_id is not None and _says_something(_parts_before(message, part_id)):
+        if part_id is not None and _has_content(_parts_before(message, part_id)):
             revert.part_id = part_id
         elif isinstance(message.info, AssistantMessage):
             revert.message_id = message.info.parent_id
         draft.session.revert = revert
 
     async def unrevert(self, session_id: str) -> Session:
-        """Restore what was reverted; raises NotFound and Conflict."""
+        """Restore the reverted messages; raises NotFound and Conflict."""
         async with self._edit_at_rest(session_id) as draft:
             draft.session.revert = UNSET
         return draft.session
 
     async def settle_revert(self, draft: Draft) -> None:
-        """Remove for good what was reverted."""
+        """Remove the reverted messages and parts for good."""
         revert, draft.session.revert = draft.session.revert, UNSET
         if not revert:
             return
@@ -116,16 +117,16 @@ class History:
             _remove_part(draft, _part(await self._message(session_id, message_id), part_id))
 
     async def update_part(self, session_id: str, message_id: str, part: Part) -> Part:
-        """Replace a part of a message by one with the same ids.
+        """Replace a part of a message with one that has the same ids and type.
 
-        Raises NotFound, Conflict, BadRequest, and BodyTooLarge where a prompt with it would be refused.
+        Raises NotFound, Conflict, BadRequest, and BodyTooLarge if the message exceeds the limits of a prompt.
         """
         async with self._edit_at_rest(session_id) as draft:
             message = await self._message(session_id, message_id)
             old = _part(message, part.id)
             if (part.session_id, part.message_id) != (session_id, message_id) or type(part) is not type(old):
                 raise BadRequest("The part must keep its type, sessionID and messageID.")
-            parts = [part if each is old else each for each in message.parts]
+            parts = [part if other is old else other for other in message.parts]
             check_parts(message.info, parts, self._limits, "part")
             draft.unit.put_part(part)
             _count(draft.session, [old], -1)
@@ -145,13 +146,13 @@ class History:
             raise NotFound(f"Message not found: {message_id}")
         return message
 
-    async def _store_fork(self, fork: Session, unit: Unit, newest: str) -> None:
+    async def _commit_fork(self, fork: Session, unit: Unit, newest: str) -> None:
         await unit.commit()
         self._sessions.add(fork, newest)
 
 
 def _count(session: Session, parts: Sequence[Part], times: int = 1) -> None:
-    """Add what the steps that ended with `parts` cost to a session's sums, or take it off again (-1)."""
+    """Add the cost and tokens of the steps that end in `parts` to a session, or subtract them (-1)."""
     for part in parts:
         if isinstance(part, StepFinishPart):
             session.cost = max(0.0, session.cost + times * part.cost)
@@ -159,7 +160,7 @@ def _count(session: Session, parts: Sequence[Part], times: int = 1) -> None:
 
 
 def _forked(origin: Session) -> Session:
-    """Return a new session like another one, without what it cost and what is its alone."""
+    """Return a copy of a session with a new id and title, and without cost, parent, share and revert."""
     now = now_ms()
     return structs.replace(
         origin,
@@ -176,7 +177,7 @@ def _forked(origin: Session) -> Session:
 
 
 def _copies(messages: Sequence[MessageWithParts], session_id: str) -> list[MessageWithParts]:
-    """Return messages as those of another session, with new ids, each of them closed."""
+    """Return copies of messages for another session, with new ids; unfinished answers are closed."""
     new_ids: dict[str, str] = {}
     copies = []
     for message in messages:
@@ -220,17 +221,17 @@ def _fork_title(title: str) -> str:
 
 
 def _part(message: MessageWithParts, part_id: str) -> Part:
-    found = next((part for part in message.parts if part.id == part_id), None)
-    if found is None:
+    part = next((part for part in message.parts if part.id == part_id), None)
+    if part is None:
         raise NotFound(f"Part not found: {part_id}")
-    return found
+    return part
 
 
 def _parts_before(message: MessageWithParts, part_id: str) -> list[Part]:
-    """Return the parts before one of a message; raises NotFound."""
+    """Return the parts of a message before the part `part_id`; raises NotFound."""
     end = _part(message, part_id)
     return [part for part in message.parts if part.id < end.id]
 
 
-def _says_something(parts: list[Part]) -> bool:
+def _has_content(parts: list[Part]) -> bool:
     return any(isinstance(part, TextPart | ToolPart) for part in parts)

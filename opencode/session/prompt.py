@@ -1,4 +1,4 @@
-"""From a request body to a user message: everything is checked here, before anything is stored."""
+"""Builds a user message from a request body. Everything is checked before anything is stored."""
 
 import base64
 import binascii
@@ -30,7 +30,7 @@ from .validation import check_prompt
 
 
 class CheckedPrompt(msgspec.Struct, frozen=True):
-    """A prompt in which everything is right. `chosen_ids`: those that the client chose for its parts."""
+    """A valid prompt. `chosen_ids`: the ids that the client chose for its parts."""
 
     body: PromptBody
     inputs: list[PartInput]
@@ -42,7 +42,7 @@ class CheckedPrompt(msgspec.Struct, frozen=True):
         return [str(part.id) for part in self.inputs if part.id]
 
     def message(self, session_id: str, message_id: str) -> MessageWithParts:
-        """Return the message that it stands for."""
+        """Return the prompt as a user message."""
         body = self.body
         message = UserMessage(
             id=message_id,
@@ -60,8 +60,8 @@ class CheckedPrompt(msgspec.Struct, frozen=True):
 async def checked_prompt(
     body: PromptBody, session: Session, agents: Agents, providers: Registry, limits: Limits
 ) -> CheckedPrompt:
-    """Check a prompt; raises BadRequest or BodyTooLarge, which say what to change."""
-    body = _in_present_form(body)
+    """Check a prompt; raises BadRequest and BodyTooLarge."""
+    body = _upgraded(body)
     inputs = _inputs(body)
     check_prompt(body, inputs, limits)
     for item in inputs:
@@ -78,7 +78,7 @@ async def checked_prompt(
 def compaction_message(
     session: Session, message_id: str, model: ModelChoice, agents: Agents
 ) -> MessageWithParts:
-    """Return the message that asks for a compaction of a session."""
+    """Return the user message that requests a compaction of a session."""
     message = UserMessage(
         id=message_id,
         session_id=session.id,
@@ -90,8 +90,8 @@ def compaction_message(
     return MessageWithParts(info=message, parts=[part])
 
 
-def _in_present_form(body: PromptBody) -> PromptBody:
-    """Return a prompt with what older clients say beside its parts where it belongs today."""
+def _upgraded(body: PromptBody) -> PromptBody:
+    """Return a prompt with older clients' fields (providerID, modelID, mode) in their current places."""
     model, agent = body.model, body.agent
     if model is UNSET and body.provider_id and body.model_id:
         model = ModelChoice(provider_id=body.provider_id, model_id=body.model_id)
@@ -115,7 +115,7 @@ def _inputs(body: PromptBody) -> list[PartInput]:
 
 
 async def _model(body: PromptBody, session: Session, agents: Agents, providers: Registry) -> ModelChoice:
-    """Return the model to ask: the prompt's, its agent's, the session's, or the default."""
+    """Return the model for a prompt: its own, its agent's, the session's or the default, in this order."""
     agent = agents.get(given(body.agent, given(session.agent, agents.default)))
     if isinstance(body.model, ModelChoice):
         choice = body.model
@@ -132,9 +132,9 @@ async def _model(body: PromptBody, session: Session, agents: Agents, providers: 
         choice = await providers.default()
     resolved = await providers.resolve(choice.provider_id, choice.model_id)
     variant = given(body.variant, given(choice.variant, ""))
-    known = given(resolved.model.variants, {})
-    if variant and variant != "default" and variant not in known:
-        hint = nearest(variant, known) if known else "It offers none."
+    variants = given(resolved.model.variants, {})
+    if variant and variant != "default" and variant not in variants:
+        hint = nearest(variant, variants) if variants else "It has no variants."
         raise BadRequest(
             f"{choice.provider_id}/{choice.model_id} has no variant {variant!r}. {hint}".rstrip()
         )
@@ -148,7 +148,7 @@ def _check_input(item: PartInput, agents: Agents) -> None:
         check_url(item.url, given(item.filename, "the file"))
     elif isinstance(item, SubtaskPartInput):
         if not item.prompt.strip():
-            raise BadRequest("A subtask's prompt is empty: say what the agent is to do.")
+            raise BadRequest("A subtask's prompt is empty: send the task for the agent.")
         agents.get(item.agent)
 
 
@@ -198,11 +198,11 @@ def _part(item: PartInput, message: UserMessage) -> Part:
 
 
 def check_url(url: str, name: str) -> None:
-    """Raise BadRequest where a file's address is none that a model can be given."""
+    """Raise BadRequest if a file's URL is neither a valid data: URL nor an http(s) URL."""
     if url.startswith("https://") or url.startswith("http://"):
         return
     if not url.startswith("data:"):
-        raise BadRequest(f"{name}: url must be a data: URL with the content, or an https address.")
+        raise BadRequest(f"{name}: url must be a data: URL with the content, or an https:// URL.")
     head, comma, body = url.partition(",")
     if not comma:
         raise BadRequest(f"{name}: the data: URL has no comma before its content.")
@@ -214,15 +214,15 @@ def check_url(url: str, name: str) -> None:
 
 
 def _check_message_id(message_id: str) -> None:
-    """Raise BadRequest if answers could not sort after a prompt with an id that the client chose.
+    """Raise BadRequest if a client-chosen id is more than a day ahead of this server's clock.
 
-    They sort after an id that is up to a day ahead of this server's clock.
+    Answers must sort after their prompt. They do for ids up to a day ahead.
     """
     if message_id < ids.ascending("msg"):
         return
     time = ids.time_of(message_id)
     if time is None or time > now_ms() + ids.DAY_MS:
         raise BadRequest(
-            f"messageID {message_id} is more than a day ahead of this server's clock: use msg_ with 12 hex "
-            "digits of the time now and 14 letters or digits, or leave it out to get one."
+            f"messageID {message_id} is more than a day ahead of this server's clock. Use msg_ with 12 hex "
+            "digits of the current time and 14 letters or digits, or omit it to get one."
         )

@@ -1,4 +1,4 @@
-"""Sending to a session: prompts, commands, and requests for a summary."""
+"""Sends prompts, commands and summary requests to a session."""
 
 from contextlib import ExitStack
 
@@ -24,20 +24,20 @@ from .prompt import checked_prompt, compaction_message
 from .sessions import Sessions
 from .turns import RunningTurn, Turns
 
-UNWATCHED = frozenset({"question", "plan_enter", "plan_exit"})
-"""What `opencode run` denies in its sessions, for nobody is there to be asked. With `--attach` it ends with 0
-unless its prompt's request fails, so in such a session an answer that failed is a failed request."""
+UNATTENDED = frozenset({"question", "plan_enter", "plan_exit"})
+"""The tools that `opencode run` denies in its sessions because no user is there to reply. With `--attach`, it
+exits with 0 unless its prompt's request fails, so in such a session a failed answer fails the request."""
 
 
 class Prompted(msgspec.Struct, frozen=True):
-    """A prompt that was stored. `running` is the turn that answers it; None where no answer was wanted.
+    """A stored prompt. `running` is the turn that answers it; None if no reply was requested.
 
-    `unwatched`: it is a script's.
+    `unattended`: a script sent it.
     """
 
     message: MessageWithParts
     running: RunningTurn | None
-    unwatched: bool = False
+    unattended: bool = False
 
     async def answer(self) -> MessageWithParts:
         """Wait for the end of the turn and return its answer."""
@@ -47,14 +47,14 @@ class Prompted(msgspec.Struct, frozen=True):
         return self.running.turn.answer_to(self.message.info.id) or self.message
 
     def checked(self, answer: MessageWithParts) -> MessageWithParts:
-        """Return an answer; raises TurnFailed where it ended with an error and a script waits for it."""
-        if self.unwatched and answer.failure:
+        """Return the answer; raises TurnFailed if it ended with an error and a script waits for it."""
+        if self.unattended and answer.failure:
             raise TurnFailed(answer.failure)
         return answer
 
 
 class Prompts:
-    """Stores what users send, publishes it and has it answered. `commands`: the commands by name."""
+    """Stores prompts, publishes them and submits them to a turn. `commands`: the commands by name."""
 
     def __init__(
         self,
@@ -79,28 +79,28 @@ class Prompts:
         self.commands = commands
 
     async def send(self, session_id: str, body: PromptBody, replaces: str | None = None) -> Prompted:
-        """Store a prompt and have it answered.
+        """Store a prompt and submit it to a turn.
 
-        `replaces`: the id of a message that is removed with all that follows it, as part of the same change.
+        `replaces`: the id of a message that is removed with all later ones, as part of the same change.
         Raises NotFound, BadRequest, BodyTooLarge, Conflict, TooManyRequests or Unavailable; then nothing has
         been stored.
         """
         return await self._changes.finish(self._send(session_id, body, replaces), f"prompt to {session_id}")
 
     async def summarize(self, session_id: str, body: SummarizeBody) -> None:
-        """Have a summary take a conversation's place in requests to models; people still see all of it.
+        """Replace a conversation by a summary in later model requests; clients still see all messages.
 
-        Raises NotFound, BadRequest, TooManyRequests, Conflict if a turn runs, and Unavailable if no summary
-        was made.
+        Raises NotFound, BadRequest, TooManyRequests, Conflict if a turn is running, and Unavailable if the
+        summary fails.
         """
-        asked = self._ask_for_summary(session_id, body)
-        prompted = await self._changes.finish(asked, f"summary of {session_id}")
+        request = self._request_summary(session_id, body)
+        prompted = await self._changes.finish(request, f"summary of {session_id}")
         answer = await prompted.answer()
         if answer.failure:
-            raise Unavailable("The model made no summary; the session's last message says why.")
+            raise Unavailable("The summary failed; the session's last message has the error.")
 
     async def run_command(self, session_id: str, body: CommandBody) -> MessageWithParts:
-        """Carry out a command and return the answer; raises as `send` and `Prompted.checked` do."""
+        """Run a command and return the answer; raises what `send` and `Prompted.checked` raise."""
         prompted = await self.send(session_id, await self.commands.prompt(body))
         answer = await prompted.answer()
         executed = CommandExecuted(
@@ -138,9 +138,9 @@ class Prompts:
                 await self._put(draft, message, answered=body.no_reply is True)
             live.note_message_id(message.info.id)
             running = None if body.no_reply is True else self._turns.submit(live, message)
-        return Prompted(message, running, running is not None and _unwatched(live.info))
+        return Prompted(message, running, running is not None and _is_unattended(live.info))
 
-    async def _ask_for_summary(self, session_id: str, body: SummarizeBody) -> Prompted:
+    async def _request_summary(self, session_id: str, body: SummarizeBody) -> Prompted:
         live = await self._sessions.open(session_id)
         choice = ModelChoice(provider_id=body.provider_id, model_id=body.model_id)
         await self._dependencies.providers.resolve(choice.provider_id, choice.model_id)
@@ -156,9 +156,9 @@ class Prompts:
             return Prompted(message, self._turns.submit(live, message))
 
     async def _put(self, draft: Draft, message: MessageWithParts, answered: bool) -> None:
-        """Put a user's message into a draft; what was reverted before is removed for good.
+        """Put a user message into a draft, and remove reverted messages for good.
 
-        `answered`: nothing more is to be done for it.
+        `answered`: the message needs no answer.
         """
         await self._history.settle_revert(draft)
         draft.unit.put_message(message.info, answered=answered)
@@ -172,21 +172,21 @@ class Prompts:
 
     def _check_open(self) -> None:
         if self._turns.closing:
-            raise Unavailable("The server is about to stop; send this again in a moment.")
+            raise Unavailable("The server is stopping; try again in a moment.")
 
     async def _check_ids(self, session_id: str, message_id: str, part_ids: list[str]) -> None:
-        """Raise Conflict if an id that the client chose is taken, in this session or another."""
+        """Raise Conflict if a client-chosen id is taken, in this session or another one."""
         if not message_id and not part_ids:
             return
         taken = await self._store.taken([message_id], part_ids)
         if message_id in taken:
             raise Conflict(
-                f"There is a message {message_id} already; follow it at /session/{session_id}/event."
+                f"A message {message_id} already exists; follow it at /session/{session_id}/event."
             )
         if taken or len(set(part_ids)) < len(part_ids):
-            raise Conflict("A part's id is taken: leave the ids of parts out to get new ones.")
+            raise Conflict("The id of a part is taken: omit the ids of parts to get new ones.")
 
 
-def _unwatched(session: Session) -> bool:
+def _is_unattended(session: Session) -> bool:
     denied = (rule.permission for rule in given(session.permission, []) if rule.action == "deny")
-    return UNWATCHED.issubset(denied)
+    return UNATTENDED.issubset(denied)

@@ -56,7 +56,7 @@ async def test_running_turns_get_their_time_and_then_end_marked(
         told = time.monotonic()
         refusal = await _refusal(server, short[0])
         assert refusal.status_code == 503
-        assert "about to stop" in refusal.json()["data"]["message"]
+        assert "is stopping" in refusal.json()["data"]["message"]
         assert refusal.headers["Retry-After"]
         assert len((await server.client.get("/session/status")).json()) == 20
         gate.set()
