@@ -1,4 +1,4 @@
-"""How many sessions may be at work at once, and how many prompts may wait in one."""
+"""Limits how many sessions run at once and how many prompts wait in one session."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from .turns import Turns
 
 
 class Admission:
-    """Admits prompts while there is room.
+    """Admits prompts up to the limits.
 
     Requests being admitted count towards the limits, so a burst cannot exceed them.
     """
@@ -23,7 +23,7 @@ class Admission:
 
     @contextmanager
     def reserve(self, session_id: str) -> Iterator[None]:
-        """Reserve a place for a prompt until it is submitted; raises TooManyRequests if none is free."""
+        """Reserve a slot for a prompt until it is submitted; raises TooManyRequests if none is free."""
         self._check(session_id)
         self._entering[session_id] += 1
         try:
@@ -39,12 +39,12 @@ class Admission:
         waiting = self._entering[session_id] + (turn.turn.unanswered if turn else 0)
         if waiting >= self._limits.waiting:
             raise TooManyRequests(
-                f"{waiting} prompts wait for an answer in this session, the limit: wait until the agent has "
+                f"{waiting} prompts are waiting in this session, the limit. Wait until the agent has "
                 "answered some, or abort it. (OPENCODE_MAX_WAITING)"
             )
-        at_work = running.keys() | self._entering.keys()
-        if session_id not in at_work and len(at_work) >= self._limits.running:
+        busy = running.keys() | self._entering.keys()
+        if session_id not in busy and len(busy) >= self._limits.running:
             raise TooManyRequests(
-                f"{self._limits.running} sessions are running, the limit of this server: try again in a few "
+                f"{self._limits.running} sessions are running, the limit of this server. Try again in a few "
                 "seconds. (OPENCODE_MAX_RUNNING)"
             )

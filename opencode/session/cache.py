@@ -1,4 +1,4 @@
-"""The sessions in use, one object each: whoever holds a session holds the same one as everyone else."""
+"""The sessions in memory. There is at most one object for each session, shared by all its users."""
 
 import asyncio
 from collections import OrderedDict
@@ -10,14 +10,14 @@ from opencode.schema.session import Session
 from opencode.store import Store
 
 RECENT = 500
-"""How many sessions stay in memory after their last use, a few KB each. Those that are held always do."""
+"""How many recently used sessions stay in memory, a few KB each. Sessions that are held always stay."""
 
 
 class LiveSession:
-    """A session in memory. `info` is never changed but replaced, by `Sessions.edit` alone.
+    """A session in memory. `info` is immutable; only `Sessions.edit` replaces it.
 
-    `lock` is held by whoever changes the session or what belongs to it. A turn must not be waited for under
-    it: its steps take the lock to be stored.
+    Hold `lock` to change the session or its messages. Do not wait for a turn while holding it: the turn's
+    steps need the lock to be stored.
     """
 
     def __init__(self, session_id: str) -> None:
@@ -29,7 +29,7 @@ class LiveSession:
 
     @property
     def info(self) -> Session:
-        """The session as it is stored."""
+        """The session as stored."""
         assert self._info is not None
         return self._info
 
@@ -42,26 +42,26 @@ class LiveSession:
         return self._info is not None
 
     def check(self) -> None:
-        """Raise NotFound once the session is deleted."""
+        """Raise NotFound if the session is deleted."""
         if self.removed:
             raise not_found(self.id)
 
     def load(self, session: Session, newest: str) -> None:
-        """Take over what is stored. `newest`: the id of the session's last message, "" if it has none."""
+        """Set the stored session. `newest`: the id of its last message, "" if it has none."""
         self._info, self._newest = session, newest
 
     def new_message_id(self) -> str:
-        """Return an id that sorts after all messages of this session, those with ids of clients too."""
+        """Return an id that sorts after all message ids of this session, client-chosen ones included."""
         self._newest = ids.ascending("msg", after=self._newest)
         return self._newest
 
     def note_message_id(self, message_id: str) -> None:
-        """Have later messages sort after one whose id a client chose."""
+        """Make later ids sort after `message_id`, which a client may have chosen."""
         self._newest = max(self._newest, message_id)
 
 
 class SessionCache:
-    """Looks sessions up. What is held elsewhere stays the same object, however many others are asked for."""
+    """Loads sessions and keeps recent ones. A session that is in use is never evicted."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -74,7 +74,7 @@ class SessionCache:
         if live is None:
             live = self._live[session_id] = LiveSession(session_id)
         if not live.is_loaded:
-            async with live.lock:  # an edit of the same session waits for this read, and then sees it
+            async with live.lock:  # an edit of the same session waits for this read
                 if not live.is_loaded:
                     await self._load(live)
         live.check()
@@ -82,14 +82,14 @@ class SessionCache:
         return live
 
     def add(self, session: Session, newest: str = "") -> LiveSession:
-        """Hold a session that has been stored just now. `newest`: the id of its last message."""
+        """Add a session that has just been stored. `newest`: the id of its last message."""
         live = self._live[session.id] = LiveSession(session.id)
         live.load(session, newest)
         self._keep(live)
         return live
 
     def remove(self, live: LiveSession) -> None:
-        """Refuse a session to everyone, those who hold it too."""
+        """Mark a session as deleted for everyone, including those that hold it."""
         live.removed = True
         self._recent.pop(live.id, None)
         if self._live.get(live.id) is live:

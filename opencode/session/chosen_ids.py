@@ -1,4 +1,4 @@
-"""Ids that clients chose for messages and parts: each may be used once, in all sessions."""
+"""Client-chosen ids of messages and parts. Each may be used only once in all sessions."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -7,9 +7,9 @@ from opencode.errors import Conflict
 
 
 class ChosenIds:
-    """Reserves ids from before they are looked for in the database until they are stored in it.
+    """Reserves ids from before the check that they are free until they are stored.
 
-    Two requests with the same id must not both find it free.
+    Without that, two requests with the same id could both find it free.
     """
 
     def __init__(self) -> None:
@@ -18,11 +18,11 @@ class ChosenIds:
     @contextmanager
     def reserve(self, ids: Iterable[str]) -> Iterator[None]:
         """Reserve ids until the block ends; raises Conflict if another request is storing one of them."""
-        wanted = set(ids)
-        if taken := wanted & self._reserved:
-            raise Conflict(f"Another request is storing {min(taken)} right now; send each id once.")
-        self._reserved |= wanted
+        requested = set(ids)
+        if taken := requested & self._reserved:
+            raise Conflict(f"Another request with the id {min(taken)} is in progress; use each id once.")
+        self._reserved |= requested
         try:
             yield
         finally:
-            self._reserved -= wanted
+            self._reserved -= requested

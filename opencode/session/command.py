@@ -1,4 +1,4 @@
-"""Commands: prompts with a name and places for what the user types after it."""
+"""Commands: named prompt templates with placeholders for arguments."""
 
 import re
 import shlex
@@ -18,17 +18,17 @@ from opencode.tool.mcp import McpPrompt
 ALL = "$ARGUMENTS"
 
 _NUMBERED = re.compile(r"\$(\d+)")
-_PLACE = re.compile(r"\$(\d+|ARGUMENTS)")
+_PLACEHOLDER = re.compile(r"\$(\d+|ARGUMENTS)")
 
 
 class PromptSource(Protocol):
-    """What MCP servers offer."""
+    """Lists the prompts of MCP servers."""
 
     async def prompts(self) -> Sequence[McpPrompt]: ...
 
 
 class Commands:
-    """The commands of opencode.json, and the prompts of MCP servers whose names these leave free."""
+    """The commands of opencode.json and the prompts of MCP servers. On equal names opencode.json wins."""
 
     def __init__(self, entries: dict[str, CommandConfig], agents: Agents, source: PromptSource) -> None:
         self._entries = entries
@@ -36,12 +36,12 @@ class Commands:
         self._source = source
 
     async def list(self) -> list[Command]:
-        """Return all commands, by name, and then the prompts of MCP servers."""
-        own = [
+        """Return the commands of opencode.json by name, then the prompts of MCP servers."""
+        configured = [
             Command(
                 name=name,
                 template=entry.template,
-                hints=_places(entry.template),
+                hints=_placeholders(entry.template),
                 description=entry.description,
                 agent=entry.agent,
                 model=entry.model,
@@ -50,52 +50,54 @@ class Commands:
             )
             for name, entry in sorted(self._entries.items())
         ]
-        return own + [_offered(prompt) for prompt in await self._prompts()]
+        return configured + [_mcp_command(prompt) for prompt in await self._prompts()]
 
     async def prompt(self, body: CommandBody) -> PromptBody:
-        """Return the prompt that a command stands for; raises BadRequest with the names that are near."""
+        """Return the prompt for a command; raises BadRequest, which suggests similar names."""
         entry = self._entries.get(body.command)
         if entry is None:
-            return await self._prompt_of_server(body)
+            return await self._mcp_prompt(body)
         agent = entry.agent or body.agent
         text = fill_in(entry.template, body.arguments)
-        said: PartInput = TextPartInput(text=text)
+        part: PartInput = TextPartInput(text=text)
         if agent and self._is_subtask(entry, agent):
-            said = SubtaskPartInput(
+            part = SubtaskPartInput(
                 agent=agent,
                 prompt=text,
                 description=given(entry.description, body.command),
                 command=body.command,
             )
             agent = body.agent
-        return _with(said, body, agent, entry.model or body.model)
+        return _prompt_body(part, body, agent, entry.model or body.model)
 
     async def _prompts(self) -> Sequence[McpPrompt]:
         return [prompt for prompt in await self._source.prompts() if prompt.name not in self._entries]
 
-    async def _prompt_of_server(self, body: CommandBody) -> PromptBody:
+    async def _mcp_prompt(self, body: CommandBody) -> PromptBody:
         prompts = {prompt.name: prompt for prompt in await self._prompts()}
         prompt = prompts.get(body.command)
         if prompt is None:
             hint = nearest(body.command, [*self._entries, *prompts]) or "opencode.json has none."
             raise BadRequest(f"There is no command {body.command!r}. {hint}")
         try:
-            text = await prompt.text(_by_place(body.arguments, len(prompt.arguments)))
+            text = await prompt.text(_positional(body.arguments, len(prompt.arguments)))
         except ToolError as error:
             raise BadRequest(error.message) from None
-        return _with(TextPartInput(text=text), body, body.agent, body.model)
+        return _prompt_body(TextPartInput(text=text), body, body.agent, body.model)
 
     def _is_subtask(self, entry: CommandConfig, agent: str) -> bool:
-        """Tell whether another agent works on a command in a session of its own."""
+        """Return whether the command runs as a task in a child session."""
         if entry.subtask is not UNSET:
             return entry.subtask
         return self._agents.get(agent).mode == "subagent"
 
 
-def _with(said: PartInput, body: CommandBody, agent: str | UnsetType, model: str | UnsetType) -> PromptBody:
-    """Return a prompt that says what a command stands for, and all else that came with it."""
+def _prompt_body(
+    part: PartInput, body: CommandBody, agent: str | UnsetType, model: str | UnsetType
+) -> PromptBody:
+    """Return a prompt of the command's `part` and the parts and settings that were sent with the command."""
     return PromptBody(
-        parts=[said, *given(body.parts, [])],
+        parts=[part, *given(body.parts, [])],
         agent=agent,
         model=model,
         variant=body.variant,
@@ -104,12 +106,12 @@ def _with(said: PartInput, body: CommandBody, agent: str | UnsetType, model: str
 
 
 def fill_in(template: str, arguments: str) -> str:
-    """Return a template with its places filled: `$1`, `$2`, … by one word each, `$ARGUMENTS` by all.
+    """Return a template with its placeholders filled: `$1`, `$2`, … with a word each, `$ARGUMENTS` with all.
 
-    The last numbered place takes all words that are left. Words may be quoted. Without any place, what was
-    typed goes below the template.
+    The last numbered placeholder gets all remaining words. Words may be quoted. Without any placeholder, the
+    arguments are appended to the template.
     """
-    values = _by_place(arguments, max(map(int, _NUMBERED.findall(template)), default=0))
+    values = _positional(arguments, max(map(int, _NUMBERED.findall(template)), default=0))
 
     def fill(match: re.Match[str]) -> str:
         if match[0] == ALL:
@@ -117,13 +119,13 @@ def fill_in(template: str, arguments: str) -> str:
         number = int(match[1])
         return values[number - 1] if 0 < number <= len(values) else ""
 
-    filled = _PLACE.sub(fill, template)
-    if arguments.strip() and not _PLACE.search(template):
+    filled = _PLACEHOLDER.sub(fill, template)
+    if arguments.strip() and not _PLACEHOLDER.search(template):
         filled = f"{filled}\n\n{arguments}"
     return filled.strip()
 
 
-def _offered(prompt: McpPrompt) -> Command:
+def _mcp_command(prompt: McpPrompt) -> Command:
     hints = [f"${number}" for number in range(1, len(prompt.arguments) + 1)]
     return Command(
         name=prompt.name,
@@ -134,21 +136,21 @@ def _offered(prompt: McpPrompt) -> Command:
     )
 
 
-def _by_place(arguments: str, places: int) -> list[str]:
-    """Return what was typed by numbered places, as far as it goes: the last one takes all that is left."""
+def _positional(arguments: str, count: int) -> list[str]:
+    """Return at most `count` arguments; the last one holds all remaining words."""
     words = _words(arguments)
-    if places == 0 or len(words) <= places:
-        return words[:places]
-    return [*words[: places - 1], " ".join(words[places - 1 :])]
+    if count == 0 or len(words) <= count:
+        return words[:count]
+    return [*words[: count - 1], " ".join(words[count - 1 :])]
 
 
 def _words(arguments: str) -> list[str]:
     try:
         return shlex.split(arguments)
     except ValueError:
-        return arguments.split()  # a quotation mark without its twin is an apostrophe
+        return arguments.split()  # an unbalanced quotation mark is an apostrophe
 
 
-def _places(template: str) -> list[str]:
+def _placeholders(template: str) -> list[str]:
     numbers = sorted({int(number) for number in _NUMBERED.findall(template)})
     return [*(f"${number}" for number in numbers), *([ALL] if ALL in template else [])]

@@ -1,4 +1,4 @@
-"""Tasks that one session's agent gives to another: each is carried out in a session of its own."""
+"""Delegation: a task that an agent gives to another one runs in a child session."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,19 +22,19 @@ from .sessions import Sessions
 
 
 class Answering(Protocol):
-    """A prompt that was sent."""
+    """A prompt that was sent and is being answered."""
 
     async def answer(self) -> MessageWithParts: ...
 
 
 class Send(Protocol):
-    """Sends a prompt to a session, as every client does."""
+    """Sends a prompt to a session."""
 
     async def __call__(self, session_id: str, body: PromptBody) -> Answering: ...
 
 
 class Delegation:
-    """Carries out tasks as prompts to sessions of their own."""
+    """Runs tasks as prompts to child sessions."""
 
     def __init__(
         self, sessions: Sessions, agents: Agents, send: Send, abort: Callable[[str], Awaitable[bool]]
@@ -45,10 +45,10 @@ class Delegation:
         self._abort = abort
 
     async def __call__(self, parent: Session, task: Task, model: ModelChoice, started: Started) -> TaskAnswer:
-        """Carry a task out; raises ToolError. Cancelling it aborts the task's turn first."""
+        """Run a task and return its result; raises ToolError. Cancelling it first aborts the task's turn."""
         try:
             agent = self._agents.get(task.agent)
-            child = await self._session(parent, agent, task)
+            child = await self._child(parent, agent, task)
             started(child.id)
             choice = model
             if agent.model:
@@ -67,12 +67,13 @@ class Delegation:
             raise
         return TaskAnswer(child.id, _text(answer, child.id))
 
-    async def _session(self, parent: Session, agent: Agent, task: Task) -> Session:
+    async def _child(self, parent: Session, agent: Agent, task: Task) -> Session:
+        """Return the task's session: the one that it continues, or a new one."""
         if task.session_id is not None:
             child = await self._sessions.get(task.session_id)
             if child.parent_id == parent.id:
                 return child
-            raise ToolError(f"{task.session_id} is not a task of this session. Leave task_id out.")
+            raise ToolError(f"{task.session_id} is not a task of this session. Omit task_id.")
         rules = [*given(parent.permission, []), *_restrictions(agent)]
         body = CreateSessionBody(
             parent_id=parent.id,
@@ -84,16 +85,16 @@ class Delegation:
 
 
 def _restrictions(agent: Agent) -> list[PermissionRule]:
-    """Keep an agent from delegating its task further, unless the configuration has a rule for that."""
+    """Return a rule against delegating further, unless the agent has a rule for the task tool already."""
     return [] if any(rule.permission == DENY_TASK.permission for rule in agent.permission) else [DENY_TASK]
 
 
 def _text(answer: MessageWithParts, session_id: str) -> str:
-    """Return what the agent said last; raises ToolError where it failed."""
+    """Return the last text of the answer; raises ToolError if the agent failed."""
     if answer.failure:
         raise ToolError(f"The agent failed: {_reason(answer.failure)} [task_id: {session_id}]")
-    said = [part.text for part in answer.parts if isinstance(part, TextPart) and part.text.strip()]
-    return said[-1] if said else "The agent is done and said nothing."
+    texts = [part.text for part in answer.parts if isinstance(part, TextPart) and part.text.strip()]
+    return texts[-1] if texts else "The agent finished without a final message."
 
 
 def _reason(error: MessageError) -> str:
