@@ -1,4 +1,4 @@
-"""Sessions: create, find, read, share, and the one way to change them."""
+"""Creates, finds, reads, changes and shares sessions."""
 
 import hmac
 import secrets
@@ -27,17 +27,14 @@ from .slug import make_slug
 from .validation import check_metadata, check_rules, clean_title
 
 DEFAULT_TITLE = "New session - "
-"""How a title begins until the session has one of its own."""
+"""The prefix of a generated title, which is replaced after the first prompt."""
 
 ALL = 2**31
-"""A limit that no list reaches."""
+"""A limit that no list reaches, for queries without paging."""
 
 
 class Sessions:
-    """All sessions. Knows nothing of HTTP, and nothing of turns.
-
-    Every change goes through `edit`, or makes a new session.
-    """
+    """All sessions, independent of HTTP and turns. Every change of an existing one goes through `edit`."""
 
     def __init__(self, dependencies: TurnDependencies, may_share: bool = True) -> None:
         self._dependencies = dependencies
@@ -48,11 +45,11 @@ class Sessions:
 
     @asynccontextmanager
     async def edit(self, session_id: str, unit: Unit | None = None) -> AsyncIterator[Draft]:
-        """Change a session: the draft is committed as one unit, then replaces the session, then is published.
+        """Change a session: the draft is committed as one unit, then replaces the session and is published.
 
-        On any error, in the block or in the database, nothing has changed. Changes of one session happen one
-        after the other. Don't wait for its turn in the block: a turn changes its session too. `unit`: rows
-        that are committed with it. Raises NotFound, and Unavailable if the change can't be stored.
+        On any error, in the block or in the database, nothing has changed. Changes of one session run one
+        after the other. Do not wait for the session's turn in the block: a turn changes its session too.
+        `unit`: rows to commit with the draft. Raises NotFound, and Unavailable if the change can't be stored.
         """
         async with self.locked(session_id) as live:
             draft = Draft(live.info, unit or self._store.unit())
@@ -61,31 +58,31 @@ class Sessions:
 
     @asynccontextmanager
     async def locked(self, session_id: str) -> AsyncIterator[LiveSession]:
-        """Keep a session as it is until the block ends; raises NotFound. The rules of `edit` hold."""
+        """Lock a session against changes until the block ends; raises NotFound. The rules of `edit` apply."""
         live = await self._cache.get(session_id)
         async with live.lock:
             live.check()
             yield live
 
     async def open(self, session_id: str) -> LiveSession:
-        """Return a session to be held; raises NotFound. `edit` replaces its `info`."""
+        """Return the live session, whose `info` is always current; raises NotFound."""
         return await self._cache.get(session_id)
 
     async def get(self, session_id: str) -> Session:
-        """Return a session as it stands; raises NotFound."""
+        """Return a session; raises NotFound."""
         return (await self._cache.get(session_id)).info
 
     def add(self, session: Session, newest: str = "") -> None:
-        """Hold a session that was stored just now, and publish it. `newest`: the id of its last message."""
+        """Add and publish a session that has just been stored. `newest`: the id of its last message."""
         self._cache.add(session, newest)
         self._bus.publish(SessionCreated(session_id=session.id, info=session))
 
     def remove(self, live: LiveSession) -> None:
-        """Refuse a session, which is deleted, from now on."""
+        """Mark a session as deleted, so that every use of it raises NotFound."""
         self._cache.remove(live)
 
     async def create(self, body: CreateSessionBody) -> Session:
-        """Make a session; raises BadRequest, BodyTooLarge and NotFound."""
+        """Create a session; raises BadRequest, BodyTooLarge, NotFound and Unavailable."""
         title = clean_title(given(body.title, ""))
         check_metadata(given(body.metadata, {}))
         check_rules(given(body.permission, []))
@@ -113,31 +110,33 @@ class Sessions:
             permission=body.permission,
         )
         if not body.parent_id:
-            await hold(self._store_new(session))
+            await hold(self._commit_new(session))
         else:
-            async with self.locked(body.parent_id):  # a parent that is being deleted gets no more children
-                await hold(self._store_new(session))
+            async with self.locked(body.parent_id):  # a session that is being deleted gets no more children
+                await hold(self._commit_new(session))
         return session
 
     async def find(self, query: SessionQuery) -> list[Session]:
-        """Return one page of sessions, the last changed first."""
+        """Return one page of sessions, the most recently changed first."""
         return await self._store.sessions(query)
 
     async def search(self, words: str, limit: int, skip: int = 0) -> Found:
-        """Return root sessions with `words` in the title or in a text: `limit` after the first `skip`.
+        """Return root sessions with `words` in the title or in a text: up to `limit`, after the first `skip`.
 
-        Those with them in the title come first, then those whose texts have them as words, then those whose
-        texts have them within longer words.
+        Matches in titles come first, then whole words in texts, then parts of longer words in texts.
         """
         return await self._store.search(words, limit, skip)
 
     async def children(self, session_id: str) -> list[Session]:
-        """Return all sessions that a session began; raises NotFound."""
+        """Return all child sessions of a session; raises NotFound."""
         await self._cache.get(session_id)
         return await self.find(SessionQuery(parent_id=session_id, limit=ALL))
 
     async def update(self, session_id: str, body: UpdateSessionBody) -> Session:
-        """Change what a client may change; raises NotFound, BadRequest and BodyTooLarge."""
+        """Update a session's title, metadata, permissions or archive time.
+
+        Raises NotFound, BadRequest and BodyTooLarge.
+        """
         async with self.edit(session_id) as draft:
             session = draft.session
             title = clean_title(given(body.title, session.title))
@@ -155,7 +154,7 @@ class Sessions:
         return draft.session
 
     async def share(self, session_id: str, base_url: str) -> Session:
-        """Give a session an address at which anyone who knows it may read; raises NotFound, BadRequest."""
+        """Share a session by a secret link at which anyone can read it; raises NotFound and BadRequest."""
         if not self._may_share:
             raise BadRequest('Sharing is off: opencode.json has "share": "disabled".')
         async with self.edit(session_id) as draft:
@@ -165,13 +164,13 @@ class Sessions:
         return draft.session
 
     async def unshare(self, session_id: str) -> Session:
-        """Take that address away; raises NotFound."""
+        """Invalidate a session's share link; raises NotFound."""
         async with self.edit(session_id) as draft:
             draft.session.share = UNSET
         return draft.session
 
     async def shared(self, session_id: str, token: str) -> Session:
-        """Return a session by its shared address; raises NotFound if it is wrong or sharing has ended."""
+        """Return a session by the token of its share link; raises NotFound if the token is invalid."""
         session = await self.get(session_id)
         known = session.share.url.rpartition("/")[2] if session.share else ""
         if not (known and hmac.compare_digest(known.encode(), token.encode())):
@@ -206,7 +205,7 @@ class Sessions:
         for event in (*draft.events, updated, *draft.later_events):
             self._bus.publish(event)
 
-    async def _store_new(self, session: Session) -> None:
+    async def _commit_new(self, session: Session) -> None:
         unit = self._store.unit()
         unit.put_session(session)
         await unit.commit()

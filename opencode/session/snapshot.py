@@ -1,4 +1,4 @@
-"""The state of sessions as events, for a client that comes back after too long for a replay."""
+"""The state of sessions as events, for a client that reconnects too late for a replay."""
 
 from collections.abc import Iterable, Iterator
 from math import inf
@@ -24,18 +24,17 @@ from .sessions import Sessions
 from .turns import Turns
 
 SESSIONS = 50
-"""How many changed sessions a client of all sessions is sent."""
+"""How many changed sessions are sent to a client that follows all sessions."""
 
 MESSAGES = 200
-"""How many messages of a session it is sent."""
-
+"""How many messages of each session are sent."""
 
 PUBLISHED_WITHIN = 10_000
-"""Milliseconds: a change carries the time at which it was made, and is published once it is on disk."""
+"""Milliseconds between the time that a change carries and its publication, at most: it is stored first."""
 
 
 class Snapshot:
-    """Describes states in full: applying one twice does no harm."""
+    """Yields complete states as events. Applying them twice is harmless."""
 
     def __init__(
         self, store: Store, sessions: Sessions, turns: Turns, pending_requests: PendingRequests
@@ -46,7 +45,7 @@ class Snapshot:
         self._pending_requests = pending_requests
 
     async def since(self, session_id: str | None, since: int) -> list[EventProperties]:
-        """Return what is stored of all sessions, or of one, that changed since `since` (Unix ms)."""
+        """Return the stored state of a session, or of all sessions changed since `since` (Unix ms)."""
         since -= PUBLISHED_WITHIN
         if session_id is None:
             query = SessionQuery(updated_since=since, limit=SESSIONS)
@@ -58,17 +57,17 @@ class Snapshot:
             try:
                 events += await self._session_since(changed_id, since)
             except NotFound:
-                continue  # deleted meanwhile, which has an event of its own
+                continue  # deleted meanwhile; the deletion has its own event
         return events
 
     def present(self, session_id: str | None = None) -> Iterator[EventProperties]:
-        """Yield the state of running turns (status, message and its parts), and what waits for users."""
-        for key, running in self._turns.all().items():
-            if session_id is not None and key != session_id:
+        """Yield the state of running turns (status, message and its parts), and the pending requests."""
+        for running_id, running in self._turns.all().items():
+            if session_id is not None and running_id != session_id:
                 continue
-            yield SessionStatusChanged(session_id=key, status=running.state)
+            yield SessionStatusChanged(session_id=running_id, status=running.state)
             if (message := running.turn.current()) is not None:
-                yield from _anew(message)
+                yield from _replacement(message)
         yield from self._pending_requests.of(session_id)
 
     async def _session_since(self, session_id: str, since: int) -> list[EventProperties]:
@@ -79,25 +78,25 @@ class Snapshot:
         if self._turns.get(session_id) is None:
             events.append(SessionStatusChanged(session_id=session_id, status=StatusIdle()))
         for message in _since(messages, since):
-            events += _anew(message)
+            events += _replacement(message)
         events.append(TodoUpdated(session_id=session_id, todos=todos))
         return events
 
 
 def _since(messages: list[MessageWithParts], since: int) -> list[MessageWithParts]:
-    """Return the messages from the first on that may have changed since a time."""
+    """Return the messages from the first one that may have changed since `since` (Unix ms)."""
     changed = (index for index, message in enumerate(messages) if _ended(message) >= since)
     return messages[next(changed, len(messages)) :]
 
 
 def _ended(message: MessageWithParts) -> float:
-    """Return when a message was written last; one that is being written never ended."""
+    """Return when a message was completed (Unix ms); infinity for one that is being written."""
     info = message.info
     return given(info.time.completed, inf) if isinstance(info, AssistantMessage) else info.time.created
 
 
-def _anew(message: MessageWithParts) -> Iterable[EventProperties]:
-    """Yield a whole message in place of what a client may hold of it: parts of it may be gone."""
+def _replacement(message: MessageWithParts) -> Iterable[EventProperties]:
+    """Yield events that replace a client's copy of a message, which may hold parts that were removed."""
     info = message.info
     yield MessageRemoved(session_id=info.session_id, message_id=info.id)
     yield MessageUpdated(session_id=info.session_id, info=info)

@@ -1,4 +1,4 @@
-"""Conversations out of the server and in again, as JSON."""
+"""Exports and imports conversations as JSON."""
 
 import re
 from collections.abc import Iterator
@@ -45,9 +45,10 @@ class Transfer:
         self._limits = limits
 
     async def export(self, session_id: str) -> SessionExport:
-        """Return a whole conversation; raises NotFound. Its shared address is a secret, and left out.
+        """Return a session with all messages and todos; raises NotFound.
 
-        An answer that is being written ends where it stands, with an error that says so.
+        An unfinished answer is exported with its content so far and ends with an error. The share link is a
+        secret and is omitted.
         """
         async with self._sessions.locked(session_id) as live:
             messages = await self._store.messages(session_id)
@@ -58,15 +59,17 @@ class Transfer:
     async def import_(self, document: SessionImport) -> Session:
         """Store an exported conversation as a session of this server, all of it or nothing.
 
-        Raises BadRequest, and BodyTooLarge where prompts with the same content would be refused. Ids stay as
-        they are if they are free and sort before all new ones; else all of them are new.
+        Ids are kept if they are free and sort before all new ones; otherwise all ids are new. Raises
+        BadRequest, BodyTooLarge if prompts with the same content would be refused, and Unavailable.
         """
         if not clean_title(document.info.title):
             raise BadRequest("info.title is empty: send a text.")
         check_metadata(given(document.info.metadata, {}))
         check_todos(document.todos)
         messages = [
-            structs.replace(message, parts=[_usable(part, place) for place, part in _placed(number, message)])
+            structs.replace(
+                message, parts=[_importable(part, path) for path, part in _part_paths(number, message)]
+            )
             for number, message in enumerate(document.messages)
         ]
         for number, message in enumerate(messages):
@@ -93,10 +96,10 @@ class Transfer:
                 unit.put_part(part)
         unit.put_todos(session.id, document.todos)
         newest = max((message.info.id for message in renamed), default="")
-        await hold(self._store_import(session, unit, newest))
+        await hold(self._commit_import(session, unit, newest))
         return session
 
-    async def _store_import(self, session: Session, unit: Unit, newest: str) -> None:
+    async def _commit_import(self, session: Session, unit: Unit, newest: str) -> None:
         await unit.commit()
         self._sessions.add(session, newest)
 
@@ -121,19 +124,19 @@ class Transfer:
         )
 
     async def _are_free(self, session_id: str, messages: list[MessageWithParts]) -> bool:
-        """Return whether all ids have this server's form, are in order, older than new ones, and free."""
+        """Return whether all ids have this server's format, are in order, older than new ids, and free."""
         message_ids = [message.info.id for message in messages]
         part_ids = [part.id for message in messages for part in message.parts]
         newest = [*message_ids[-1:], ids.ascending("msg")]
-        rows = [newest, message_ids, *([part.id for part in message.parts] for message in messages)]
-        sound = (
+        sequences = [newest, message_ids, *([part.id for part in message.parts] for message in messages)]
+        well_formed = (
             all(map(_ID.fullmatch, [session_id, *message_ids, *part_ids]))
-            and all(earlier < later for row in rows for earlier, later in pairwise(row))
+            and all(earlier < later for sequence in sequences for earlier, later in pairwise(sequence))
             and len(set(part_ids)) == len(part_ids)
             and max(part_ids, default="") < ids.ascending("prt")
         )
         if (
-            not sound
+            not well_formed
             or self._store.was_removed(session_id)
             or await self._store.session(session_id) is not None
         ):
@@ -167,38 +170,39 @@ def _ids(session_id: str, messages: list[MessageWithParts]) -> Iterator[str]:
         yield from (part.id for part in message.parts)
 
 
-def _placed(number: int, message: MessageWithParts) -> Iterator[tuple[str, Part]]:
+def _part_paths(number: int, message: MessageWithParts) -> Iterator[tuple[str, Part]]:
+    """Yield the parts of message number `number`, each with its path in the document."""
     for index, part in enumerate(message.parts):
         yield f"messages[{number}].parts[{index}]", part
 
 
-def _usable(part: Part, place: str) -> Part:
-    """Return a part without files that are elsewhere; raises BadRequest if a file's content is damaged."""
+def _importable(part: Part, path: str) -> Part:
+    """Return a part without files that were not exported; raises BadRequest if a file's URL is invalid."""
     if isinstance(part, FilePart):
-        if _is_elsewhere(part):
+        if _is_local_path(part):
             name = part.filename or part.url.rpartition("/")[2]
-            text = f"[{name} ({part.mime}): the file itself is not part of the export.]"
+            text = f"[{name} ({part.mime}): the export does not include this file.]"
             return TextPart(
                 id=part.id, session_id=part.session_id, message_id=part.message_id, text=text, synthetic=True
             )
-        check_url(part.url, f"{place}.url")
+        check_url(part.url, f"{path}.url")
     elif isinstance(part, ToolPart) and isinstance(part.state, ToolStateCompleted) and part.state.attachments:
-        kept = [file for file in part.state.attachments if not _is_elsewhere(file)]
-        for file in kept:
-            check_url(file.url, f"{place}.state.attachments")
-        return structs.replace(part, state=structs.replace(part.state, attachments=kept))
+        attachments = [file for file in part.state.attachments if not _is_local_path(file)]
+        for file in attachments:
+            check_url(file.url, f"{path}.state.attachments")
+        return structs.replace(part, state=structs.replace(part.state, attachments=attachments))
     return part
 
 
-def _is_elsewhere(file: FilePart) -> bool:
-    """Return whether a file is a path on the machine of whoever exported it."""
+def _is_local_path(file: FilePart) -> bool:
+    """Return whether a file is only a path on the machine where the conversation took place."""
     return file.url.startswith("file:")
 
 
 def _renamed(
     messages: list[MessageWithParts], session_id: str, keep: bool
 ) -> tuple[list[MessageWithParts], dict[str, str]]:
-    """Return the messages as this session's, and their ids by those that they had."""
+    """Return the messages as those of this session, and their new ids by their old ids."""
     renamed: list[MessageWithParts] = []
     new_ids: dict[str, str] = {}
     for message in messages:
@@ -207,7 +211,7 @@ def _renamed(
         info = structs.replace(old, id=new_ids[old.id], session_id=session_id)
         if isinstance(info, AssistantMessage):
             info.parent_id = new_ids.get(info.parent_id, info.parent_id)
-        parts = [_moved(part, info.id, session_id, keep) for part in message.parts]
+        parts = [_renamed_part(part, info.id, session_id, keep) for part in message.parts]
         for part in parts:
             if isinstance(part, CompactionPart) and part.tail_start_id:
                 part.tail_start_id = new_ids.get(part.tail_start_id, UNSET)
@@ -215,24 +219,24 @@ def _renamed(
     return renamed, new_ids
 
 
-def _moved(part: Part, message_id: str, session_id: str, keep: bool) -> Part:
+def _renamed_part(part: Part, message_id: str, session_id: str, keep: bool) -> Part:
     part_id = part.id if keep else ids.ascending("prt")
-    moved = structs.replace(part, id=part_id, session_id=session_id, message_id=message_id)
+    renamed = structs.replace(part, id=part_id, session_id=session_id, message_id=message_id)
     if (
-        isinstance(moved, ToolPart)
-        and isinstance(moved.state, ToolStateCompleted)
-        and moved.state.attachments
+        isinstance(renamed, ToolPart)
+        and isinstance(renamed.state, ToolStateCompleted)
+        and renamed.state.attachments
     ):
         files = [
             structs.replace(file, id=ids.ascending("prt"), session_id=session_id, message_id=message_id)
-            for file in moved.state.attachments
+            for file in renamed.state.attachments
         ]
-        moved.state = structs.replace(moved.state, attachments=files)
-    return moved
+        renamed.state = structs.replace(renamed.state, attachments=files)
+    return renamed
 
 
 def _revert(revert: SessionRevert | UnsetType, new_ids: dict[str, str]) -> SessionRevert | UnsetType:
-    """Return what was reverted in the conversation, by its new ids; whole messages only."""
+    """Return the revert with its new message id; a revert to a part becomes one to the whole message."""
     if not revert or revert.message_id not in new_ids:
         return UNSET
     return SessionRevert(message_id=new_ids[revert.message_id])

@@ -1,4 +1,4 @@
-"""Running turns: one at a time for each session, each in a task that belongs to no request."""
+"""Running turns: one at a time for each session, each in a task that is independent of requests."""
 
 import asyncio
 import logging
@@ -25,15 +25,15 @@ from .titles import Titles
 ABORT_SECONDS = 5.0
 """How long an abort waits for a turn to store its end; it goes on in the background after that."""
 
-STOPPED = "The server was stopped. What was written until then is kept."
+STOPPED = "The server was stopped. The text so far is kept."
 
 log = logging.getLogger(__name__)
 
 
 class RunningTurn:
-    """A session's running turn; the session as the turn sees it. Others may wait for its end.
+    """A session's running turn and its task. Implements TurnSession for the turn.
 
-    `before`: the turn of the same session that is being aborted, and is waited for first.
+    `before`: a turn of the same session that is being aborted; the new turn waits for its end.
     """
 
     def __init__(self, turns: "Turns", live: LiveSession, before: "RunningTurn | None" = None) -> None:
@@ -47,12 +47,12 @@ class RunningTurn:
         self.state: SessionStatus = StatusIdle()
         self.stopping = False
         self.ended = False
-        # By a proxy, so that both are freed at once when the turn is over, without the garbage collector.
+        # The proxy avoids a reference cycle, so both are freed as soon as the turn ends.
         self.turn = Turn(turns.dependencies, given(live.info.permission, []), proxy(self))
         self.task = turns.tasks.spawn(self._run(), f"turn of {live.id}")
 
     def add(self, prompt: MessageWithParts) -> None:
-        """Have the next step answer a prompt too."""
+        """Add a prompt for the next step."""
         if isinstance(prompt.info, UserMessage):
             self._prompts.append(prompt.info)
         self.turn.add(prompt)
@@ -62,9 +62,9 @@ class RunningTurn:
         await asyncio.wait([self.task])
 
     async def stop(self, reason: str) -> None:
-        """End the turn, and wait until its end is stored, at most ABORT_SECONDS."""
+        """Cancel the turn and wait until its end is stored, at most ABORT_SECONDS."""
         self.stopping = True
-        await self._begun.wait()  # a task that is cancelled before its first step never takes it
+        await self._begun.wait()  # a task that is cancelled before it starts never runs, not even `finally`
         self.task.cancel(reason)
         await asyncio.wait([self.task], timeout=ABORT_SECONDS)
 
@@ -84,7 +84,7 @@ class RunningTurn:
             async with self._turns.sessions.edit(self._live.id) as draft:
                 draft.session.permission = [*given(draft.session.permission, []), *rules]
         except Unavailable as error:
-            log.warning("a permission holds for this turn only, it could not be stored: %s", error.message)
+            log.warning("a permission could not be stored and applies to this turn only: %s", error.message)
 
     def status(self, status: SessionStatus) -> None:
         self.state = status
@@ -124,7 +124,7 @@ class RunningTurn:
                     self._turns.publish(SessionIdle(session_id=self._live.id))
 
     async def _answer(self) -> None:
-        """Answer all prompts. If the conversation can't be read, the answer is an error that says so."""
+        """Answer all prompts; with an error if the conversation can't be read."""
         try:
             self.turn.load(await self._turns.history(self._live.id, self._prompts[0].id))
         except Unavailable as error:
@@ -133,21 +133,20 @@ class RunningTurn:
             await self.turn.run()
 
     def _mark_answered(self) -> None:
-        """Mark the prompts as answered; those that the server's end left unanswered stay open."""
+        """Mark the prompts as answered, except those that the server's stop left without an answer."""
         for prompt in self._prompts if not self._live.removed else ():
             if not self._turns.closing or self.turn.answer_to(prompt.id) is not None:
                 self._turns.dependencies.store.put_message(prompt)
 
 
 Delegate = Callable[[Session, Task, ModelChoice, Started], Awaitable[TaskAnswer]]
-"""Has another agent carry out a task for a session, with a model unless the agent has its own."""
+"""Runs a task of a session with another agent, with the given model unless the agent has its own."""
 
 
 class Turns:
-    """Starts, joins and aborts turns.
+    """Starts turns, adds prompts to running ones, and aborts them.
 
-    `delegate`: who carries out the tasks that turns give to other agents. `closing`: the server is about to
-    stop, and takes no more prompts.
+    `delegate`: runs the tasks that turns delegate. `closing`: the server is stopping and accepts no prompts.
     """
 
     delegate: Delegate
@@ -162,9 +161,9 @@ class Turns:
         self._running: dict[str, RunningTurn] = {}
 
     def submit(self, live: LiveSession, prompt: MessageWithParts) -> RunningTurn:
-        """Have a stored prompt answered: by the running turn's next step, or by a new turn.
+        """Submit a stored prompt to the session's running turn, or start a turn.
 
-        Called right after the prompt's commit, with the session's lock held.
+        Call this directly after the prompt's commit, before anyone else can take the session's lock.
         """
         running = self._running.get(live.id)
         if running is None or running.stopping:
@@ -173,13 +172,13 @@ class Turns:
         return running
 
     async def settled(self, session_id: str) -> None:
-        """Wait for a turn that is being aborted, so that what comes next has its end before it."""
+        """Wait until a turn that is being aborted has ended, so that its end precedes the next message."""
         running = self._running.get(session_id)
         if running is not None and running.stopping:
             await running.wait()
 
     async def history(self, session_id: str, first_prompt: str) -> list[MessageWithParts]:
-        """Return a session's messages for a turn that begins with a prompt; raises Unavailable."""
+        """Return a session's messages for a turn that begins with `first_prompt`; raises Unavailable."""
         store = self.dependencies.store
         if store.has_only(session_id, first_prompt):
             return []
@@ -191,7 +190,7 @@ class Turns:
     def check_at_rest(self, session_id: str) -> None:
         """Raise Conflict if a turn is running."""
         if session_id in self._running:
-            raise Conflict("The agent is at work in this session; abort it first, or wait.")
+            raise Conflict("A turn is running in this session. Abort it or wait until it ends.")
 
     def all(self) -> dict[str, RunningTurn]:
         return dict(self._running)
@@ -201,16 +200,16 @@ class Turns:
         return {session_id: running.state for session_id, running in self._running.items()}
 
     def waiting(self) -> int:
-        """Return how many prompts no step has taken up yet."""
+        """Return the number of prompts that no step has started to answer."""
         return sum(running.turn.waiting for running in self._running.values())
 
     def forget(self, ended: RunningTurn) -> None:
-        """Note that a turn has ended; another one of its session may have taken its place already."""
+        """Remove a turn that has ended, unless a new one of its session has replaced it already."""
         if self._running.get(ended.session_id) is ended:
             del self._running[ended.session_id]
 
     async def abort(self, session_id: str) -> bool:
-        """Stop a session's turn and wait until its end is stored; what it wrote so far stays.
+        """Stop a session's turn and wait until its end is stored; its text so far stays.
 
         Returns whether one was running. Raises NotFound.
         """
@@ -218,14 +217,14 @@ class Turns:
         return await self._abort(session_id)
 
     async def remove(self, session_id: str) -> None:
-        """Stop everything that works for a session, which is deleted."""
+        """Stop the turn and the title of a deleted session."""
         await self._abort(session_id)
         await self.titles.stop(session_id)
 
     async def close(self, grace: float = 0) -> None:
-        """Take no more prompts, let turns end within `grace` seconds, and abort the rest.
+        """Refuse new prompts, let turns run for up to `grace` seconds, and abort the rest.
 
-        Returns once their ends are stored.
+        Returns when their ends are stored.
         """
         self.closing = True
         turns = list(self._running.values())

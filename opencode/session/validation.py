@@ -1,4 +1,4 @@
-"""How much clients may send: checked before anything is stored, refused with what to do instead."""
+"""Limits on what clients send, checked before anything is stored."""
 
 import re
 from collections.abc import Iterable
@@ -27,13 +27,13 @@ MAX_RULES = 1_000
 MAX_TODOS = 1_000
 
 ANSWER_BYTES = 4 * MEGABYTE
-"""What an assistant's message may have, if messages of users may have less: tools write into it too."""
+"""The limit for an assistant message, if the one for user messages is lower: it contains tool output."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def check_prompt(body: PromptBody, parts: list[PartInput], limits: Limits) -> None:
-    """Raise BodyTooLarge if a prompt has more parts, text or files than the server takes."""
+    """Raise BodyTooLarge if a prompt exceeds the limits of parts, text or files."""
     size = len(given(body.system, "").encode())
     for part in parts:
         if isinstance(part, TextPartInput):
@@ -45,9 +45,9 @@ def check_prompt(body: PromptBody, parts: list[PartInput], limits: Limits) -> No
 
 
 def check_parts(info: Message, parts: list[Part], limits: Limits, place: str) -> None:
-    """Raise BodyTooLarge if a message that is stored as it is has more than a prompt may have.
+    """Raise BodyTooLarge if a message of an import or a changed part exceeds the limits of a prompt.
 
-    `place`: what to call the message.
+    `place`: the name of the message or part in the error.
     """
     size = sum(_part_size(part) for part in parts)
     limit = limits.message
@@ -79,7 +79,7 @@ def _check_files(place: str, files: list[FilePartInput] | list[FilePart], limits
         if _content_size(file.url) > limits.attachment:
             raise BodyTooLarge(
                 f"{given(file.filename, 'A file')} is larger than {limits.attachment // MEGABYTE} MB, the "
-                "limit for one file (OPENCODE_MAX_ATTACHMENT_MB). Send a smaller one, or a part of it."
+                "limit for one file (OPENCODE_MAX_ATTACHMENT_MB). Send a smaller file."
             )
 
 
@@ -94,7 +94,7 @@ def _files(parts: Iterable[Part]) -> list[FilePart]:
 
 
 def _part_size(part: Part) -> int:
-    """Return the bytes of a part that is not a file's content."""
+    """Return the size of a part in bytes, without the content of files."""
     match part:
         case TextPart() | ReasoningPart():
             return len(part.text.encode()) + _metadata_size(part.metadata)
@@ -125,7 +125,7 @@ def check_metadata(metadata: JsonObject) -> None:
 
 
 def check_todos(todos: list[Todo]) -> None:
-    """Raise BodyTooLarge if a todo list is larger than any that a session can need."""
+    """Raise BodyTooLarge if a todo list has too many items or bytes."""
     if len(todos) > MAX_TODOS or len(encode(todos)) > MAX_METADATA:
         raise BodyTooLarge(
             f"The todo list is too large: send at most {MAX_TODOS:,} items and {_kilobytes(MAX_METADATA)} KB."
@@ -136,8 +136,8 @@ def check_rules(rules: list[PermissionRule]) -> None:
     """Raise BadRequest if a session has too many permission rules."""
     if len(rules) > MAX_RULES:
         raise BadRequest(
-            f"The session would have {len(rules):,} permission rules; the limit is {MAX_RULES:,}. Begin a "
-            "new session with those that it needs."
+            f"The session would have {len(rules):,} permission rules; the limit is {MAX_RULES:,}. Start a "
+            "new session with only the rules it needs."
         )
 
 
