@@ -1,9 +1,9 @@
 """Time-ordered, prefixed identifiers: `msg_` + 12 digits of time + 14 base-62 characters.
 
 Clients sort messages and parts by id, so ids made in one process are strictly monotonic. The 12 digits are
-opencode's: a stamp of milliseconds times 4096 plus a counter, modulo 2^48, in hexadecimal. That runs over
-every 2^36 ms; the next time is 17 October 2028. From then on the digits are base 36 and begin with `g`, so
-that new ids still sort after all old ones (descending ids begin with `-`, before all old ones).
+opencode's: a stamp of milliseconds times 4096 plus a counter, modulo 2^48, in hexadecimal. It overflows
+every 2^36 ms, next on 17 October 2028. From then on the digits are base 36 and begin with `g`, so that new
+ids still sort after all old ones (new descending ids begin with `-` and sort before all old ones).
 """
 
 import secrets
@@ -23,17 +23,17 @@ _HEX_STAMPS = 1 << 48
 """How many stamps twelve hexadecimal digits hold."""
 
 _FIRST_MS = 26 << 36
-"""Unix ms of stamp 0: 14 August 2026, when opencode's 36 bits of milliseconds last ran over."""
+"""Unix ms of stamp 0: 14 August 2026, when opencode's 36 bits of milliseconds last overflowed."""
 
 _LATER = 16 * 36**11
-"""What `g00000000000` stands for in base 36: the first stamp that twelve hexadecimal digits can't hold."""
+"""The value of `g00000000000` in base 36, which encodes the first stamp beyond twelve hexadecimal digits."""
 
 _lock = threading.Lock()
 _last_stamp = 0
 
 
 def _next_stamp() -> int:
-    """Return a stamp greater than every one before."""
+    """Return a stamp that is greater than all earlier ones."""
     global _last_stamp
     with _lock:
         _last_stamp = max(_last_stamp + 1, _stamp(time.time_ns() // 1_000_000) + 1)
@@ -47,7 +47,7 @@ def _stamp(ms: int) -> int:
 
 
 def _random_tails() -> Iterator[str]:
-    """Yield 14 random characters at a time; the system is asked for 256 of them at once."""
+    """Yield 14 random characters at a time; random bytes are read for 256 of them at once."""
     to_letters = bytes(ord(_ALPHABET[byte % 62]) for byte in range(256))
     while True:
         letters = secrets.token_bytes(14 * 256).translate(to_letters).decode()
@@ -61,7 +61,7 @@ _tails = _random_tails()
 def ascending(kind: Kind, after: str = "") -> str:
     """Return a new id that sorts after every earlier one of its kind, and after the id `after`.
 
-    `after` moves this id alone: a client with a wrong clock may have chosen it.
+    `after` affects only this id, because a client with a wrong clock may have chosen it.
     """
     stamp = _next_stamp()
     if after and (floor := _decode(after)) is not None:
@@ -78,7 +78,7 @@ def descending(kind: Kind) -> str:
 
 
 def time_of(identifier: str) -> int | None:
-    """Return when an ascending id was made, in Unix milliseconds; None if it carries no plausible time."""
+    """Return when an ascending id was made, in Unix milliseconds; None if it contains no time."""
     stamp = _decode(identifier)
     return None if stamp is None else stamp // _COUNTER_SPACE + _FIRST_MS
 

@@ -1,4 +1,4 @@
-"""Background tasks with an owner: started, finished though the caller leaves, closed with a time limit."""
+"""Background tasks with an owner, and work that completes even if its caller is cancelled."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Tasks:
-    """The tasks of one owner. Closing it waits for them, then cancels those that are left."""
+    """The tasks of one owner. `close` waits for them, then cancels those that are left."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
@@ -20,15 +20,16 @@ class Tasks:
         return len(self._running)
 
     def spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        """Start work that nobody has to wait for. If it fails, the error is logged with its name."""
+        """Start a task that nobody has to await. If it fails, the error is logged with the task's name."""
         task = self._start(work, name)
         task.add_done_callback(_log_failure)
         return task
 
     async def finish(self, work: Coroutine[Any, Any, T], name: str) -> T:
-        """Return the result of `work`, which goes on if the caller is cancelled: a client that leaves, say.
+        """Run `work` in a task and return its result. It continues if the caller is cancelled.
 
-        If it fails after that, the error is logged with its name.
+        Callers are cancelled when their client disconnects, for example. If the task fails after that, the
+        error is logged with the task's name.
         """
         task = self._start(work, name)
         try:
@@ -38,12 +39,12 @@ class Tasks:
             raise
 
     async def close(self, timeout: float) -> None:
-        """Wait `timeout` seconds for all tasks, then cancel the rest and wait for their end."""
+        """Wait up to `timeout` seconds for all tasks, then cancel the rest and wait until they have ended."""
         if self._running:
             await asyncio.wait(self._running, timeout=timeout)
         left = list(self._running)
         for task in left:
-            log.warning("%s is cancelled: it did not end within %g s", task.get_name(), timeout)
+            log.warning("cancelling %s: it did not end within %g s", task.get_name(), timeout)
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
@@ -55,7 +56,7 @@ class Tasks:
 
 
 async def hold(work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of `work`. A cancellation that comes meanwhile is raised once `work` has ended."""
+    """Run `work` and return its result. A cancellation meanwhile is raised after `work` has ended."""
     task = asyncio.create_task(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():

@@ -81,7 +81,7 @@ async def test_closing_waits_and_then_cancels_what_is_left(caplog: pytest.LogCap
         await tasks.close(0.05)
     assert ended == ["short done", "long cancelled"]
     assert [record.getMessage() for record in caplog.records] == [
-        "long is cancelled: it did not end within 0.05 s"
+        "cancelling long: it did not end within 0.05 s"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Deleting sessions, with all sessions that they began: at once, or so that it can be undone for a while."""
+"""Deletes sessions with all their descendants: for good, or into a trash from which they can be restored."""
 
 import asyncio
 import logging
@@ -23,15 +23,18 @@ UNDO_SECONDS = 30.0
 """How long a session in the trash can be restored."""
 
 RETRY_SECONDS = 10.0
-"""How long to wait before a deletion that the database refused is tried again."""
+"""How long to wait before retrying a deletion that could not be stored."""
 
-CUT = TurnAborted("The chat was deleted while this answer was being written.")
+CUT = TurnAborted("The session was deleted while this answer was being written.")
 
 log = logging.getLogger(__name__)
 
 
 class Trashed(msgspec.Struct):
-    """A deletion that can be undone. `family`: ids of the session and all below it, parents first."""
+    """A deletion that can be undone. `family`: ids of the session and its descendants, parents first.
+
+    `time`: when it was deleted (Unix ms). `task`: the task that deletes it for good.
+    """
 
     family: list[str]
     time: int
@@ -39,9 +42,9 @@ class Trashed(msgspec.Struct):
 
 
 class Deletion:
-    """Deletes sessions: stored first, then refused to everyone, then their turns are stopped.
+    """Deletes sessions: stores the deletion, makes every use of them raise NotFound, then stops their turns.
 
-    The trash is stored too: what is in it is deleted after UNDO_SECONDS, also after a restart.
+    Sessions in the trash are deleted for good after UNDO_SECONDS, also after a restart.
     """
 
     def __init__(
@@ -56,31 +59,34 @@ class Deletion:
         self._trash: dict[str, Trashed] = {}
 
     async def delete(self, session_id: str) -> None:
-        """Delete a session and all below it; raises NotFound, and Unavailable with nothing changed."""
+        """Delete a session and its descendants; raises NotFound, and Unavailable with nothing changed."""
         await self._changes.finish(self._delete(session_id), f"deletion of {session_id}")
 
     async def trash(self, session_id: str) -> None:
-        """Delete a session and all below it, so that `restore` can undo it; raises as `delete` does."""
+        """Move a session and its descendants to the trash; raises as `delete` does."""
         await self._changes.finish(self._put_into_trash(session_id), f"deletion of {session_id}")
 
     async def restore(self, session_id: str) -> None:
-        """Undo a deletion; raises NotFound if it is too late, and Unavailable with nothing changed."""
+        """Restore a session from the trash.
+
+        Raises NotFound if it is not there any more, and Unavailable with nothing changed.
+        """
         await self._changes.finish(self._restore(session_id), f"restoring of {session_id}")
 
     def can_restore(self, session_id: str) -> bool:
         return session_id in self._trash
 
     async def resume(self) -> None:
-        """Take over the trash of the server's last run; raises Unavailable."""
+        """Schedule the deletions that were pending when the server last stopped; raises Unavailable."""
         rows = await self._store.trashed()
         ids = {row.session_id for row in rows}
         roots = {row.session_id: row.time for row in rows if row.parent_id not in ids}
         for session_id, time in roots.items():
-            below = [each for each in await self._store.descendants(session_id) if each in ids]
-            self._delete_later(session_id, Trashed([session_id, *below], time))
+            descendants = [child for child in await self._store.descendants(session_id) if child in ids]
+            self._delete_later(session_id, Trashed([session_id, *descendants], time))
 
     async def close(self) -> None:
-        """Delete what is in the trash; what can't be deleted now is deleted by the next start."""
+        """Empty the trash. Sessions that can't be deleted now are deleted by the next start of the server."""
         for trashed in self._trash.values():
             if trashed.task is not None:
                 trashed.task.cancel()
@@ -114,29 +120,29 @@ class Deletion:
     async def _restore(self, session_id: str) -> None:
         trashed = self._trash.pop(session_id, None)
         if trashed is None:
-            await self._sessions.get(session_id)  # it may be restored already
+            await self._sessions.get(session_id)  # it may already be restored
             return
         if trashed.task is not None:
             trashed.task.cancel()
         try:
             unit = self._store.unit()
-            for each in trashed.family:
-                unit.restore_session(each)
-                await self._close_answers(unit, each)
+            for trashed_id in trashed.family:
+                unit.restore_session(trashed_id)
+                await self._close_answers(unit, trashed_id)
             await unit.commit()
         except Unavailable:
             self._delete_later(session_id, trashed)
             raise
-        for each in trashed.family:
+        for restored_id in trashed.family:
             with suppress(NotFound):
-                session = await self._sessions.get(each)
-                self._bus.publish(SessionCreated(session_id=each, info=session))
-                self._bus.publish(SessionUpdated(session_id=each, info=session))
+                session = await self._sessions.get(restored_id)
+                self._bus.publish(SessionCreated(session_id=restored_id, info=session))
+                self._bus.publish(SessionUpdated(session_id=restored_id, info=session))
 
     async def _close_answers(self, unit: Unit, session_id: str) -> None:
         """End the answers that were being written when their session was deleted."""
         for message in await self._store.messages(session_id):
-            ended = closed(message, CUT, "the chat was deleted.")
+            ended = closed(message, CUT, "the session was deleted.")
             if ended is message:
                 continue
             unit.put_message(ended.info)
@@ -155,15 +161,15 @@ class Deletion:
             try:
                 await hold(self._purge(session_id))
             except Unavailable as error:
-                log.warning("session %s is deleted later: %s", session_id, error.message)
+                log.warning("session %s could not be deleted yet: %s", session_id, error.message)
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _purge(self, session_id: str) -> None:
-        """Delete for good what is in the trash; raises Unavailable, and then it stays there."""
+        """Delete a session in the trash for good; raises Unavailable, and then it stays there."""
         trashed = self._trash.pop(session_id)
         unit = self._store.unit()
-        for each in trashed.family:
-            unit.remove_session(each)
+        for trashed_id in trashed.family:
+            unit.remove_session(trashed_id)
         try:
             await unit.commit()
         except Unavailable:
@@ -176,21 +182,21 @@ class Deletion:
             self._sessions.remove(live)
 
     async def _publish_deleted(self, family: list[Session]) -> None:
-        """Publish that sessions are deleted, the lowest first, and stop what works for them."""
+        """Publish the deletions, descendants first, and stop the sessions' turns and titles."""
         for session in reversed(family):
             self._bus.publish(SessionDeleted(session_id=session.id, info=session))
         await asyncio.gather(*(self._turns.remove(session.id) for session in family))
 
     async def _lock_family(self, session_id: str, locks: AsyncExitStack) -> list[LiveSession]:
-        """Lock a session and all below it, parents first; raises NotFound.
+        """Lock a session and its descendants, parents first; raises NotFound.
 
-        A session that is locked gets no children, so the family is complete once none below it is unlocked.
+        A locked session gets no new children, so the family is complete when all descendants are locked.
         """
         family = [await locks.enter_async_context(self._sessions.locked(session_id))]
         known = {session_id}
-        while below := [each for each in await self._store.descendants(session_id) if each not in known]:
-            for each in below:
-                known.add(each)
+        while new_ids := [child for child in await self._store.descendants(session_id) if child not in known]:
+            for child_id in new_ids:
+                known.add(child_id)
                 with suppress(NotFound):  # deleted meanwhile
-                    family.append(await locks.enter_async_context(self._sessions.locked(each)))
+                    family.append(await locks.enter_async_context(self._sessions.locked(child_id)))
         return family

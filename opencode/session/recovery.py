@@ -1,4 +1,4 @@
-"""What a start does before the first request: close what the last stop of the server left open."""
+"""Runs at the start of the server: closes the answers that its last stop left unfinished."""
 
 from contextlib import suppress
 
@@ -10,24 +10,24 @@ from opencode.schema.message import UserMessage
 from .sessions import Sessions
 
 NEWEST = 50
-"""How many messages are looked at for an answer to a prompt that was being answered last."""
+"""How many of a session's newest messages are searched for the answer to an open prompt."""
 
 
 async def recover(dependencies: TurnDependencies, sessions: Sessions) -> int:
-    """Close unfinished answers, and answer prompts that have none with an error.
+    """Close unfinished answers, and answer open prompts with an error.
 
-    Returns in how many sessions; raises Unavailable.
+    Returns the number of sessions that were changed; raises Unavailable.
     """
     store = dependencies.store
-    opened = await store.unfinished()
-    cut = {message.info.session_id for message in opened if close_cut(store, message)}
-    for prompt in (message.info for message in opened if isinstance(message.info, UserMessage)):
+    unfinished = await store.unfinished()
+    changed = {message.info.session_id for message in unfinished if close_cut(store, message)}
+    for prompt in (message.info for message in unfinished if isinstance(message.info, UserMessage)):
         newest = await store.messages(prompt.session_id, limit=NEWEST)
         if close_unanswered(store, prompt, newest, dependencies.directory):
-            cut.add(prompt.session_id)
+            changed.add(prompt.session_id)
     await store.commit()
-    for session_id in cut:
+    for session_id in changed:
         with suppress(NotFound):  # it is in the trash
             async with sessions.edit(session_id):
-                pass  # it has changed just now, which clients that come back ask for
-    return len(cut)
+                pass  # sets time.updated, by which reconnecting clients find changed sessions
+    return len(changed)

@@ -110,7 +110,7 @@ def test_an_agent_can_be_switched_off() -> None:
 
 @pytest.mark.parametrize("default", ["nobody", "general"])
 def test_a_default_agent_that_can_not_be_one_stops_the_start_with_those_that_can(default: str) -> None:
-    with pytest.raises(SettingsError, match=f"default_agent names '{default}'") as refusal:
+    with pytest.raises(SettingsError, match=f"default_agent: '{default}' is not") as refusal:
         agents(default_agent=default)
     assert "build, plan." in refusal.value.message
 

@@ -49,7 +49,7 @@ def test_a_schema_of_an_object_is_taken() -> None:
 
 def test_an_answer_that_fits_is_kept() -> None:
     answer = Answer(JsonSchemaFormat(schema=SCHEMA))
-    result = answer.take('{"n": 3}')
+    result = answer.submit('{"n": 3}')
     assert (answer.value, answer.failures) == ({"n": 3}, 0)
     assert (result.title, result.metadata) == ("Answer", {"valid": True, "truncated": False})
 
@@ -57,11 +57,11 @@ def test_an_answer_that_fits_is_kept() -> None:
 def test_an_answer_that_does_not_fit_is_counted_and_the_model_is_told_every_fault() -> None:
     answer = Answer(JsonSchemaFormat(schema=SCHEMA))
     with pytest.raises(ToolError) as refusal:
-        answer.take('{"n": "x", "s": 1}')
+        answer.submit('{"n": "x", "s": 1}')
     assert "$.n: 'x' is not of type 'integer'; $.s: 1 is not of type 'string'." in refusal.value.message
     assert f"Call {TOOL} again." in refusal.value.message
     with pytest.raises(ToolError, match="not valid JSON"):
-        answer.take("{")
+        answer.submit("{")
     assert answer.failures == 2
     assert not answer.value
 
@@ -69,7 +69,7 @@ def test_an_answer_that_does_not_fit_is_counted_and_the_model_is_told_every_faul
 def test_no_more_than_five_faults_are_named() -> None:
     schema = {"type": "object", "additionalProperties": {"type": "string"}}
     with pytest.raises(ToolError) as refusal:
-        Answer(JsonSchemaFormat(schema=schema)).take('{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1}')
+        Answer(JsonSchemaFormat(schema=schema)).submit('{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1}')
     assert refusal.value.message.count("is not of type") == 5
 
 
