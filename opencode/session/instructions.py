@@ -1,4 +1,4 @@
-"""The files that opencode.json's `instructions` name: their texts, and the entries that name none."""
+"""The files of opencode.json's `instructions`: their texts, and warnings for entries that match no file."""
 
 import glob
 from collections.abc import Iterator
@@ -11,22 +11,22 @@ from opencode.errors import SettingsError
 def instruction_texts(settings: Settings) -> tuple[str, ...]:
     """Return the texts of all files in the order of their entries.
 
-    Raises SettingsError where a file can't be read.
+    Raises SettingsError if a file can't be read.
     """
     return tuple(_text(file) for entry in settings.config.instructions for file in _files(entry, settings))
 
 
 def instruction_warnings(settings: Settings) -> Iterator[str]:
-    """Yield a sentence for each entry that matches no file."""
+    """Yield a warning for each entry that matches no file."""
     for entry in settings.config.instructions:
         if entry.startswith(("http://", "https://")):
-            yield f"instructions: {entry} is ignored: addresses are not supported. Save it as a file."
+            yield f"instructions: {entry} is ignored: URLs are not supported. Save it as a file."
         elif not _files(entry, settings):
             yield f"instructions: {entry!r} matches no file in {_directory(settings)}."
 
 
 def _files(entry: str, settings: Settings) -> list[Path]:
-    """Return the files that a path or a pattern stands for, relative ones from where opencode.json is."""
+    """Return the files that match a path or a glob pattern, relative to the directory of opencode.json."""
     directory = _directory(settings)
     pattern = str(Path(entry).expanduser())
     matches = glob.glob(pattern, root_dir=directory, recursive=True) or [pattern]  # a name may hold a bracket

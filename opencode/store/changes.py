@@ -1,4 +1,4 @@
-"""What is to be written: rows by their keys, rendered at the time of the write."""
+"""Pending changes: rows by their keys, rendered at the time of the write."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -14,28 +14,28 @@ from . import tables
 from .rows import Row, message_row, part_row, session_row, todo_rows
 
 Render = Callable[[], Row | list[Row] | None]
-"""Returns the row as it is at the time of the write; None removes it; a list replaces a session's todos."""
+"""Returns the row at the time of the write. None removes the row; a list replaces a session's todos."""
 
 Key = tuple[str, str]
 """A table's name, and a row's id in it."""
 
 Changes = dict[str, dict[Key, Render]]
-"""By session."""
+"""Changes by session id and row key."""
 
 
 class ChangeRecorder(ABC):
-    """The changes that one can ask for. None of them waits."""
+    """The methods that record changes. None of them waits."""
 
     @abstractmethod
     def _put(self, session_id: str, table: Table, key: str, render: Render) -> None:
-        """Note a change; of two to one row, the later counts."""
+        """Record a change; a later change to the same row replaces it."""
 
     def put_session(self, session: Session) -> None:
         row = session_row(session)
         self._put(session.id, tables.session, session.id, lambda: row)
 
     def put_message(self, message: Message, answered: bool = True) -> None:
-        """Store a message; `answered` is false of a prompt whose turn has not ended."""
+        """Store a message. `answered` is False for a prompt whose turn has not ended."""
         row = message_row(message, answered)
         self._put(message.session_id, tables.message, message.id, lambda: row)
 
@@ -63,10 +63,10 @@ class ChangeRecorder(ABC):
 
 
 class Batch(msgspec.Struct):
-    """What one transaction does, by table name. Rows are written after what is lost is removed.
+    """The rows of one transaction, by table name: `lost` ids are removed first, then `rows` are written.
 
-    `touched`: for each session the first and the last message that are not as they were; "" where one or a
-    part is removed.
+    `sessions`: sessions to remove. `touched`: for each session the range of changed message ids; it begins
+    with "" if a message or a part is removed.
     """
 
     lost: dict[str, list[str]]
@@ -76,7 +76,7 @@ class Batch(msgspec.Struct):
 
 
 def render(changes: Changes, removed: Iterable[str] = ()) -> Batch:
-    """Return changes as rows; those of sessions that are `removed` are left out."""
+    """Return changes as rows, without those of the sessions in `removed`."""
     batch = Batch({}, {}, list(removed), dict.fromkeys(removed, ("", "")))
     for session_id, wanted in changes.items():
         if session_id in batch.sessions:
@@ -95,14 +95,14 @@ def render(changes: Changes, removed: Iterable[str] = ()) -> Batch:
 
 
 def _message_of(table: str, row: Row | list[Row] | None) -> str | None:
-    """Return the id of the message that a row is of, "" for one that is removed; None for other tables."""
+    """Return the id of a row's message, "" if the row is removed; None for other tables."""
     if table not in (tables.message.name, tables.part.name):
         return None
     return str(row["message_id" if table == tables.part.name else "id"]) if isinstance(row, dict) else ""
 
 
 def merged(older: Changes, newer: Changes) -> Changes:
-    """Return both; of two changes to one row, the newer."""
+    """Return both; a newer change to a row replaces an older one."""
     both = dict(older)
     for session_id, wanted in newer.items():
         both[session_id] = {**both.get(session_id, {}), **wanted}

@@ -1,4 +1,4 @@
-"""Write-behind: changes wait here a moment and go to disk together, in one transaction for all sessions."""
+"""Write-behind: collects changes for a short time and writes them in one transaction for all sessions."""
 
 import asyncio
 import logging
@@ -18,18 +18,18 @@ from .history_cache import HistoryCache
 from .upsert import upsert
 
 FLUSH_SECONDS = 0.2
-"""How long a change may wait for others; the promise to users is 0.25 s."""
+"""How long a change waits for others. Users are promised that text is stored within 0.25 s."""
 
 GONE_KEPT = 10_000
-"""How many removed sessions are remembered, so that what comes late for them is dropped."""
+"""How many removed sessions are remembered, so that late changes to them are dropped."""
 
-DROPPED = "A change could not be stored; the server's log says why."
+DROPPED = "The change could not be stored; see the server's log."
 
 log = logging.getLogger(__name__)
 
 
 class Unit(ChangeRecorder):
-    """Changes that are written together, or not at all: what failed once is not tried again."""
+    """Changes that are written together or not at all. A unit that fails is not retried."""
 
     def __init__(self, writer: "Writer") -> None:
         self._writer = writer
@@ -37,11 +37,11 @@ class Unit(ChangeRecorder):
         self.removed: list[str] = []
 
     def remove_session(self, session_id: str) -> None:
-        """Remove a session with all that belongs to it; later changes to it are dropped."""
+        """Remove a session with its messages, parts and todos; later changes to it are dropped."""
         self.removed.append(session_id)
 
     async def commit(self) -> None:
-        """Wait until it is on disk; raises Unavailable where that can't be, and then nothing has changed."""
+        """Wait until the unit is on disk; raises Unavailable if it can't be written, with nothing changed."""
         await self._writer.write(self)
 
     def _put(self, session_id: str, table: Table, key: str, render: Render) -> None:
@@ -49,11 +49,11 @@ class Unit(ChangeRecorder):
 
 
 Waiters = dict[Unit | str | None, list[asyncio.Future[None]]]
-"""Who waits, and for what: a unit, a session's changes, or (None) all changes."""
+"""The waiters for a unit, for a session's changes, or (None) for all changes."""
 
 
 class FlushJob(msgspec.Struct):
-    """What one flush writes: changes that are kept until they are written, units, and who waits."""
+    """The work of one flush: changes that are retried until they are written, units, and waiters."""
 
     dirty: Changes
     units: list[Unit]
@@ -75,12 +75,12 @@ class FlushJob(msgspec.Struct):
         )
 
     def count(self) -> int:
-        """Return how many rows it is about."""
+        """Return the number of rows to write."""
         changes = [self.dirty, *(unit.changes for unit in self.units)]
         return sum(len(rows) for each in changes for rows in each.values()) + len(self.removed)
 
     def before(self, later: "FlushJob") -> "FlushJob":
-        """Return both as one; what has changed since stays newer."""
+        """Return this job merged with a later one, whose changes take precedence."""
         waiters = {
             key: [*self.waiters.get(key, []), *later.waiters.get(key, [])]
             for key in self.waiters | later.waiters
@@ -88,7 +88,7 @@ class FlushJob(msgspec.Struct):
         return FlushJob(merged(self.dirty, later.dirty), [*self.units, *later.units], waiters)
 
     def pieces(self) -> Iterator["FlushJob"]:
-        """Yield it in pieces that can be written one by one, each with its own waiters: sessions, units."""
+        """Yield a job for each session and each unit, with its own waiters, to be written one by one."""
         for session_id, changes in self.dirty.items():
             yield FlushJob({session_id: changes}, [], {session_id: self.waiters.pop(session_id, [])})
         for unit in self.units:
@@ -96,10 +96,10 @@ class FlushJob(msgspec.Struct):
 
 
 class Writer:
-    """The only thing that writes to the database.
+    """The only writer of the database.
 
-    `put` never waits, and what it notes is tried again until it is written. `commit` returns once everything
-    put before it is on disk. Many commits that come together share one transaction.
+    `put` never waits, and its changes are retried until they are written. `commit` returns when all earlier
+    changes are on disk. Simultaneous commits share one transaction.
     """
 
     def __init__(self, database: Database, history_cache: HistoryCache) -> None:
@@ -113,26 +113,28 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self.failure: str | None = None
-        """Why nothing can be written, known from the last transaction; it is tried again until one works."""
+        """Why the last transaction failed, None if it succeeded. Writes are retried until one succeeds."""
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="store-writer")
 
     async def close(self) -> None:
-        """Write what waits, then stop; whoever commits after that is refused."""
+        """Write all pending changes, then stop; later commits fail with Unavailable."""
         if self._task is None:
             return
         self._closing = True
         self._wanted.set()
         await asyncio.wait({self._task})
-        if self._task.cancelled():  # by whoever ended everything at once
+        if self._task.cancelled():  # by a stop of the event loop, which cancels all tasks
             work, self._next = self._now.before(self._next), FlushJob({}, [], {})
             await self._flush(work)
         if self._next.dirty:
-            log.error("last changes could not be written, of: %s", ", ".join(self._next.dirty))
+            log.error(
+                "the last changes of these sessions could not be written: %s", ", ".join(self._next.dirty)
+            )
 
     def put(self, session_id: str, table: Table, key: str, render: Render) -> None:
-        """Note a change. `render` is asked for the row when it is written: many changes are one write."""
+        """Record a change. `render` is called at the time of the write, so many changes become one write."""
         if session_id in self._gone:
             return
         self._next.dirty.setdefault(session_id, {})[table.name, key] = render
@@ -143,24 +145,24 @@ class Writer:
         return session_id in self._gone
 
     def pending(self, session_id: str | None = None) -> bool:
-        """Return whether changes wait or are being written, of one session or of any."""
+        """Return whether changes of a session, or of any session, are waiting or being written."""
         if session_id is None:
             return any(work.dirty or work.units for work in (self._next, self._now))
         return self._next.concerns(session_id) or self._now.concerns(session_id)
 
     def count(self) -> int:
-        """Return how many changes wait or are being written."""
+        """Return the number of changes that are waiting or being written."""
         return self._next.count() + self._now.count()
 
     def commit(self, session_id: str | None = None) -> asyncio.Future[None]:
-        """Write every change so far; done once those of the session, or all, are on disk.
+        """Write all changes so far; the future is done when those of the session, or all, are on disk.
 
-        Fails with Unavailable if they can't be written.
+        It fails with Unavailable if they can't be written.
         """
         return self._written(session_id)
 
     def write(self, unit: Unit) -> asyncio.Future[None]:
-        """Write a unit, and every change so far, in one transaction; done or failed as above."""
+        """Write a unit and all changes so far in one transaction; return a future like that of `commit`."""
         self._next.units.append(unit)
         return self._written(unit)
 
@@ -194,20 +196,20 @@ class Writer:
                 self._flush_soon()
 
     async def _flush(self, work: FlushJob) -> None:
-        """Write it all in one transaction; where the changes themselves are at fault, piece by piece."""
+        """Write a job in one transaction; piece by piece if the changes themselves are invalid."""
         try:
             await self._transaction(work)
         except Exception as error:
             if _is_of_the_database(error):
                 self._refuse(work, error)
                 return
-            log.exception("changes that can't be written together are written one by one")
+            log.exception("changes could not be written together; writing them one by one")
             await self._piecemeal(work)
         else:
             self._succeed(work)
 
     async def _piecemeal(self, work: FlushJob) -> None:
-        """Write each piece alone: one that can never be written fails its own waiters, and no others."""
+        """Write each piece in its own transaction, so that an invalid one fails only its own waiters."""
         dropped = False
         for piece in work.pieces():
             try:
@@ -217,16 +219,16 @@ class Writer:
                 if _is_of_the_database(error):
                     self._refuse(piece, error)
                 else:
-                    log.exception("a change that can never be written is dropped: %s", _names(piece))
+                    log.exception("dropping a change that can't be written: %s", _names(piece))
                     _settle(piece, Unavailable(DROPPED))
             else:
                 self._succeed(piece)
         everything = work.waiters.pop(None, [])
-        _settle(work, None)  # sessions that had nothing to be written
+        _settle(work, None)  # sessions that had nothing to write
         _settle(FlushJob({}, [], {None: everything}), Unavailable(DROPPED) if dropped else None)
 
     async def _transaction(self, work: FlushJob) -> None:
-        """Write it. While nothing could be written, a trial is, so that the first that can be is noticed."""
+        """Write a job. After a failure a trial write is added, which detects that writing works again."""
         if work.dirty or work.units or self.failure is not None:
             batch = work.batch()
             trial = self.failure is not None
@@ -247,20 +249,20 @@ class Writer:
         _settle(work, None)
 
     def _refuse(self, work: FlushJob, error: Exception) -> None:
-        """Keep what could not be written, what has changed since stays newer; tell all who wait."""
+        """Keep changes that could not be written for a retry, and fail all waiters."""
         if self.failure is None:
-            log.error("could not write to the database, trying on: %s", reason(error))
+            log.error("could not write to the database, retrying: %s", reason(error))
         self.failure = f"The database can't be written to: {public_reason(error)}."
         self._next.dirty = merged(work.dirty, self._next.dirty)
         _settle(work, Unavailable("The database can't be written to; try again later."))
 
 
 _TRIAL = text("UPDATE alembic_version SET version_num = version_num")
-"""Changes nothing, and needs all that a change needs."""
+"""A write that changes no data."""
 
 
 def _is_of_the_database(error: Exception) -> bool:
-    """Tell whether a write failed for a reason that may pass: locked, full, read-only, damaged."""
+    """Return whether a write failed because of the database: locked, full, read-only or damaged."""
     return isinstance(error, OperationalError | InternalError) or type(error) is DatabaseError
 
 

@@ -54,7 +54,7 @@ async def test_instructions_that_match_no_file_are_a_warning(tmp_path: Path) -> 
             f"{file}: instructions: {entry!r} matches no file in {tmp_path}."
             for entry in (absent, "none/*.md", "rules", "")
         ),
-        f"{file}: instructions: https://example.com/rules.md is ignored: addresses are not supported. "
+        f"{file}: instructions: https://example.com/rules.md is ignored: URLs are not supported. "
         "Save it as a file.",
     ]
 
