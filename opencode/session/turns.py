@@ -23,7 +23,7 @@ from .sessions import Sessions
 from .titles import Titles
 
 ABORT_SECONDS = 5.0
-"""How long an abort waits for a turn to store its end; it goes on in the background after that."""
+"""How long an abort waits for a turn to store its end. After that the turn ends in the background."""
 
 STOPPED = "The server was stopped. The text so far is kept."
 

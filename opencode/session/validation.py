@@ -77,7 +77,7 @@ def _check(place: str, parts: int, size: int, limit: int) -> None:
 def _check_files(place: str, files: list[FilePartInput] | list[FilePart], limits: Limits) -> None:
     if len(files) > limits.attachments:
         raise BodyTooLarge(
-            f"{place} has {len(files)} files; the limit is {limits.attachments} for one message "
+            f"{place} has {len(files)} files; send at most {limits.attachments} with one message "
             "(OPENCODE_MAX_ATTACHMENTS)."
         )
     for file in files:
