@@ -150,7 +150,9 @@ async def test_files_of_another_machine_are_named_in_their_place(server: Server,
     session = await imported(server, document)
     llm.script(Answer(text="fine"))
     assert text_of(await server.ask(session["id"], "and?")) == "fine"
-    assert "[notes.txt (text/plain): the file itself is not" in json.dumps(llm.requests[-1].body["messages"])
+    assert "[notes.txt (text/plain): the export does not include this file.]" in json.dumps(
+        llm.requests[-1].body["messages"]
+    )
 
 
 def _set(document: dict[str, Any], *path: Any, value: Any) -> None:
