@@ -6,7 +6,7 @@ contain the summary and the messages that it does not cover.
 
 from collections.abc import Iterator
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from opencode.clock import now_ms
 from opencode.provider.base import ModelRequest, Text, UserTurn
@@ -99,14 +99,14 @@ def is_nearly_full(model: Model, tokens: int) -> bool:
     return bool(limit) and tokens > limit - min(RESERVED, limit // 4)
 
 
-def clear_old_output(history: list[MessageWithParts], model: Model) -> tuple[list[ToolPart], int]:
-    """Mark the output of old tool calls as cleared; return the parts and the estimated tokens freed.
+def old_output(history: list[MessageWithParts], model: Model) -> tuple[list[ToolPart], int]:
+    """Return the tool calls whose output can be cleared, and the estimated tokens that this frees.
 
-    Nothing is cleared if that would free too little.
+    None if that would free too little.
     """
     limit = _limit(model) or UNKNOWN_CONTEXT
     total = freed = 0
-    old: list[tuple[ToolPart, ToolStateCompleted]] = []
+    old: list[ToolPart] = []
     for message in reversed(history):
         for part in reversed(message.parts):
             if not isinstance(part, ToolPart) or not isinstance(part.state, ToolStateCompleted):
@@ -117,12 +117,15 @@ def clear_old_output(history: list[MessageWithParts], model: Model) -> tuple[lis
             total += size
             if total > min(NEWEST_OUTPUT, limit // 4):
                 freed += size
-                old.append((part, part.state))
-    if freed < min(MIN_FREED, limit // 8):
-        return [], 0
-    for _, state in old:
-        state.time.compacted = now_ms()
-    return [part for part, _ in old], freed
+                old.append(part)
+    return (old, freed) if freed >= min(MIN_FREED, limit // 8) else ([], 0)
+
+
+def cleared(part: ToolPart) -> ToolPart:
+    """Return a completed tool call with its output marked as cleared."""
+    assert isinstance(part.state, ToolStateCompleted)
+    time = structs.replace(part.state.time, compacted=now_ms())
+    return structs.replace(part, state=structs.replace(part.state, time=time))
 
 
 def summary_request(

@@ -12,7 +12,7 @@ from opencode.schema.message import AssistantMessage, MessageWithParts, UserMess
 from opencode.schema.part import CompactionPart, CreatedTime, Part, TextPart, ToolPart
 from opencode.schema.session import PermissionRule, StatusBusy
 
-from .compaction import clear_old_output, compaction_of, is_nearly_full, tokens_in_use
+from .compaction import cleared, compaction_of, is_nearly_full, old_output, tokens_in_use
 from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange, is_last_step
 from .step import Step
@@ -110,9 +110,12 @@ class Turn:
             elif not await self._compact_if_needed(prompt):
                 await self._take_step(prompt)
 
-    async def fail(self, error: ModelError) -> None:
-        """Answer all prompts with an error because the turn can't begin."""
-        for prompt in [message.info for message in self._history if isinstance(message.info, UserMessage)]:
+    async def fail(self, prompts: list[UserMessage], error: ModelError) -> None:
+        """Answer those of the prompts with an error that need an answer or another step."""
+        for prompt in prompts:
+            answer = self.answer_to(prompt.id)
+            if answer is not None and isinstance(answer.info, AssistantMessage) and is_last_step(answer.info):
+                continue
             exchange = Exchange(self._dependencies, self._session, prompt)
             self._begin(exchange)
             try:
@@ -191,9 +194,9 @@ class Turn:
             return False  # the step gets the same error and stores it
         if not is_nearly_full(model, used):
             return False
-        cleared, freed = clear_old_output(self._history, model)
-        if cleared:
-            await self._store_parts(cleared)
+        old, freed = old_output(self._history, model)
+        if old:
+            await self._clear_output(old)
         if not is_nearly_full(model, used - freed):
             return False
         await self._compact(prompt, overflow=False)
@@ -242,7 +245,7 @@ class Turn:
         """Return the messages that a summary may replace: all, or those before an unanswered prompt."""
         if self.answer_to(prompt.info.id) is not None:
             return list(self._history)
-        return [message for message in self._history if message.info.id < prompt.info.id]
+        return self._history[: self._history.index(prompt)]
 
     async def _add_user_message(self, info: UserMessage, part: Part) -> MessageWithParts:
         """Store, publish and append a user message that the server writes itself."""
@@ -258,14 +261,17 @@ class Turn:
         self._history.append(message)
         return message
 
-    async def _store_parts(self, parts: list[ToolPart]) -> None:
-        """Store changed parts of earlier messages, then publish them."""
+    async def _clear_output(self, old: list[ToolPart]) -> None:
+        """Mark the output of tool calls as cleared: stored first, then published and taken over."""
+        parts = [cleared(part) for part in old]
         unit = self._dependencies.store.unit()
         for part in parts:
             unit.put_part(part)
         now = now_ms()
         events = [PartUpdated(session_id=part.session_id, part=part, time=now) for part in parts]
         await self._session.commit(unit, events)
+        for part, new in zip(old, parts, strict=True):
+            part.state = new.state
 
     async def _remember(self, rules: list[PermissionRule]) -> None:
         self._rules = [*self._rules, *rules]

@@ -83,7 +83,9 @@ class SessionCache:
 
     def add(self, session: Session, newest: str = "") -> LiveSession:
         """Add a session that has just been stored. `newest`: the id of its last message."""
-        live = self._live[session.id] = LiveSession(session.id)
+        live = self._live.get(session.id)
+        if live is None or live.removed:
+            live = self._live[session.id] = LiveSession(session.id)
         live.load(session, newest)
         self._keep(live)
         return live

@@ -79,18 +79,19 @@ class Deletion:
     async def resume(self) -> None:
         """Schedule the deletions that were pending when the server last stopped; raises Unavailable."""
         rows = await self._store.trashed()
-        ids = {row.session_id for row in rows}
-        roots = {row.session_id: row.time for row in rows if row.parent_id not in ids}
-        for session_id, time in roots.items():
-            descendants = [child for child in await self._store.descendants(session_id) if child in ids]
-            self._delete_later(session_id, Trashed([session_id, *descendants], time))
+        times = {row.session_id: row.time for row in rows}
+        roots = [row for row in rows if times.get(row.parent_id or "") != row.time]
+        for root in roots:
+            descendants = await self._store.descendants(root.session_id)
+            family = [root.session_id, *(each for each in descendants if times.get(each) == root.time)]
+            self._delete_later(root.session_id, Trashed(family, root.time))
 
     async def close(self) -> None:
         """Empty the trash. Sessions that can't be deleted now are deleted by the next start of the server."""
         for trashed in self._trash.values():
             if trashed.task is not None:
                 trashed.task.cancel()
-        await self._timers.close(0)
+        await self._timers.close(1)
         for session_id in list(self._trash):
             try:
                 await self._purge(session_id)

@@ -5,7 +5,7 @@ import logging
 
 from opencode.agent.dependencies import TurnDependencies
 from opencode.agent.title import make_title
-from opencode.errors import AgentServerError
+from opencode.errors import AgentServerError, Conflict
 from opencode.schema.message import MessageWithParts, UserMessage
 from opencode.schema.part import SubtaskPart, TextPart
 from opencode.tasks import Tasks
@@ -65,8 +65,9 @@ class Titles:
             if not title or live.info.title != old_title:
                 return
             async with self._sessions.edit(live.id) as draft:
-                if draft.session.title == old_title:  # otherwise the user has renamed it
-                    draft.session.title = title
+                if draft.session.title != old_title:
+                    raise Conflict("it was renamed meanwhile")
+                draft.session.title = title
         except AgentServerError as error:
             log.info("no title for %s: %s", live.id, error.message)
 

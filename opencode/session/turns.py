@@ -124,13 +124,12 @@ class RunningTurn:
                     self._turns.publish(SessionIdle(session_id=self._live.id))
 
     async def _answer(self) -> None:
-        """Answer all prompts; with an error if the conversation can't be read."""
+        """Answer all prompts; with an error if the conversation can't be read or written."""
         try:
             self.turn.load(await self._turns.history(self._live.id, self._prompts[0].id))
-        except Unavailable as error:
-            await self.turn.fail(ModelError(error.message))
-        else:
             await self.turn.run()
+        except Unavailable as error:
+            await self.turn.fail(self._prompts, ModelError(error.message))
 
     def _mark_answered(self) -> None:
         """Mark the prompts as answered, except those that the server's stop left without an answer."""

@@ -4,8 +4,9 @@ import pytest
 
 from opencode.agent.compaction import (
     MAX_CALL_OUTPUT,
-    clear_old_output,
+    cleared,
     is_nearly_full,
+    old_output,
     since_summary,
     summary_request,
     tokens_in_use,
@@ -14,7 +15,7 @@ from opencode.provider.base import Text, UserTurn
 from opencode.schema.agent import Agent
 from opencode.schema.error import UnknownData, UnknownError
 from opencode.schema.message import MessageWithParts
-from opencode.schema.part import CacheTokens, FilePart, Tokens, ToolPart, ToolStateCompleted
+from opencode.schema.part import CacheTokens, FilePart, Tokens, ToolStateCompleted
 from opencode.schema.provider import Limit, Model
 from tests.provider.wire_case import model
 
@@ -127,41 +128,39 @@ def outputs(*tokens: int, compacted: bool = False) -> list[MessageWithParts]:
     ]
 
 
-def cleared(history: list[MessageWithParts]) -> list[bool]:
-    states = [part.state for message in history for part in message.parts if isinstance(part, ToolPart)]
-    return [isinstance(state, ToolStateCompleted) and bool(state.time.compacted) for state in states]
-
-
 def test_the_oldest_tool_output_is_cleared_and_the_newest_kept() -> None:
     history = outputs(15_000, 10_000, 1, 40_000)
-    parts, freed = clear_old_output(history, with_context(200_000))
-    assert cleared(history) == [True, True, True, False]
+    parts, freed = old_output(history, with_context(200_000))
     assert parts == [message.parts[0] for message in reversed(history[:3])]
     assert freed == 25_001
+    for part in parts:
+        new = cleared(part)
+        assert isinstance(new.state, ToolStateCompleted) and isinstance(part.state, ToolStateCompleted)
+        assert new.state.time.compacted and not part.state.time.compacted
+        assert (new.id, new.state.output) == (part.id, part.state.output)
 
 
 def test_a_small_context_keeps_a_quarter_of_itself_and_clears_from_an_eighth() -> None:
     history = outputs(1_000, 2_000)
-    assert clear_old_output(history, with_context(8_000))[1] == 1_000
-    assert cleared(history) == [True, False]
+    parts, freed = old_output(history, with_context(8_000))
+    assert (parts, freed) == ([history[0].parts[0]], 1_000)
     history = outputs(999, 2_000)
-    assert clear_old_output(history, with_context(8_000)) == ([], 0)
-    assert cleared(history) == [False, False]
+    assert old_output(history, with_context(8_000)) == ([], 0)
 
 
 def test_output_that_was_cleared_before_counts_for_nothing() -> None:
     history = [*outputs(30_000, compacted=True), *outputs(19_999), *outputs(40_000)]
-    assert clear_old_output(history, with_context(200_000)) == ([], 0)
+    assert old_output(history, with_context(200_000)) == ([], 0)
 
 
 def test_output_after_a_failed_call_is_still_cleared() -> None:
     history = [*outputs(25_000), assistant(8, failed_call("no"), text("x")), *outputs(40_000)]
-    assert clear_old_output(history, with_context(200_000))[1] == 25_000
+    assert old_output(history, with_context(200_000))[1] == 25_000
 
 
 def test_an_unknown_context_is_taken_for_one_of_a_hundred_thousand() -> None:
-    assert clear_old_output(outputs(12_500, 25_000), with_context(0))[1] == 12_500
-    assert clear_old_output(outputs(12_499, 25_000), with_context(0))[1] == 0
+    assert old_output(outputs(12_500, 25_000), with_context(0))[1] == 12_500
+    assert old_output(outputs(12_499, 25_000), with_context(0))[1] == 0
 
 
 def test_all_that_was_said_is_summarized_with_who_said_it() -> None:

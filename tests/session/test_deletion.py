@@ -165,3 +165,25 @@ async def test_the_id_of_a_session_in_the_trash_is_not_free(services: Services) 
     assert imported.id != session_id
     await services.deletion.restore(session_id)
     assert len(await services.sessions.messages(session_id)) == 1
+
+
+async def test_a_child_that_was_deleted_by_itself_stays_deleted_when_its_parent_is_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(self: deletion.Deletion) -> None:
+        await self._timers.close(1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deletion.Deletion, "close", killed)
+        async with running_services(tmp_path) as services:
+            session_id = await new(services)
+            child = await new(services, session_id)
+            await services.deletion.trash(child)
+            await asyncio.sleep(0.002)  # another millisecond
+            await services.deletion.trash(session_id)
+    async with running_services(tmp_path) as services:
+        await services.deletion.restore(session_id)
+        assert (await services.sessions.get(session_id)).title == "precious"
+        with pytest.raises(NotFound):
+            await services.sessions.get(child)
+        assert services.deletion.can_restore(child)

@@ -189,3 +189,15 @@ async def test_a_replaced_prompt_and_what_followed_go_in_the_same_change(
     session = await services.sessions.get(session_id)
     assert session.revert is UNSET
     assert session.tokens.output == messages[1].info.tokens.output  # type: ignore[union-attr]
+
+
+async def test_a_turn_that_can_not_store_its_compaction_answers_with_an_error(
+    services: Services, llm: LLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: Any) -> Any:
+        raise Unavailable("The database can't be written to; try again later.")
+
+    session_id = await new(services)
+    monkeypatch.setattr("opencode.agent.turn.Turn._compact_if_needed", refuse)
+    answer = await (await services.prompts.send(session_id, PromptBody(content="one"))).answer()
+    assert answer.failure is not None and "can't be written to" in repr(answer.failure)
