@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 class RunningTurn:
     """A session's running turn and its task. Implements TurnSession for the turn.
 
-    `before`: a turn of the same session that is being aborted; the new turn waits for its end.
+    `before`: a turn of the same session that is being aborted; the new turn waits for its end. `end`: the
+    last event that the turn publishes.
     """
 
     def __init__(self, turns: "Turns", live: LiveSession, before: "RunningTurn | None" = None) -> None:
@@ -46,7 +47,7 @@ class RunningTurn:
         self._answering = False
         self.state: SessionStatus = StatusIdle()
         self.stopping = False
-        self.ended = False
+        self.end = SessionIdle(session_id=live.id)
         # The proxy avoids a reference cycle, so both are freed as soon as the turn ends.
         self.turn = Turn(turns.dependencies, given(live.info.permission, []), proxy(self))
         self.task = turns.tasks.spawn(self._run(), f"turn of {live.id}")
@@ -117,11 +118,10 @@ class RunningTurn:
                 log.exception("turn failed")
             finally:
                 self._mark_answered()
-                self.ended = True
                 self._turns.forget(self)
                 if not self._live.removed:
                     self.status(StatusIdle())
-                    self._turns.publish(SessionIdle(session_id=self._live.id))
+                    self._turns.publish(self.end)
 
     async def _answer(self) -> None:
         """Answer all prompts; with an error if the conversation can't be read or written."""

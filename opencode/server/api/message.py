@@ -1,5 +1,6 @@
 """Messages: send one and get the answer as events or as JSON; list and get them."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -8,7 +9,7 @@ from quart import Blueprint, Response, request
 
 from opencode.bus import Event
 from opencode.schema.base import encode
-from opencode.schema.event import AnyEvent, MessageUpdated, SessionDeleted, SessionIdle
+from opencode.schema.event import AnyEvent, MessageUpdated, SessionDeleted
 from opencode.schema.message import MessageWithParts
 from opencode.schema.prompt import CommandBody, PromptBody, SummarizeBody
 from opencode.session.prompts import Prompted
@@ -76,9 +77,15 @@ async def send_message(session_id: str, body: PromptBody) -> MessageWithParts | 
         return prompted.checked(await prompted.answer())
     bus = services().bus
     subscription = bus.subscribe(session_id)
-    stream = EventStream(subscription, EventForm(bus), HEARTBEAT_SECONDS, until=_ends)
+    stream = EventStream(
+        subscription,
+        EventForm(bus),
+        HEARTBEAT_SECONDS,
+        until=lambda event: ends(event),  # noqa: PLW0108 - known once the prompt is stored
+    )
     with stream.opening():
         prompted = await prompts.send(session_id, body)
+        ends = _end_of(prompted)
     first = stream.piece(_from_prompt(subscription.take(), prompted))
     return stream.response(first, has_ended=prompted.running is None)
 
@@ -168,5 +175,7 @@ def _from_prompt(events: list[Event], prompted: Prompted) -> list[Event]:
     return events
 
 
-def _ends(event: Event) -> bool:
-    return isinstance(event.properties, SessionIdle | SessionDeleted)
+def _end_of(prompted: Prompted) -> Callable[[Event], bool]:
+    """Return the test for the last event of a prompt's answer. An earlier turn may end after the prompt."""
+    end = prompted.running.end if prompted.running is not None else None
+    return lambda event: event.properties is end or isinstance(event.properties, SessionDeleted)
