@@ -22,6 +22,7 @@ from opencode.store import Store, Unit
 from opencode.tasks import hold
 
 from .draft import Draft
+from .reverted import without_reverted
 from .sessions import Sessions
 from .slug import make_slug
 from .turns import Turns
@@ -44,12 +45,15 @@ class History:
     async def fork(self, session_id: str, before: str | None) -> Session:
         """Copy a session with all messages, or with those before the message `before`; raises NotFound.
 
-        An unfinished answer is copied with its content so far and ends with an error.
+        Without `before`, reverted messages are left out. An unfinished answer is copied with its content so
+        far and ends with an error.
         """
         async with self._sessions.locked(session_id) as live:
             messages = await self._store.messages(session_id, before=before)
             if before is not None:
                 await self._message(session_id, before)
+            else:
+                messages = without_reverted(live.info, messages)
             todos = await self._store.todos(session_id)
             unit = self._store.unit()
             fork = _forked(live.info)

@@ -83,6 +83,8 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     async with AsyncExitStack() as stack:
         agents = Agents(settings.config)
         instructions = instruction_texts(settings)
+        store = await Store.open(settings.data_dir, settings.database_url)
+        stack.push_async_callback(store.close)
         bus = Bus()
         pending_requests = PendingRequests(bus)
 
@@ -95,11 +97,10 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             may_add=settings.password is not None,
         )
         tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=(mcp,))
+        stack.push_async_callback(tools.close)
         providers = Registry(settings)
+        stack.push_async_callback(providers.close)
         warnings = start_warnings(settings, tools, providers)
-        store = await Store.open(settings.data_dir, settings.database_url)
-        for service in (store, tools, providers):
-            stack.push_async_callback(service.close)
         dependencies = TurnDependencies(
             store=store,
             bus=bus,

@@ -7,11 +7,12 @@ from weakref import proxy
 
 from opencode import observe
 from opencode.agent.dependencies import TurnDependencies
+from opencode.agent.exchange import is_last_step
 from opencode.agent.turn import Turn
 from opencode.errors import AgentServerError, Conflict, ModelError, NotFound, Unavailable
 from opencode.schema.base import given
-from opencode.schema.event import EventProperties, SessionIdle, SessionStatusChanged
-from opencode.schema.message import MessageWithParts, ModelChoice, UserMessage
+from opencode.schema.event import EventProperties, MessageUpdated, SessionIdle, SessionStatusChanged
+from opencode.schema.message import AssistantMessage, MessageWithParts, ModelChoice, UserMessage
 from opencode.schema.part import Tokens
 from opencode.schema.session import PermissionRule, Session, SessionStatus, StatusIdle
 from opencode.store import Unit
@@ -43,6 +44,7 @@ class RunningTurn:
         self._live = live
         self._before = before
         self._prompts: list[UserMessage] = []
+        self._open_prompts: list[UserMessage] = []
         self._begun = asyncio.Event()
         self._answering = False
         self.state: SessionStatus = StatusIdle()
@@ -56,6 +58,7 @@ class RunningTurn:
         """Add a prompt for the next step."""
         if isinstance(prompt.info, UserMessage):
             self._prompts.append(prompt.info)
+            self._open_prompts.append(prompt.info)
         self.turn.add(prompt)
 
     async def wait(self) -> None:
@@ -75,10 +78,14 @@ class RunningTurn:
     async def commit(
         self, unit: Unit, events: Sequence[EventProperties], cost: float = 0, tokens: Tokens | None = None
     ) -> None:
+        answered = self._answered_by(events)
+        for prompt in answered:
+            unit.put_message(prompt)
         async with self._turns.sessions.edit(self._live.id, unit) as draft:
             if tokens is not None:
                 draft.charge(cost, tokens)
             draft.publish(*events)
+        self._open_prompts = [prompt for prompt in self._open_prompts if prompt not in answered]
 
     async def allow(self, rules: list[PermissionRule]) -> None:
         try:
@@ -131,9 +138,20 @@ class RunningTurn:
         except Unavailable as error:
             await self.turn.fail(self._prompts, ModelError(error.message))
 
+    def _answered_by(self, events: Sequence[EventProperties]) -> list[UserMessage]:
+        """Return the prompts that a message answers for good, if one ends with these events."""
+        prompt_ids = [prompt.id for prompt in self._open_prompts]
+        for event in events:
+            if not isinstance(event, MessageUpdated) or not isinstance(event.info, AssistantMessage):
+                continue
+            answer = event.info
+            if answer.time.completed and is_last_step(answer) and answer.parent_id in prompt_ids:
+                return self._open_prompts[: prompt_ids.index(answer.parent_id) + 1]
+        return []
+
     def _mark_answered(self) -> None:
-        """Mark the prompts as answered, except those that the server's stop left without an answer."""
-        for prompt in self._prompts if not self._live.removed else ():
+        """Mark all other prompts as answered, except those that the server's stop left without an answer."""
+        for prompt in self._open_prompts if not self._live.removed else ():
             if not self._turns.closing or self.turn.answer_to(prompt.id) is not None:
                 self._turns.dependencies.store.put_message(prompt)
 

@@ -76,3 +76,27 @@ def test_no_more_than_five_faults_are_named() -> None:
 def test_a_prompt_says_how_often_a_model_may_try_again_else_it_is_twice() -> None:
     assert Answer(JsonSchemaFormat(schema=SCHEMA)).retries == 2
     assert Answer(JsonSchemaFormat(schema=SCHEMA, retry_count=0)).retries == 0
+
+
+@pytest.mark.parametrize(
+    "reference", ["http://127.0.0.1:1/s.json", "https://example.com/s", "file:///etc/passwd", "other.json"]
+)
+@pytest.mark.parametrize("place", ["properties", "items", "$defs"])
+def test_a_reference_to_another_document_is_refused_and_never_fetched(reference: str, place: str) -> None:
+    inner = {"$ref": reference}
+    nested = {"items": {"type": "array", "items": inner}, "properties": {"a": inner}, "$defs": {"a": inner}}
+    schema = {"type": "object", "properties": {"list": {place: nested[place]}}}
+    with pytest.raises(BadRequest, match=r"\$ref .* leads to another document"):
+        check_schema(JsonSchemaFormat(schema=schema))
+
+
+def test_references_within_the_schema_are_followed_and_lost_ones_are_a_mismatch() -> None:
+    properties = {"age": {"$ref": "#/$defs/age"}, "$ref": {"type": "string", "const": "http://a"}}
+    schema = {"type": "object", "properties": properties, "$defs": {"age": {"type": "integer"}}}
+    check_schema(JsonSchemaFormat(schema=schema))
+    answer = Answer(JsonSchemaFormat(schema=schema))
+    answer.submit('{"age": 7}')
+    assert answer.value == {"age": 7}
+    lost = Answer(JsonSchemaFormat(schema={**schema, "$defs": {}}))
+    with pytest.raises(ToolError, match="can't be applied"):
+        lost.submit('{"age": 7}')

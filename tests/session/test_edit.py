@@ -348,3 +348,15 @@ async def test_a_message_is_published_after_its_session(services: Services) -> N
     await services.prompts.send(session_id, note())
     kinds = [event.properties for event in events.take()]
     assert isinstance(kinds[0], SessionUpdated) and isinstance(kinds[1], MessageUpdated)
+
+
+async def test_a_fork_leaves_out_what_was_reverted(services: Services) -> None:
+    session_id = await new(services)
+    first = (await services.prompts.send(session_id, note("first"))).message.info.id
+    second = (await services.prompts.send(session_id, note("second"))).message.info.id
+    await services.history.revert(session_id, second)
+    fork = await services.history.fork(session_id, None)
+    assert fork.revert is UNSET
+    assert [repr(m.parts).count("first") for m in await services.sessions.messages(fork.id)] == [1]
+    before = await services.history.fork(session_id, first)
+    assert await services.sessions.messages(before.id) == []

@@ -17,10 +17,9 @@ from opencode.schema.event import (
 )
 from opencode.schema.message import MessageWithParts
 from opencode.schema.session import Session, SessionStatus, StatusIdle
+from opencode.session.reverted import without_reverted
 from opencode.session.services import Services
 from opencode.store import SessionQuery
-
-from .reverted import without_reverted
 
 PAGE = 30
 """Messages on a page at first, and loaded with each scroll to the top."""

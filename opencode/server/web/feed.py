@@ -9,12 +9,12 @@ from opencode.bus import Bus, Event, Lagged, Subscription
 from opencode.errors import NotFound
 from opencode.schema.event import SessionCreated, SessionDeleted, SessionStatusChanged, SessionUpdated
 from opencode.schema.session import Session
+from opencode.session.reverted import without_reverted
 from opencode.session.services import Services
 
 from . import conversation
 from .live_view import LiveView, hx_partial, message_partials, removal, request_partial
 from .render import fragment
-from .reverted import without_reverted
 
 SIDE_BAR_SECONDS = 0.5
 """Minimum interval between two renderings of the list of sessions."""

@@ -10,6 +10,7 @@ from opencode.provider.demo import DEMO
 from opencode.schema.base import encode
 from opencode.schema.provider import Model
 from opencode.schema.session import Session, Todo
+from opencode.session.reverted import without_reverted
 from opencode.session.services import Services
 
 from ..app_state import services
@@ -18,7 +19,6 @@ from . import conversation
 from .error_messages import page_message
 from .export import as_markdown
 from .render import fragment, page
-from .reverted import without_reverted
 from .security import nonce
 
 blueprint = Blueprint("pages", __name__)

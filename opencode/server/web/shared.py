@@ -3,11 +3,11 @@
 from quart import Blueprint, Response
 
 from opencode.errors import NotFound
+from opencode.session.reverted import without_reverted
 
 from ..app_state import services
 from .pages import HTML
 from .render import page
-from .reverted import without_reverted
 from .security import nonce
 
 blueprint = Blueprint("shared", __name__)

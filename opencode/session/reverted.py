@@ -1,4 +1,4 @@
-"""Reverted messages: hidden wherever a conversation is rendered, as in opencode, until they are restored."""
+"""Reverted messages: neither shown nor copied, as in opencode, until they are restored."""
 
 from msgspec import structs
 
