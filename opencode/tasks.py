@@ -11,10 +11,14 @@ T = TypeVar("T")
 
 
 class Tasks:
-    """The tasks of one owner. `close` waits for them, then cancels those that are left."""
+    """The tasks of one owner. `close` waits for them, then cancels those that are left.
 
-    def __init__(self) -> None:
+    `refusals`: errors that are no faults. One that nobody awaits is a line in the log, without a traceback.
+    """
+
+    def __init__(self, refusals: tuple[type[Exception], ...] = ()) -> None:
         self._running: set[asyncio.Task[Any]] = set()
+        self._refusals = refusals
 
     def __len__(self) -> int:
         return len(self._running)
@@ -22,7 +26,7 @@ class Tasks:
     def spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         """Start a task that nobody has to await. If it fails, the error is logged with the task's name."""
         task = self._start(work, name)
-        task.add_done_callback(_log_failure)
+        task.add_done_callback(self._log_failure)
         return task
 
     async def finish(self, work: Coroutine[Any, Any, T], name: str) -> T:
@@ -35,7 +39,7 @@ class Tasks:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            task.add_done_callback(_log_failure)
+            task.add_done_callback(self._log_failure)
             raise
 
     async def close(self, timeout: float) -> None:
@@ -47,6 +51,14 @@ class Tasks:
             log.warning("cancelling %s: it did not end within %g s", task.get_name(), timeout)
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+    def _log_failure(self, task: asyncio.Task[Any]) -> None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, self._refusals):
+            log.info("%s was refused: %s", task.get_name(), error)
+        else:
+            log.error("%s failed", task.get_name(), exc_info=error)
 
     def _start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         task = asyncio.create_task(work, name=name)
@@ -69,8 +81,3 @@ async def hold(work: Coroutine[Any, Any, T]) -> T:
             log.info("the caller was cancelled while %s failed: %s", task.get_name(), failure)
         raise cancelled
     return task.result()
-
-
-def _log_failure(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("%s failed", task.get_name(), exc_info=error)

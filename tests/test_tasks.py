@@ -119,3 +119,20 @@ async def test_held_work_gives_its_result_and_its_error() -> None:
     assert await hold(work(1)) == 1
     with pytest.raises(ZeroDivisionError):
         await hold(work(0))
+
+
+async def test_a_refusal_that_nobody_awaits_is_a_line_without_a_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Refused(Exception): ...
+
+    async def fail() -> None:
+        raise Refused("not found")
+
+    tasks = Tasks(refusals=(Refused,))
+    with caplog.at_level(logging.INFO):
+        await asyncio.wait([tasks.spawn(fail(), "prompt")])
+        await asyncio.sleep(0)
+    (record,) = caplog.records
+    assert record.getMessage() == "prompt was refused: not found"
+    assert record.levelno == logging.INFO and not record.exc_info

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from opencode.imports import import_in_thread
+
 if TYPE_CHECKING:
     import httpx2
 
@@ -70,7 +72,7 @@ class SDKClient:
         async with self._opening:
             if self._client is None:
                 # In a thread: an SDK's import and the certificates would stop every stream for a second.
-                self._client = await asyncio.to_thread(self._open)
+                self._client = await import_in_thread(self._open)
 
     def _open(self) -> Any:
         from .body_limits import truncate  # noqa: PLC0415 - httpx2 is imported here, and not before

@@ -13,7 +13,7 @@ from opencode.agent.pending_requests import PendingRequests
 from opencode.agent.retry import RetryPolicy
 from opencode.bus import Bus
 from opencode.config import Settings
-from opencode.errors import SettingsError, Unavailable
+from opencode.errors import RequestError, SettingsError, Unavailable
 from opencode.provider.registry import Registry
 from opencode.schema.base import given
 from opencode.schema.event import McpToolsChanged
@@ -112,7 +112,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             directory=os.getcwd(),
             retry=retry or RetryPolicy(),
         )
-        changes = Tasks()
+        changes = Tasks(refusals=(RequestError,))
         chosen_ids = ChosenIds()
         commands = Commands(settings.config.command, agents, mcp)
         sessions = Sessions(dependencies, may_share=settings.config.share != "disabled")

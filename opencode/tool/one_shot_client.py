@@ -4,12 +4,14 @@ A pool of httpcore 1.0 leaks a connection whose request is cancelled: it stays o
 pool's limit. So every request has a pool of its own.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from opencode.imports import import_in_thread
+from opencode.tasks import Tasks
 
 if TYPE_CHECKING:
     import ssl
@@ -21,7 +23,7 @@ class Closable(Protocol):
 
 T = TypeVar("T", bound=Closable)
 
-_closing: set[asyncio.Task[Any]] = set()
+_closing = Tasks()
 _creating = Lock()
 
 
@@ -35,7 +37,7 @@ def tls() -> "ssl.SSLContext":
 
 async def ready() -> None:
     """Import httpx and create the TLS context in a thread: in the event loop it would stall all streams."""
-    await asyncio.to_thread(_create)
+    await import_in_thread(_create)
 
 
 def _create() -> None:
@@ -49,7 +51,4 @@ async def closed_after(opened: T) -> AsyncIterator[T]:
     try:
         yield opened
     finally:
-        closing = asyncio.create_task(opened.aclose(), name="close-connections")
-        _closing.add(closing)
-        closing.add_done_callback(_closing.discard)
-        await asyncio.shield(closing)
+        await _closing.finish(opened.aclose(), "closing connections")
