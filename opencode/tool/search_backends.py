@@ -1,4 +1,4 @@
-"""Where web searches go: Exa, Tavily or Brave by key, DuckDuckGo's and others' public pages without one."""
+"""Search services: Exa, Tavily or Brave with a key; public pages of DuckDuckGo and others without one."""
 
 import asyncio
 import html
@@ -17,14 +17,14 @@ from opencode.errors import ToolError
 from .one_shot_client import closed_after, ready, tls
 
 MAX_BODY = 2 * 1024 * 1024
-"""Bytes of a provider's answer that are read at most; twenty results take far less."""
+"""Maximum bytes read of a response; twenty results take far less."""
 
 MAX_SNIPPET = 500
-"""Characters of a result's text that are kept."""
+"""Maximum characters kept of a result's text."""
 
 
 class SearchResult(msgspec.Struct, frozen=True):
-    """`date` is an ISO date, or "" where the provider does not say."""
+    """`date`: an ISO date, or "" if the service gives none."""
 
     title: str
     url: str
@@ -33,7 +33,7 @@ class SearchResult(msgspec.Struct, frozen=True):
 
 
 class SearchBackend(ABC):
-    """One way to search the web. `doubt`: what an empty list may mean beside that there is nothing."""
+    """A search service. `doubt`: what an empty list may mean other than that there are no results."""
 
     name: ClassVar[str]
     doubt: ClassVar[str] = ""
@@ -44,11 +44,11 @@ class SearchBackend(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Release what it holds."""
+        """Release its resources."""
 
 
 class KeyedBackend(SearchBackend):
-    """A search service that is asked over HTTP with a key."""
+    """A search service with an HTTP API and a key."""
 
     default_url: ClassVar[str]
 
@@ -67,15 +67,15 @@ class KeyedBackend(SearchBackend):
             ) from None
 
     async def close(self) -> None:
-        """Nothing is held: each search has a connection of its own."""
+        """Do nothing: each search has a connection of its own."""
 
     @abstractmethod
     def _request(self, key: str, query: str, count: int) -> dict[str, Any]:
-        """Return a search as httpx's `method`, `url` (from the base on), `headers`, `params`, `json`."""
+        """Return the request as httpx's `method`, `url` (after the base), `headers`, `params`, `json`."""
 
     @abstractmethod
     def _results(self, body: bytes) -> list[SearchResult]:
-        """Return the results in an answer's body; raises msgspec.DecodeError."""
+        """Return the results of a response's body; raises msgspec.DecodeError."""
 
     async def _answer(self, url: str, **request: Any) -> bytes:
         await ready()
@@ -106,7 +106,7 @@ class KeyedBackend(SearchBackend):
         return bytes(body)
 
     def _refusal(self, status: int, body: str) -> str:
-        """Return what an answer other than 200 means. 432 and 433 are Tavily's; Brave refuses keys by 422."""
+        """Return what a status other than 200 means: 432 and 433 are Tavily's; Brave uses 422 for keys."""
         who = f"The {self.name} search service"
         if status in (401, 403) or "SUBSCRIPTION_TOKEN_INVALID" in body:
             return (
@@ -219,7 +219,7 @@ class Brave(KeyedBackend):
 
 
 class Ddgs(SearchBackend):
-    """Public search pages, read by the ddgs library without a key."""
+    """Public search pages, read with the ddgs library, without a key."""
 
     name = "ddgs"
     doubt = "The engines may also be out of reach, or turn this server away because it asks often."
@@ -256,7 +256,7 @@ class Ddgs(SearchBackend):
 
 
 def configured(environ: Mapping[str, str]) -> SearchBackend:
-    """Return the backend that the first key set stands for (`EXA_API_KEY`, and so on), or the keyless one.
+    """Return the backend of the first key that is set (`EXA_API_KEY` and so on), or the one without a key.
 
     `EXA_BASE_URL`, and so on, name another server with the same interface. Raises SettingsError if one of
     them is not an http or https address.
@@ -282,12 +282,12 @@ def _result(title: str | None, url: str, snippet: str | None, published: str | N
 
 
 def _clean(text: str) -> str:
-    """Return text on one line, without HTML's escapes."""
+    """Return text on one line, with HTML entities decoded."""
     return " ".join(html.unescape(text).split())
 
 
 def _iso_date(text: str) -> str:
-    """Return the date in an ISO (Exa, Brave) or an e-mail's (Tavily) time stamp, "" where there is none."""
+    """Return the date of an ISO (Exa, Brave) or RFC 2822 (Tavily) time stamp, "" if there is none."""
     try:
         return date.fromisoformat(text[:10]).isoformat()
     except ValueError:

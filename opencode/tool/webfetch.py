@@ -1,4 +1,4 @@
-"""The webfetch tool: one address in, what a model can read of it out."""
+"""The webfetch tool: fetch a URL and return it in a form that models can read."""
 
 import asyncio
 import base64
@@ -74,7 +74,7 @@ class WebFetchInput(msgspec.Struct):
 
 
 class Download(msgspec.Struct, frozen=True):
-    """What a URL gave, after redirects. `mime` is lower-case and bare, "" where the server names none."""
+    """A response after redirects. `mime`: lower-case, without parameters, "" if the server sends none."""
 
     url: str
     status: int
@@ -146,7 +146,7 @@ class WebFetch(Tool[WebFetchInput]):
         raise ToolError(f"{args.url} redirects more than {MAX_REDIRECTS} times. Use another address.")
 
     async def _result(self, download: Download, form: Format) -> ToolResult:
-        """Return what a model can read of a download; raises ToolError where it can read nothing."""
+        """Return a download in a form that models can read; raises ToolError if there is none."""
         url, body = download.url, download.body
         attachable = page.sniff(body)
         mime = attachable or download.mime or page.guess(body)
@@ -174,7 +174,7 @@ class WebFetch(Tool[WebFetchInput]):
 
 
 async def _ask(url: str, args: WebFetchInput, context: ToolContext) -> None:
-    """Ask for an address, as it was written and in its one plain spelling; raises ToolError.
+    """Ask for permission to fetch a URL, as written and in its canonical form; raises ToolError.
 
     A redirect is asked for like the address that it came from: it is how one leads to another.
     """
@@ -184,7 +184,7 @@ async def _ask(url: str, args: WebFetchInput, context: ToolContext) -> None:
 
 @contextmanager
 def _paused(limit: asyncio.Timeout) -> Iterator[None]:
-    """Let a time-out stand still: what the user takes to answer is not the fetch's."""
+    """Pause a time-out: the time that the user takes to answer does not count."""
     now = asyncio.get_running_loop().time
     left = (limit.when() or now()) - now()
     limit.reschedule(None)
@@ -195,7 +195,7 @@ def _paused(limit: asyncio.Timeout) -> Iterator[None]:
 
 
 async def _read(url: str, response: "httpx.Response") -> Download:
-    """Return the answer's content; raises ToolError where it is an error, or too large."""
+    """Return the response's body; raises ToolError for an error status or too large a body."""
     status = response.status_code
     if not 200 <= status < 300:
         hint = _HINTS.get(status) or (
@@ -218,7 +218,7 @@ async def _read(url: str, response: "httpx.Response") -> Download:
 
 
 async def _decoded(response: "httpx.Response") -> AsyncIterator[bytes]:
-    """Yield the body decompressed, in pieces of bounded size: a small answer may unpack to gigabytes."""
+    """Yield the decompressed body in pieces of bounded size: a small response may expand to gigabytes."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity":
         async for chunk in response.aiter_raw():

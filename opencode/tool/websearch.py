@@ -1,4 +1,4 @@
-"""Searching the web: one question, a short list of pages."""
+"""The websearch tool: a query in, a short list of pages out."""
 
 from typing import Annotated
 
@@ -43,15 +43,15 @@ class WebSearch(Tool[WebSearchArgs]):
 
     async def run(self, args: WebSearchArgs, context: ToolContext) -> ToolResult:
         await context.ask("websearch", [args.query], {"query": args.query, "numResults": args.num_results})
-        found = await self._backend.search(args.query, args.num_results)
-        results = [result for result in found if result.url.startswith(_PAGE)][: args.num_results]
+        pages = await self._backend.search(args.query, args.num_results)
+        results = [result for result in pages if result.url.startswith(_PAGE)][: args.num_results]
         return ToolResult(
-            output=_listed(results) or self._nothing(args.query),
+            output=_listed(results) or self._no_results(args.query),
             title=args.query,
             metadata={"results": msgspec.to_builtins(results), "provider": self._backend.name},
         )
 
-    def _nothing(self, query: str) -> str:
+    def _no_results(self, query: str) -> str:
         advice = "Try fewer, more general or different words."
         return f"Nothing was found for {query!r}. {advice} {self._backend.doubt}".rstrip()
 
