@@ -214,7 +214,8 @@ def _check_message_id(message_id: str) -> None:
         return
     time = ids.time_of(message_id)
     if time is None or time > now_ms() + ids.DAY_MS:
+        fault = "has no time" if time is None else "is more than a day ahead of this server's clock"
         raise BadRequest(
-            f"messageID {message_id} is more than a day ahead of this server's clock. Use msg_ with 12 hex "
-            "digits of the current time and 14 letters or digits, or omit it to get one."
+            f"messageID {message_id} {fault}, so answers could not sort after it. Use msg_, then (Unix ms * "
+            "4096) modulo 2^48 as 12 hex digits, then 14 letters or digits; or omit it to get one."
         )
