@@ -40,6 +40,7 @@ def on_stop_signal(stop: Callable[[], Awaitable[None]]) -> Iterator[None]:
     has_begun = False
 
     async def end(number: signal.Signals, frame: FrameType | None) -> None:
+        log.info("stopping on %s", number.name)
         try:
             await stop()
         except Exception:
