@@ -12,8 +12,6 @@ from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from opencode.imports import import_in_thread
-
 if TYPE_CHECKING:
     import httpx2
 
@@ -28,13 +26,16 @@ Build = Callable[[ModuleType, "httpx2.AsyncClient"], Any]
 def _imported(name: str) -> ModuleType:
     """Return an SDK. Its first import is excluded from garbage collection: a full one would take 0.1 s more.
 
-    This happens before any client of the SDK exists, so that replaced clients are collected.
+    This happens before any client of the SDK exists, so that replaced clients are collected. httpx comes with
+    it: the OpenAI SDK looks for httpx among the imported modules at every request, and fails if it meets it
+    half imported by web fetch or MCP, in a thread.
     """
-    if name in sys.modules:
-        return sys.modules[name]
+    is_first = name not in sys.modules
+    importlib.import_module("httpx")
     sdk = importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
+    if is_first:
+        gc.collect()
+        gc.freeze()
     return sdk
 
 
@@ -87,7 +88,7 @@ class SDKClient:
         async with self._opening:
             if self._client is None:
                 # In a thread: an SDK's import and the certificates would stop every stream for a second.
-                self._client = await import_in_thread(self._open)
+                self._client = await asyncio.to_thread(self._open)
 
     def _open(self) -> Any:
         from .body_limits import truncate  # noqa: PLC0415 - httpx2 is imported here, and not before

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from opencode import observe
 from opencode.errors import ModelError
-from opencode.imports import imports_finished
 from opencode.schema.base import JsonObject
 
 from .base import Adapter, Finish, ModelRequest, StreamEvent
@@ -189,7 +188,6 @@ class WireAdapter(Adapter):
         """Send a request and yield the response, whose body, an event stream, is not read yet."""
         self._errors.hide(request.model.headers)
         async with self._usable_client() as client:
-            await imports_finished()
             sending = client.post(
                 self.path,
                 cast_to=self._client.response_type,

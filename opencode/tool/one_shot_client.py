@@ -4,13 +4,13 @@ A pool of httpcore 1.0 leaks a connection whose request is cancelled: it stays o
 pool's limit. So every request has a pool of its own.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from opencode.imports import import_in_thread
 from opencode.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def tls() -> "ssl.SSLContext":
 
 async def ready() -> None:
     """Import httpx and create the TLS context in a thread: in the event loop it would stall all streams."""
-    await import_in_thread(_create)
+    await asyncio.to_thread(_create)
 
 
 def _create() -> None:

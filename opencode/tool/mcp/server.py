@@ -4,13 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from opencode.errors import ToolError
-from opencode.imports import import_in_thread
 from opencode.schema.base import JsonObject
 from opencode.schema.mcp import McpConfig, McpConnected, McpDisabled, McpFailed, McpNeedsAuth, McpStatus
 
@@ -223,7 +221,7 @@ class McpServer:
         """Open a connection, follow it, and close it."""
         try:
             # In a thread: half a second of imports would stall the event loop.
-            session_module = await import_in_thread(partial(import_module, "opencode.tool.mcp.session"))
+            session_module = await asyncio.to_thread(import_module, "opencode.tool.mcp.session")
             async with session_module.opened(self._config) as (session, listed):
                 await self._take(listed)
                 self._session = session
