@@ -10,10 +10,12 @@ run: $(VENV)/.run
 	$(BIN)/python app.py
 
 test: $(VENV)/.dev  ## the tests that take up to six minutes together
-	$(BIN)/python -m pytest -n $(JOBS) --without-slow
+	$(BIN)/python -m pytest -n $(JOBS) --without-slow -m "not alone"
+	$(BIN)/python -m pytest --without-slow -m alone
 
 test-all: $(VENV)/.dev  ## every test
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

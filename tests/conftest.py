@@ -21,8 +21,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--without-slow", action="store_true", help="leave out the tests that are marked slow")
 
 
+ALONE = ("tests/faults/", "tests/store/test_busy_loop.py", "tests/store/test_maintenance.py")
+"""Tests that measure time under load: they run after all others, one at a time."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     requirements.leave_out(items, without_slow=config.getoption("--without-slow"))
+    for item in items:
+        if item.nodeid.startswith(ALONE) or "never_rests" in item.nodeid:
+            item.add_marker("alone")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -183,10 +183,13 @@ class Deletion:
             self._sessions.remove(live)
 
     async def _publish_deleted(self, family: list[Session]) -> None:
-        """Publish the deletions, descendants first, and stop the sessions' turns and titles."""
+        """Stop everything that runs for deleted sessions, then publish their deletion, the lowest first.
+
+        A client gets no event of a session after its deletion.
+        """
+        await asyncio.gather(*(self._turns.remove(session.id) for session in family))
         for session in reversed(family):
             self._bus.publish(SessionDeleted(session_id=session.id, info=session))
-        await asyncio.gather(*(self._turns.remove(session.id) for session in family))
 
     async def _lock_family(self, session_id: str, locks: AsyncExitStack) -> list[LiveSession]:
         """Lock a session and its descendants, parents first; raises NotFound.

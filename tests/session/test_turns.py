@@ -132,9 +132,11 @@ async def test_a_session_that_is_deleted_during_its_turn_leaves_nothing(
     session_id = await new(services)
     prompted = await services.prompts.send(session_id, PromptBody(content="Hi"))
     await until_text(services, session_id, "text")
+    events = services.bus.subscribe(session_id)
     await services.deletion.delete(session_id)
     await prompted.answer()
     await services.store.commit()
+    assert events.take()[-1].type == "session.deleted"
     assert await services.store.messages(session_id) == []
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
