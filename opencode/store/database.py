@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from opencode.errors import SettingsError, Unavailable
+from opencode.threads import in_thread
 
 from .dialects import Dialect, Engines
 
@@ -70,7 +71,7 @@ class Database:
 
         `is_commit`: it writes what was asked for, and is not maintenance.
         """
-        result = await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
+        result = await in_thread(self._write, work, threads=self._writer)
         if is_commit:
             self.commits.add()
         return result
