@@ -9,7 +9,7 @@ JOBS ?= 2
 run: $(VENV)/.run
 	$(BIN)/python app.py
 
-test: $(VENV)/.dev  ## the tests that take up to six minutes together
+test: $(VENV)/.dev  ## the tests, without the slowest
 	$(BIN)/python -m pytest -n $(JOBS) --without-slow -m "not alone"
 	$(BIN)/python -m pytest --without-slow -m alone
 

@@ -25,6 +25,11 @@ async def new(services: Services, parent_id: str | None = None) -> str:
     return session.id
 
 
+async def stop_as_if_killed(self: deletion.Deletion) -> None:
+    """Leave the trash as it is, as a killed server does."""
+    await self._timers.close(1)
+
+
 async def is_refused(services: Services, session_id: str) -> bool:
     """Return whether a session is in no list, and refused to everyone who names it."""
     listed = await services.sessions.find(SessionQuery(limit=1000))
@@ -95,11 +100,8 @@ async def test_a_deletion_is_finished_by_the_end_of_the_server(tmp_path: Path) -
 async def test_a_deletion_is_undone_or_finished_after_the_server_was_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restore: bool
 ) -> None:
-    async def killed(self: deletion.Deletion) -> None:
-        await self._timers.close(0)
-
     with monkeypatch.context() as patch:
-        patch.setattr(deletion.Deletion, "close", killed)
+        patch.setattr(deletion.Deletion, "close", stop_as_if_killed)
         async with running_services(tmp_path) as services:
             session_id = await new(services)
             child = await new(services, session_id)
@@ -170,11 +172,8 @@ async def test_the_id_of_a_session_in_the_trash_is_not_free(services: Services) 
 async def test_a_child_that_was_deleted_by_itself_stays_deleted_when_its_parent_is_restored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def killed(self: deletion.Deletion) -> None:
-        await self._timers.close(1)
-
     with monkeypatch.context() as patch:
-        patch.setattr(deletion.Deletion, "close", killed)
+        patch.setattr(deletion.Deletion, "close", stop_as_if_killed)
         async with running_services(tmp_path) as services:
             session_id = await new(services)
             child = await new(services, session_id)
