@@ -229,6 +229,7 @@ async def test_a_shared_link_is_read_only_until_sharing_stops(
     await expect(reader.locator(".assistant")).to_contain_text("for everyone")
     assert await reader.locator("form:visible, textarea").count() == 0
     await page.click("text=Stop sharing")
+    await expect(page.locator("text=Share a read-only link")).to_have_count(1)
     await reader.reload()
     await expect(reader.locator("main")).to_contain_text("link is invalid")
 
