@@ -1,0 +1,116 @@
+"""Readies hostile Markdown for the parser: characters that would cost it much, or start HTML, are hidden.
+
+Each is one byte and is replaced by one byte, so that ranges in one text are ranges in the other.
+"""
+
+import re
+
+ANGLE = "\x01"
+"""Stands for `<`, so that no HTML is recognised."""
+
+MARK = "\x02"
+"""Stands for a character that would begin or change a block."""
+
+LONGEST_FORMULA = 2_000
+"""Characters of the longest formula that is converted: the converter recurses, and its stack is finite."""
+
+_FOREIGN = re.compile("[\x00-\x02\ud800-\udfff]")
+_HTML = re.compile(
+    r"(?<!\\)(?<!\]\()(?<!\]:)(?<!\]: )<(?!"
+    r"[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*+>|[\w.!#$%&'*+/=?^`{|}~-]++@[\w.-]++>)"
+)
+_FORMULA = ("$", "\\(", "\\[")
+
+_DEEP = re.compile(r"^[ \t>*+\-\d.)]{100}(?P<more>[ \t>*+\-\d.)]+)", re.MULTILINE)
+"""A line that begins with a hundred characters of indentation and marks of quotes and lists."""
+_DEEP_MARK = re.compile(r">|[-+*.)](?=[ \t])")
+
+_OPENING = re.compile(
+    r"^(?P<prefix>(?:[ \t>]|[-+*][ \t]|\d{1,9}[.)][ \t])*+)"
+    r"(?:(?P<fence>`{3,}+|~{3,}+)(?P<info>[^\n]*)|(?P<formula>\$\$|\\\[))",
+    re.MULTILINE,
+)
+_CLOSING = {"$$": "$$", "\\[": "\\]"}
+_BLANK_LINE = re.compile(r"\n[ \t>]*\r?\n")
+_REST_OF_LINE = re.compile(r"[ \t\r]*(?=\n|\Z)")
+
+
+class Source:
+    """A text with what its parser may see of it."""
+
+    def __init__(self, text: str, *, grows: bool = False) -> None:
+        """Ready a text; `grows` if its end is not its end, so that a formula may be closed later."""
+        text = _FOREIGN.sub("\ufffd", text)
+        self.bytes = text.encode()
+        """The text as it is shown."""
+        self.has_formulas = any(mark in text for mark in _FORMULA)
+        seen = _HTML.sub(ANGLE, text) if "<" in text else text
+        seen = _DEEP.sub(_without_deep_marks, seen)
+        self.parsed = _without_marks_in_formulas(seen, grows) if self.has_formulas else seen
+        """The text as the parser sees it."""
+        self.has_marks = MARK in self.parsed
+
+    def characters(self, end: int) -> int:
+        """Return how many characters there are before a byte."""
+        return len(self.bytes[:end].decode())
+
+    def line(self, at: int) -> int:
+        """Return where the line of a byte begins."""
+        return self.bytes.rfind(b"\n", 0, at) + 1
+
+    def shown(self, text: str, begin: int, end: int) -> str:
+        """Return text that the parser took from a range, with what was hidden from it."""
+        if MARK in text:
+            source = self.bytes[begin:end]
+            return (source if len(source) == len(text.encode()) else source.strip(b"`")).decode()
+        return unhidden(text)
+
+
+def unhidden(text: str) -> str:
+    """Return an attribute that the parser made, such as a link's target, as it was written."""
+    return text.replace(ANGLE, "<").replace(MARK, "") if ANGLE in text or MARK in text else text
+
+
+def _without_deep_marks(line: "re.Match[str]") -> str:
+    return line[0][:100] + _DEEP_MARK.sub(MARK, line["more"])
+
+
+def _without_marks_in_formulas(text: str, grows: bool) -> str:
+    """Hide what would begin a list, a quote or a heading inside formulas on lines of their own."""
+    pieces, copied, at, fence = list[str](), 0, 0, ""
+    while opening := _OPENING.search(text, at):
+        at = opening.end()
+        if found := opening["fence"]:
+            if fence:
+                closes = found.startswith(fence) and not opening["info"].strip()
+                fence = "" if closes else fence
+            elif found[0] == "~" or "`" not in opening["info"]:
+                fence = found
+        elif not fence and (end := _formula_end(text, opening, grows)):
+            quotes = opening["prefix"].count(">")
+            pieces += (text[copied:at], _mark(quotes).sub(_hidden, text[at:end]))
+            copied = at = end
+    return "".join((*pieces, text[copied:])) if pieces else text
+
+
+def _formula_end(text: str, opening: "re.Match[str]", grows: bool) -> int:
+    """Return where a formula on lines of its own ends; 0 if there is none."""
+    begin = opening.end()
+    limit = begin + LONGEST_FORMULA
+    close = text.find(_CLOSING[opening["formula"]], begin, limit)
+    if close < 0:
+        if not grows or len(text) >= limit or _BLANK_LINE.search(text, begin):
+            return 0
+        return len(text)
+    if not _REST_OF_LINE.match(text, close + 2) or _BLANK_LINE.search(text, begin, close):
+        return 0
+    return close
+
+
+def _mark(quotes: int) -> "re.Pattern[str]":
+    prefix = rf"[ \t]*+(?:>[ \t]*+){{0,{min(quotes, 100)}}}+"
+    return re.compile(rf"(?P<prefix>\n{prefix})(?P<mark>[-+*>#=~:|_`]|\d(?=\d{{0,8}}[.)]))")
+
+
+def _hidden(mark: "re.Match[str]") -> str:
+    return mark["prefix"] + MARK
