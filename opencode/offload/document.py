@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from . import maths
 from .highlight import Highlighter
@@ -52,22 +52,44 @@ _IN_LINE = frozenset((*INLINE_TAGS, "Link", "Image"))
 _CONTAINERS = frozenset(("BlockQuote", "List", "Item"))
 
 
-class Block(NamedTuple):
-    begin: int
-    """Its first byte."""
-    html: str
-
-
 class _TooManyCells(Exception):
     """Most of a table's cells are not written: short rows are filled up to the length of its head."""
 
 
-def rendered(source: Source, highlighter: Highlighter) -> list[Block]:
+def rendered(source: Source, highlighter: Highlighter) -> list[str]:
     """Return the top-level blocks of a text as safe HTML."""
+    return [_Block(source, highlighter).html(block) for block in _split(source)]
+
+
+def rendered_but_last(source: Source, highlighter: Highlighter) -> tuple[list[str], int]:
+    """Return all top-level blocks but the last, and the byte at which the last one's line begins."""
+    *finished, last = _split(source) or [[]]
+    begin = source.line(last[0].begin) if last else 0
+    return [_Block(source, highlighter).html(block) for block in finished], begin
+
+
+def _split(source: Source) -> list[list[Piece]]:
+    """Return the pieces of each top-level block."""
     try:
-        return list(_Document(source, highlighter).blocks(with_tables=True))
+        return list(_groups(source, with_tables=True))
     except _TooManyCells:
-        return list(_Document(source, highlighter).blocks(with_tables=False))
+        return list(_groups(source, with_tables=False))
+
+
+def _groups(source: Source, *, with_tables: bool) -> Iterator[list[Piece]]:
+    group, depth, cells = list[Piece](), 0, EMPTY_CELLS + source.bytes.count(b"|")
+    for piece in _pieces(source, with_tables=with_tables):
+        group.append(piece)
+        if piece.kind == "Start":
+            depth += 1
+            cells -= piece.name == "TableCell"
+            if cells < 0:
+                raise _TooManyCells
+        elif piece.kind == "End":
+            depth -= 1
+        if not depth:
+            yield group
+            group = []
 
 
 @cache
@@ -101,8 +123,8 @@ def _pieces(source: Source, *, with_tables: bool) -> Iterator[Piece]:
             yield Piece(kind, name, data, begin, end)
 
 
-class _Document:
-    """Renders what the parser finds in one text."""
+class _Block:
+    """Renders one top-level block."""
 
     def __init__(self, source: Source, highlighter: Highlighter) -> None:
         self._source = source
@@ -120,18 +142,12 @@ class _Document:
         self._aligns: tuple[str, ...] = ()
         self._column = 0
         self._in_head = False
-        self._cells = EMPTY_CELLS + source.bytes.count(b"|")
 
-    def blocks(self, *, with_tables: bool) -> Iterator[Block]:
-        """Yield each top-level block."""
-        begin = 0
-        for piece in _pieces(self._source, with_tables=with_tables):
-            if not self._open:
-                begin = piece.begin
+    def html(self, block: list[Piece]) -> str:
+        """Return a top-level block as safe HTML."""
+        for piece in block:
             self._take(piece)
-            if not self._open and self._out:
-                yield Block(begin, _cleaner().clean("".join(self._out)))
-                self._out.clear()
+        return _cleaner().clean("".join(self._out))
 
     def _take(self, piece: Piece) -> None:
         if piece.name and piece.name not in _IN_LINE:
@@ -202,9 +218,6 @@ class _Document:
         self._open.append(end if is_shown else "\n")
 
     def _start_cell(self) -> str:
-        self._cells -= 1
-        if self._cells < 0:
-            raise _TooManyCells
         tag = "th" if self._in_head else "td"
         align = self._aligns[self._column].lower() if self._column < len(self._aligns) else "none"
         self._column += 1

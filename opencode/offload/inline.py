@@ -57,15 +57,15 @@ class Inline:
     def render(self, pieces: list[Piece]) -> list[Segment]:
         self._formulas = self._found(pieces)
         for piece in pieces:
-            if piece.kind == "Start":
-                self._emit_formulas(piece.begin)
-                self._start(piece)
-            elif piece.kind == "End":
+            if piece.kind == "End":
                 self._end(piece)
-            else:
+                continue
+            if self._next < len(self._formulas):
                 self._emit_formulas(piece.begin)
-                if piece.begin >= self._shown or piece.kind == "Text":
-                    self._piece(piece)
+            if piece.kind == "Start":
+                self._start(piece)
+            elif piece.begin >= self._shown or piece.kind == "Text":
+                self._piece(piece)
         self._break()
         return self._segments
 
@@ -105,7 +105,8 @@ class Inline:
     def _words(self, piece: Piece) -> None:
         """Add text, with formulas in the place of their source."""
         text, begin = self._source.shown(piece.data, piece.begin, piece.end), piece.begin
-        if self._next == len(self._formulas) and begin >= self._shown:
+        coming = self._formulas[self._next].begin if self._next < len(self._formulas) else piece.end
+        if coming >= piece.end and begin >= self._shown:
             self._text.append(text)
             return
         is_source = len(text.encode()) == piece.end - piece.begin

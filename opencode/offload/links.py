@@ -39,6 +39,8 @@ def is_allowed(url: str) -> bool:
 
 def linked(text: str) -> str:
     """Return text as HTML in which bare addresses are links."""
+    if _BEGINNING.search(text) is None:
+        return escape(text)
     pieces, copied = list[str](), 0
     for begin, end, target in _addresses(text):
         pieces.append(escape(text[copied:begin]))

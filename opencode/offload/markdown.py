@@ -2,7 +2,7 @@
 
 import msgspec
 
-from .document import rendered
+from .document import rendered, rendered_but_last
 from .highlight import Highlighter
 from .source import Source
 from .unclosed_markdown import completed
@@ -21,7 +21,7 @@ class Grown(msgspec.Struct):
 
 def blocks(text: str) -> list[str]:
     """Return a whole text as safe HTML, one string for each top-level block."""
-    return [block.html for block in rendered(Source(text), Highlighter())]
+    return rendered(Source(text), Highlighter())
 
 
 def grow(text: str) -> Grown:
@@ -31,12 +31,7 @@ def grow(text: str) -> Grown:
     """
     highlighter = Highlighter()
     lines = Source(text[: text.rfind("\n") + 1], grows=True)  # the last line may still become anything
-    finished = rendered(lines, highlighter)
-    begin = lines.line(finished[-1].begin) if finished else 0
+    finished, begin = rendered_but_last(lines, highlighter)
     rest = lines.characters(begin)
     last = rendered(Source(completed(text[rest:]), grows=True), highlighter)
-    return Grown(
-        finished=[block.html for block in finished[:-1]],
-        open="".join(block.html for block in last),
-        rest=rest,
-    )
+    return Grown(finished=finished, open="".join(last), rest=rest)

@@ -80,6 +80,7 @@ def find(
     masked = bytearray(raw)
     for first, last in code:
         masked[first - begin : last - begin] = b"`" * (last - first)
+    closings = _Closings(raw)
     leaf, coming, at = bytes(masked), iter([*links, Link(end, end, end)]), 0
     link = next(coming)
     while opening := _OPENING.search(leaf, at):
@@ -92,20 +93,36 @@ def find(
                 at = link.end - begin
                 continue
             limit = link.label_end - begin
-        formula = _match(raw, leaf, opening, limit)
+        formula = _match(closings, leaf, opening, limit)
         if formula is not None:
             at = formula.end
             yield formula._replace(begin=formula.begin + begin, end=formula.end + begin)
 
 
-def _match(raw: bytes, leaf: bytes, opening: "re.Match[bytes]", limit: int) -> Formula | None:
+class _Closings:
+    """Finds closing delimiters; the same stretch of text is not searched twice."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self._next: dict[bytes, int] = {}
+
+    def after(self, mark: bytes, begin: int) -> int:
+        """Return where the next one is; the text's length if there is none."""
+        known = self._next.get(mark, -1)
+        if known < begin:
+            found = self.text.find(mark, begin)
+            known = self._next[mark] = found if found >= 0 else len(self.text)
+        return known
+
+
+def _match(closings: _Closings, leaf: bytes, opening: "re.Match[bytes]", limit: int) -> Formula | None:
     begin, inside, mark = opening.start(), opening.end(), opening[0]
     inline = _INLINE.get(mark)
     if inline is None or (mark[:1] == b"$" and _follows_word(leaf, begin)):
         return None
     display = mark in _CLOSING
-    if display and (end := _lines_end(raw, begin, inside, _CLOSING[mark], limit)):
-        return _formula(raw[inside : end - 2], begin, end, display=True, alone=True)
+    if display and (end := _lines_end(closings, begin, inside, _CLOSING[mark], limit)):
+        return _formula(closings.text[inside : end - 2], begin, end, display=True, alone=True)
     if found := inline.match(leaf, inside, limit):
         return _formula(found[1], begin, found.end(), display=display, alone=False)
     return None
@@ -118,13 +135,18 @@ def _formula(tex: bytes, begin: int, end: int, *, display: bool, alone: bool) ->
     return Formula(begin, end, text, display, alone)
 
 
-def _lines_end(raw: bytes, begin: int, inside: int, closing: bytes, limit: int) -> int:
+def _lines_end(closings: _Closings, begin: int, inside: int, closing: bytes, limit: int) -> int:
     """Return where a formula ends that has its lines for itself; 0 if it has not."""
+    raw = closings.text
     before = raw[max(0, begin - _LONGEST_PREFIX) : begin].rstrip(b" \t>")
     if begin and not before.endswith(b"\n"):
         return 0
-    close = raw.find(closing, inside, min(limit, inside + 4 * LONGEST_FORMULA))
-    if close < 0 or not _LINE_END.match(raw, close + 2) or _BLANK_LINE.search(raw, inside, close):
+    close = closings.after(closing, inside)
+    if (
+        close > min(limit, inside + 4 * LONGEST_FORMULA) - 2
+        or not _LINE_END.match(raw, close + 2)
+        or _BLANK_LINE.search(raw, inside, close)
+    ):
         return 0
     return close + 2
 

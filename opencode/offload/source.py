@@ -78,6 +78,7 @@ def _without_deep_marks(line: "re.Match[str]") -> str:
 def _without_marks_in_formulas(text: str, grows: bool) -> str:
     """Hide what would begin a list, a quote or a heading inside formulas on lines of their own."""
     pieces, copied, at, fence = list[str](), 0, 0, ""
+    closings = dict.fromkeys(_CLOSING.values(), -1)
     while opening := _OPENING.search(text, at):
         at = opening.end()
         if found := opening["fence"]:
@@ -86,23 +87,30 @@ def _without_marks_in_formulas(text: str, grows: bool) -> str:
                 fence = "" if closes else fence
             elif found[0] == "~" or "`" not in opening["info"]:
                 fence = found
-        elif not fence and (end := _formula_end(text, opening, grows)):
+        elif not fence and (end := _formula_end(text, opening, closings, grows)):
             quotes = opening["prefix"].count(">")
             pieces += (text[copied:at], _mark(quotes).sub(_hidden, text[at:end]))
             copied = at = end
     return "".join((*pieces, text[copied:])) if pieces else text
 
 
-def _formula_end(text: str, opening: "re.Match[str]", grows: bool) -> int:
-    """Return where a formula on lines of its own ends; 0 if there is none."""
+def _formula_end(text: str, opening: "re.Match[str]", closings: dict[str, int], grows: bool) -> int:
+    """Return where a formula on lines of its own ends; 0 if there is none.
+
+    `closings` remembers where the next ones are, so that no text is searched twice.
+    """
     begin = opening.end()
     limit = begin + LONGEST_FORMULA
-    close = text.find(_CLOSING[opening["formula"]], begin, limit)
-    if close < 0:
+    mark = _CLOSING[opening["formula"]]
+    if closings[mark] < begin:
+        found = text.find(mark, begin)
+        closings[mark] = found if found >= 0 else len(text)
+    close = closings[mark]
+    if close == len(text):
         if not grows or len(text) >= limit or _BLANK_LINE.search(text, begin):
             return 0
         return len(text)
-    if not _REST_OF_LINE.match(text, close + 2) or _BLANK_LINE.search(text, begin, close):
+    if close > limit or not _REST_OF_LINE.match(text, close + 2) or _BLANK_LINE.search(text, begin, close):
         return 0
     return close
 
