@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DEEPEST = 100
 """Levels of nested lists, their items and quotes; what is below them is shown without them."""
 
-EMPTY_CELLS = 20_000
+EMPTY_CELLS = 5_000
 """Cells that tables may have in addition to those that are written; above, tables are shown as text."""
 
 _TAGS = {

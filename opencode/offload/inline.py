@@ -14,6 +14,9 @@ DEEPEST = 100
 
 TAGS = {"Emphasis": "em", "Strong": "strong", "Strikethrough": "s"}
 _LINKS = ("Link", "Image")
+_IMAGE = "image"
+_SOURCE = "source"
+"""Instead of an end tag: a link that is not allowed is shown as it was written."""
 _DELIMITERS = (b"$", b"\\(", b"\\[")
 
 
@@ -43,6 +46,8 @@ class Inline:
         self._in_cell = in_cell
         self._in_flow = in_flow
         self._segments: list[Segment] = []
+        self._pieces: list[Piece] = []
+        self._at = 0
         self._out: list[str] = []
         self._text: list[str] = []
         self._ends: list[str] = []
@@ -55,8 +60,9 @@ class Inline:
         self._shown = 0
 
     def render(self, pieces: list[Piece]) -> list[Segment]:
+        self._pieces = pieces
         self._formulas = self._found(pieces)
-        for piece in pieces:
+        for self._at, piece in enumerate(pieces):
             if piece.kind == "End":
                 self._end(piece)
                 continue
@@ -147,12 +153,16 @@ class Inline:
     def _start(self, piece: Piece) -> None:
         if self._is_cut(piece):
             self._ends.append("")
+        elif piece.name in _LINKS and not self._images and not is_allowed(_target(piece)):
+            inside = self._pieces[self._at + 1]
+            self._text.append(self._between(piece.begin, piece.end if inside.kind == "End" else inside.begin))
+            self._ends.append(_SOURCE)
         elif piece.name == "Image":
             self._flush()
             self._images += 1
             if self._images == 1:
-                self._label, self._target = list[str](), unhidden(piece.data["dest_url"])
-            self._ends.append("image")
+                self._label, self._target = list[str](), _target(piece)
+            self._ends.append(_IMAGE)
         elif piece.name == "Link":
             self._open_link(piece)
         elif len(self._ends) >= DEEPEST or self._images:
@@ -163,22 +173,22 @@ class Inline:
             self._ends.append(f"</{tag}>")
 
     def _open_link(self, piece: Piece) -> None:
-        url = unhidden(piece.data["dest_url"])
-        if piece.data["link_type"] == "Email":
-            url = f"mailto:{url}"
-        if self._images or not is_allowed(url):
+        if self._images:
             self._ends.append("")
             return
         title = unhidden(piece.data["title"])
         titled = f' title="{escape(title)}"' if title else ""
-        self._add(f'<a href="{escape(url)}"{titled}{EXTERNAL}>', "")
+        self._add(f'<a href="{escape(_target(piece))}"{titled}{EXTERNAL}>', "")
         self._links += 1
         self._ends.append("</a>")
 
     def _end(self, piece: Piece) -> None:
         end = self._ends.pop()
+        if end == _SOURCE:
+            self._text.append(self._between(self._pieces[self._at - 1].end, piece.end))
+            return
         self._flush()
-        if end == "image":
+        if end == _IMAGE:
             self._images -= 1
             if not self._images:
                 self._image()
@@ -186,11 +196,14 @@ class Inline:
             self._links -= end == "</a>"
             self._out.append(end)
 
+    def _between(self, begin: int, end: int) -> str:
+        return self._source.bytes[begin:end].decode()
+
     def _image(self) -> None:
         """Show an image as a link: loading it unasked would reveal the reader to the image's server."""
         label = "".join(self._label or []).strip()
         self._label = None
-        self._out.append(image(self._target, label))
+        self._out.append(_image_link(self._target, label))
 
     def _is_cut(self, piece: Piece) -> bool:
         """Return whether one of a tag's delimiters is inside a formula."""
@@ -225,10 +238,13 @@ class Inline:
         self._out.clear()
 
 
-def image(source: str, label: str) -> str:
+def _target(link: Piece) -> str:
+    url = unhidden(link.data["dest_url"])
+    return f"mailto:{url}" if link.data["link_type"] == "Email" else url
+
+
+def _image_link(source: str, label: str) -> str:
     """Return an image as a link that the page's script can replace by the image."""
-    if not is_allowed(source):
-        return escape(label)
     url, place = escape(source), escape(host(source))
     return (
         f'<a class="image" href="{url}" data-src="{url}" data-host="{place}"{EXTERNAL}>'

@@ -4,6 +4,7 @@ Delimiters: `$x$`, `$$x$$`, `\\(x\\)`, `\\[x\\]`. Dollar amounts are left alone.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cache
 from html import escape
@@ -94,9 +95,15 @@ def find(
                 continue
             limit = link.label_end - begin
         formula = _match(closings, leaf, opening, limit)
-        if formula is not None:
+        if formula is not None and not _ends_in_link(begin + formula.end, link, links):
             at = formula.end
             yield formula._replace(begin=formula.begin + begin, end=formula.end + begin)
+
+
+def _ends_in_link(end: int, current: Link, links: Sequence[Link]) -> bool:
+    """Return whether a byte is inside a link, but not in the current one's label."""
+    last = bisect_left(links, end, key=lambda link: link.begin) - 1
+    return last >= 0 and end < links[last].end and (links[last] != current or end > current.label_end)
 
 
 class _Closings:

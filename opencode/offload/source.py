@@ -11,15 +11,27 @@ ANGLE = "\x01"
 MARK = "\x02"
 """Stands for a character that would begin or change a block."""
 
+_EMPHASIS = {ord("*"): "\x03", ord("_"): "\x04", ord("~"): "\x05"}
+"""Stand for what would be emphasis in a formula."""
+
 LONGEST_FORMULA = 2_000
 """Characters of the longest formula that is converted: the converter recurses, and its stack is finite."""
 
-_FOREIGN = re.compile("[\x00-\x02\ud800-\udfff]")
+_FOREIGN = re.compile("[\x00-\x05\ud800-\udfff]")
+_SHOWN = {ord(ANGLE): "<", ord(MARK): "", **{ord(stand_in): chr(own) for own, stand_in in _EMPHASIS.items()}}
+_HIDDEN = re.compile("[\x01-\x05]")
 _HTML = re.compile(
     r"(?<!\\)(?<!\]\()(?<!\]:)(?<!\]: )<(?!"
     r"[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*+>|[\w.!#$%&'*+/=?^`{|}~-]++@[\w.-]++>)"
 )
 _FORMULA = ("$", "\\(", "\\[")
+_FORMULA_IN_LINE = re.compile(
+    r"(?<![\w$\\])\$\$(?:\\.|[^$\\`\n])++\$\$"
+    r"|(?<![\w$\\])\$(?![\s$])(?:\\.|[^$\\`\n])++(?<!\s)\$(?!\d)"
+    r"|(?<!\\)\\\((?:\\[^()\n]|[^\\\n])++\\\)"
+    r"|(?<!\\)\\\[(?:\\[^\[\]\n]|[^\\\n])++\\\]"
+)
+"""What is a formula if it is neither code nor part of an address."""
 
 _DEEP = re.compile(r"^[ \t>*+\-\d.)]{100}(?P<more>[ \t>*+\-\d.)]+)", re.MULTILINE)
 """A line that begins with a hundred characters of indentation and marks of quotes and lists."""
@@ -46,7 +58,9 @@ class Source:
         self.has_formulas = any(mark in text for mark in _FORMULA)
         seen = _HTML.sub(ANGLE, text) if "<" in text else text
         seen = _DEEP.sub(_without_deep_marks, seen)
-        self.parsed = _without_marks_in_formulas(seen, grows) if self.has_formulas else seen
+        if self.has_formulas:
+            seen = _FORMULA_IN_LINE.sub(_without_emphasis, _without_marks_in_formulas(seen, grows))
+        self.parsed = seen
         """The text as the parser sees it."""
         self.has_marks = MARK in self.parsed
 
@@ -68,7 +82,11 @@ class Source:
 
 def unhidden(text: str) -> str:
     """Return an attribute that the parser made, such as a link's target, as it was written."""
-    return text.replace(ANGLE, "<").replace(MARK, "") if ANGLE in text or MARK in text else text
+    return text.translate(_SHOWN) if _HIDDEN.search(text) else text
+
+
+def _without_emphasis(formula: "re.Match[str]") -> str:
+    return formula[0] if "](" in formula[0] else formula[0].translate(_EMPHASIS)
 
 
 def _without_deep_marks(line: "re.Match[str]") -> str:

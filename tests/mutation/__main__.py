@@ -44,7 +44,7 @@ LIBRARIES = (
         "openai",
         "anthropic",
         "prometheus_client",
-        "markdown_it",
+        "pyromark",
     ),
 )
 """Imported once, before a process for each mutant begins as a copy."""

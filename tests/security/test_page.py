@@ -7,8 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import pyromark
 import pytest
-from markdown_it import MarkdownIt
 from playwright.async_api import Browser, Page, Route, expect
 
 from tests.harness import running_server
@@ -152,7 +152,7 @@ async def test_names_in_an_exported_conversation_are_escaped(tmp_path: Path, llm
         parts = [{"type": "text", "text": "hello"}, image]
         await server.client.post(f"/session/{session_id}/message", json={"parts": parts})
         exported = (await server.client.get(f"/chat/{session_id}/export.md")).text
-    html = MarkdownIt("commonmark", {"html": True}).render(exported)
+    html = pyromark.html(exported)
     assert set(re.findall(r"<(\w+)", html)) <= {"h1", "h2", "p", "strong", "em", "blockquote"}
     assert html.count("onerror") >= 7
 
