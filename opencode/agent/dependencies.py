@@ -18,6 +18,7 @@ from opencode.tool.registry import Tools
 from .agents import Agents
 from .pending_requests import PendingRequests
 from .retry import RetryPolicy
+from .structured import SchemaPool
 
 
 class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,7 @@ class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
     tools: Tools
     agents: Agents
     pending_requests: PendingRequests
+    schemas: SchemaPool
     instructions: tuple[str, ...] = ()
     directory: str = "/"
     retry: RetryPolicy = RetryPolicy()

@@ -132,7 +132,7 @@ class ToolExecution:
         transcript.tool_running(call_id, _input_object(raw))
         try:
             if answer is not None and part.tool == structured.TOOL:
-                result = answer.submit(raw)
+                result = await answer.submit(raw, self._dependencies.schemas)
             elif is_hidden(rules, part.tool):
                 raise ToolError(f"The user has specified a rule against {part.tool}. Continue without it.")
             else:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from quart import Quart, current_app
@@ -19,6 +19,7 @@ from .shutdown import on_stop_signal
 if TYPE_CHECKING:
     from .auth import Password
     from .web.feed import Feeds
+    from .web.markdown import Markdown
 
 _KEY = "opencode"
 
@@ -26,13 +27,14 @@ log = logging.getLogger(__name__)
 
 
 class AppState:
-    """The one object that an app keeps. `services`, `metrics` and `feeds` are there while `open` is entered.
+    """The one object that an app keeps. All but `settings` and `password` is there while `open` is entered.
 
     `password`: None if none is set.
     """
 
     services: Services
     metrics: Metrics
+    markdown: "Markdown"
     feeds: "Feeds"
 
     def __init__(self, settings: Settings) -> None:
@@ -47,9 +49,15 @@ class AppState:
     async def open(self, retry: RetryPolicy | None = None) -> AsyncIterator[None]:
         """Open the services; they stop on a stop signal or at the end of the block. Raises SettingsError."""
         from .web.feed import Feeds  # noqa: PLC0415 - the page reads the state of its app
+        from .web.markdown import Markdown  # noqa: PLC0415
 
-        async with open_services(self.settings, retry) as services, telemetry_opened(services) as metrics:
-            self.services, self.metrics, self.feeds = services, metrics, Feeds(services)
+        async with (
+            open_services(self.settings, retry) as services,
+            telemetry_opened(services) as metrics,
+            aclosing(Markdown()) as markdown,
+        ):
+            self.services, self.metrics, self.markdown = services, metrics, markdown
+            self.feeds = Feeds(services, markdown)
             for warning in services.warnings:
                 log.warning("%s", warning)
             log.info("database: %s", services.store.place)

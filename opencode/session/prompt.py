@@ -70,7 +70,7 @@ async def checked_prompt(
     agent = agents.get(given(body.agent, given(session.agent, agents.default)))
     model = await _model(body, session, agents, providers)
     if isinstance(body.format, JsonSchemaFormat):
-        check_schema(body.format)
+        await check_schema(body.format, dependencies.schemas)
     if body.message_id:
         _check_message_id(body.message_id)
     return CheckedPrompt(body, inputs, agent.name, model)

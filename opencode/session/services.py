@@ -14,6 +14,8 @@ from opencode.agent.retry import RetryPolicy
 from opencode.bus import Bus
 from opencode.config import Settings
 from opencode.errors import RequestError, SettingsError, Unavailable
+from opencode.offload.jobs import JSON_SCHEMA
+from opencode.offload.pool import Pool
 from opencode.provider.registry import Registry
 from opencode.schema.base import given
 from opencode.schema.event import McpToolsChanged
@@ -100,6 +102,8 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         stack.push_async_callback(tools.close)
         providers = Registry(settings)
         stack.push_async_callback(providers.close)
+        schemas = Pool("JSON_SCHEMA", JSON_SCHEMA)
+        stack.push_async_callback(schemas.close)
         warnings = start_warnings(settings, tools, providers)
         dependencies = TurnDependencies(
             store=store,
@@ -108,6 +112,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             tools=tools,
             agents=agents,
             pending_requests=pending_requests,
+            schemas=schemas,
             instructions=instructions,
             directory=os.getcwd(),
             retry=retry or RetryPolicy(),

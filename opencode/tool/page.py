@@ -1,17 +1,15 @@
 """Fetched bodies: their type (by the first bytes), their text (by character set), a web page's content."""
 
-import asyncio
 import codecs
 import contextlib
-import os
 import re
-import sys
 from typing import Literal
 
 import msgspec
 
 from opencode.errors import ToolError
-from opencode.tool.convert import Job, Outline
+from opencode.offload.jobs import HTML, HtmlJob, HtmlPage
+from opencode.offload.pool import NotDone, Pool
 
 Format = Literal["markdown", "text", "html"]
 
@@ -110,44 +108,33 @@ def _codec(name: str | None) -> str | None:
 
 
 class PageReader:
-    """Converts pages in separate processes, at most `at_once`: see `opencode.tool.convert`."""
+    """Converts pages in worker processes: a hostile page can't stop or crash the server."""
 
-    def __init__(self, at_once: int = 4) -> None:
-        self._turns = asyncio.Semaphore(at_once)
+    def __init__(self) -> None:
+        self._pool = Pool("HTML", HTML)
 
     async def read(self, html: str, url: str, form: Format) -> Reading:
         """Return a page in the requested format; raises ToolError if it can't be converted."""
-        job = msgspec.json.encode(Job(html, url, markdown=form == "markdown"))
-        async with self._turns:
-            lines = (await _convert(job)).splitlines()
+        page = await self._converted(html, url, form)
         if form == "html":
-            return Reading(html, msgspec.json.decode(lines[0], type=Outline).title if lines else "")
-        if not lines:
+            return Reading(html, page.title if page else "")
+        if page is None:
             raise ToolError(f"{url} could not be converted. Fetch it again with the format html.")
-        outline = msgspec.json.decode(lines[0], type=Outline)
         if form == "text":
-            return Reading(outline.text, outline.title)
-        if len(lines) == 1 and outline.text:
-            return Reading(f"{_UNCONVERTED}\n\n{outline.text}", outline.title)
-        return Reading(msgspec.json.decode(lines[1], type=str) if lines[1:] else "", outline.title)
+            return Reading(page.text, page.title)
+        if page.markdown is None and page.text:
+            return Reading(f"{_UNCONVERTED}\n\n{page.text}", page.title)
+        return Reading(page.markdown or "", page.title)
 
+    async def close(self) -> None:
+        await self._pool.close()
 
-async def _convert(job: bytes) -> bytes:
-    """Run the conversion program, which limits its own time, without this process's environment."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "opencode.tool.convert",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    try:
-        output, _ = await process.communicate(job)
-        return output
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+    async def _converted(self, html: str, url: str, form: Format) -> HtmlPage | None:
+        """Return a page; as text alone if Markdown takes too long; None if it can't be read at all."""
+        if form == "markdown":
+            with contextlib.suppress(NotDone):
+                return await self._pool.run(HtmlJob(html, url, markdown=True))
+        try:
+            return await self._pool.run(HtmlJob(html, url, markdown=False))
+        except NotDone:
+            return None

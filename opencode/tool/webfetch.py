@@ -100,6 +100,9 @@ class WebFetch(Tool[WebFetchInput]):
         self._egress = egress or Egress(settings.fetch_allow)
         self._pages = PageReader()
 
+    async def close(self) -> None:
+        await self._pages.close()
+
     async def run(self, args: WebFetchInput, context: ToolContext) -> ToolResult:
         await ready()
         await _ask(args.url, args, context)

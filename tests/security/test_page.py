@@ -15,7 +15,7 @@ from tests.harness import running_server
 from tests.llm.server import LLM, Answer, Status
 from tests.tool.search_service import serving as search_service
 from tests.tool.web import answer, serving
-from tests.web.conftest import browser
+from tests.web.conftest import launched
 
 __all__ = ["browser"]
 
@@ -32,6 +32,12 @@ HOSTILE = f"{IMAGE}{SCRIPT}{QUOTES}{JINJA}"
 LINK = "javascript:window.pwned=1"
 OWN = re.compile(r"http://127\.0\.0\.1:|data:|blob:")
 HTMX = "<hx-partial hx-target='#box'>gotcha</hx-partial><p hx-get='/session' hx-trigger='load'>"
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with launched() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -6,11 +6,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.harness import Server, running_server
 from tests.llm.server import LLM
 from tests.requirements import chromium
+
+HERE = Path(__file__).parent
 
 expect.set_options(timeout=15_000)  # machines that test are busy
 
@@ -85,7 +88,14 @@ class Site:
 OpenPage = Callable[..., Awaitable[Page]]
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests of a page in one event loop, which the browser that they share lives in."""
+    for item in items:
+        if {"browser", "llm", "site"} & set(getattr(item, "fixturenames", ())) and item.path.parent == HERE:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def llm() -> AsyncIterator[LLM]:
     async with LLM() as llm:
         yield llm
@@ -127,27 +137,36 @@ async def serving(
         yield site
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(tmp_path: Path, llm: LLM) -> AsyncIterator[Site]:
     async with serving(tmp_path, llm) as site:
         yield site
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    """Start a browser."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         yield browser
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with launched() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def open_page(browser: Browser, site: Site) -> AsyncIterator[OpenPage]:
     """Open a page of the site. The test fails on any script error or request to another host."""
     problems: list[str] = []
+    contexts: list[BrowserContext] = []
 
     async def open_one(path: str = "/", **options: object) -> Page:
         context = await browser.new_context(**options)  # type: ignore[arg-type]
+        contexts.append(context)
         context.set_default_timeout(20_000)
         page = await context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
@@ -171,9 +190,11 @@ async def open_page(browser: Browser, site: Site) -> AsyncIterator[OpenPage]:
         return page
 
     yield open_one
+    for context in contexts:
+        await context.close()
     assert not problems
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(open_page: OpenPage) -> Page:
     return await open_page()

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
 from tests.llm.server import LLM, Answer
@@ -23,7 +24,7 @@ MCP = {"probe": {"type": "local", "command": program().command}}
 ASKED = "GET /chats/commands"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(request: pytest.FixtureRequest, tmp_path: Path, llm: LLM) -> AsyncIterator[Site]:
     more = getattr(request, "param", {"command": COMMANDS})
     async with serving(tmp_path, llm, **more) as site:

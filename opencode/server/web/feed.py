@@ -13,7 +13,8 @@ from opencode.session.reverted import without_reverted
 from opencode.session.services import Services
 
 from . import conversation
-from .live_view import LiveView, hx_partial, message_partials, removal, request_partial
+from .live_view import LiveView, hx_partial, message_partials, removal, request_partial, texts
+from .markdown import Markdown
 from .render import fragment
 
 SIDE_BAR_SECONDS = 0.5
@@ -90,14 +91,15 @@ class Feed:
 class SessionFeed(Feed):
     """The updates of one conversation."""
 
-    def __init__(self, services: Services, session_id: str) -> None:
+    def __init__(self, services: Services, session_id: str, markdown: Markdown) -> None:
         super().__init__(services.bus, session_id)
+        self._markdown = markdown
         self._services = services
         self._id = session_id
 
     def begin(self) -> None:
         live = conversation.running(self._services, self._id).message
-        self._view = LiveView(live, lambda: self._services.deletion.can_restore(self._id))
+        self._view = LiveView(live, lambda: self._services.deletion.can_restore(self._id), self._markdown)
         self._position = self._bus.position
 
     async def show(self, events: Subscription[Event]) -> None:
@@ -107,7 +109,7 @@ class SessionFeed(Feed):
             for event in await events.next(view.pause()):
                 view.take(event.properties)
                 position = event.id
-            html = view.due() + await self._read(view)
+            html = await view.due() + await self._read(view)
             if html:
                 self.publish(frame(html, position))
 
@@ -122,14 +124,14 @@ class SessionFeed(Feed):
             return ""  # it was deleted, which has an event of its own
         if view.is_stale:
             view.is_stale = False
-            return await message_list(self._services, session)
+            return await message_list(self._services, session, self._markdown)
         messages = []
         for message_id in sorted(message_ids):
             try:
                 messages.append(await self._services.sessions.message(self._id, message_id))
             except NotFound:
                 continue  # it was removed, which has an event of its own
-        return message_partials(without_reverted(session, messages))
+        return await message_partials(without_reverted(session, messages), self._markdown)
 
 
 class SideBarFeed(Feed):
@@ -169,10 +171,11 @@ def unlisted(session_id: str) -> str:
     return removal(f"older-{session_id}") + removal(f"found-{session_id}")
 
 
-async def message_list(services: Services, session: Session) -> str:
+async def message_list(services: Services, session: Session, markdown: Markdown) -> str:
     """Return the partial of a session's newest messages."""
     messages, more = await conversation.messages(services, session)
-    return hx_partial("messages", "innerMorph", fragment("message_list", session, messages, more))
+    html = await markdown.rendered(texts(messages))
+    return hx_partial("messages", "innerMorph", fragment("message_list", session, messages, more, html))
 
 
 async def side_bar(services: Services) -> str:
@@ -185,8 +188,9 @@ async def side_bar(services: Services) -> str:
 class Feeds:
     """The feeds that pages are subscribed to."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, markdown: Markdown) -> None:
         self._services = services
+        self._markdown = markdown
         self._sessions: dict[str, SessionFeed] = {}
         self._side_bar = SideBarFeed(services, self._publish)
 
@@ -198,7 +202,7 @@ class Feeds:
 
     def join_chat(self, session_id: str) -> Subscription[Frame]:
         """Return what a session's page is sent from now on: the session's pieces and the list's."""
-        feed = self._sessions.setdefault(session_id, SessionFeed(self._services, session_id))
+        feed = self._sessions.setdefault(session_id, SessionFeed(self._services, session_id, self._markdown))
 
         def leave(listener: Subscription[Frame]) -> None:
             self._side_bar.remove(listener)

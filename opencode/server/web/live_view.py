@@ -4,7 +4,8 @@ A partial is always a state, never an addition: applying one twice, or after a m
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from functools import partial
 
 from msgspec import UNSET, UnsetType
 
@@ -30,7 +31,8 @@ from opencode.schema.message import AssistantMessage, Message, MessageWithParts
 from opencode.schema.part import Part, ReasoningPart, TextPart
 from opencode.schema.session import Session, SessionRevert
 
-from .markdown import LiveMarkdown, blocks
+from .live_text import LiveText
+from .markdown import Markdown
 from .render import fragment
 
 RENDER_SECONDS = 0.05
@@ -58,9 +60,20 @@ def session_partials(session: Session) -> str:
     )
 
 
-def message_partials(messages: Iterable[MessageWithParts]) -> str:
+async def message_partials(messages: Collection[MessageWithParts], markdown: Markdown) -> str:
     """Return the partials of whole messages."""
-    return "".join(hx_partial("messages", "place", fragment("message", message)) for message in messages)
+    html = await markdown.rendered(texts(messages))
+    return "".join(
+        hx_partial("messages", "place", fragment("message", message, html)) for message in messages
+    )
+
+
+def texts(messages: Iterable[MessageWithParts]) -> Iterator[str]:
+    """Yield the texts of messages that are shown as Markdown."""
+    for message in messages:
+        for part in message.parts:
+            if isinstance(part, TextPart | ReasoningPart):
+                yield part.text
 
 
 def request_partial(event: EventProperties) -> str:
@@ -81,17 +94,20 @@ def request_partial(event: EventProperties) -> str:
 class LiveView:
     """The messages of one session that changed since its first page was opened, and what is due of them."""
 
-    def __init__(self, live: MessageWithParts | None, can_restore: Callable[[], bool]) -> None:
+    def __init__(
+        self, live: MessageWithParts | None, can_restore: Callable[[], bool], markdown: Markdown
+    ) -> None:
         """`live`: the message being written; `can_restore`: whether the deleted session can be restored."""
+        self._markdown = markdown
         self._can_restore = can_restore
         self.revert: SessionRevert | UnsetType = UNSET
         self.is_stale = False
         """Whether messages were reverted or restored, so that the list must be read again."""
         self._messages: dict[str, MessageWithParts] = {}
-        self._growing: dict[str, LiveMarkdown] = {}
+        self._growing: dict[str, LiveText] = {}
         self._dirty: set[str] = set()
         self._whole: dict[str, MessageWithParts] = {}
-        self._partials: list[str] = []
+        self._partials: list[str | Callable[[], Awaitable[str]]] = []
         self._next_render = 0.0
         self.unknown: set[str] = set()
         if live is not None:
@@ -137,29 +153,28 @@ class LiveView:
         """Return the seconds until something is due, None if only an event can change that."""
         return max(0.0, self._next_render - time.monotonic()) if self._dirty else None
 
-    def due(self) -> str:
+    async def due(self) -> str:
         """Return the partials that are due now.
 
         htmx looks up all targets of one event before it swaps any of them, so growing text is sent in a later
         event than its element.
         """
         if not (self._whole or self._partials) and self._dirty and time.monotonic() >= self._next_render:
-            self._render_growing()
-        html = message_partials(self._whole.values()) + "".join(self._partials)
+            await self._render_growing()
+        whole, partials = self._whole, self._partials
         self._whole, self._partials = {}, []
-        return html
+        html = await message_partials(whole.values(), self._markdown)
+        return html + "".join([each if isinstance(each, str) else await each() for each in partials])
 
-    def _render_growing(self) -> None:
+    async def _render_growing(self) -> None:
         size = 0
         for part_id in self._dirty:
             text = self._growing[part_id]
             size += text.size
-            self._partials.append(hx_partial(f"{part_id}-body", "place", self._fresh(part_id, text)))
+            fresh = await text.fresh(self._markdown)
+            self._partials.append(hx_partial(f"{part_id}-body", "place", fresh))
         self._dirty.clear()
         self._next_render = time.monotonic() + max(RENDER_SECONDS, size / CHARACTERS_PER_SECOND)
-
-    def _fresh(self, part_id: str, text: LiveMarkdown) -> str:
-        return "".join(fragment("block", part_id, number, html) for number, html in text.fresh())
 
     def _take_part(self, part: Part) -> None:
         grown = self._growing.get(part.id)
@@ -174,17 +189,20 @@ class LiveView:
         if message.info.id in self._whole:
             return
         if isinstance(part, TextPart) and grown is not None and part.id not in self._growing:
-            self._finish(part, grown)
+            self._partials.append(partial(self._finished, part, grown))
         else:
-            self._partials.append(hx_partial(f"{message.info.id}-parts", "place", fragment("part", part)))
+            self._partials.append(partial(self._part, part))
 
-    def _finish(self, part: TextPart, grown: LiveMarkdown) -> None:
-        """Render the blocks that the end of a text changes; most of it is on the page already."""
-        final = dict(enumerate(blocks(part.text)))
-        changed = [(number, html) for number, html in final.items() if grown.shown.get(number) != html]
-        html = "".join(fragment("block", part.id, number, html) for number, html in changed)
-        self._partials.append(hx_partial(f"{part.id}-body", "place", html))
-        self._partials += [removal(f"{part.id}-{number:05}") for number in grown.shown if number not in final]
+    async def _part(self, part: Part) -> str:
+        text = [part.text] if isinstance(part, TextPart | ReasoningPart) else []
+        html = await self._markdown.rendered(text)
+        return hx_partial(f"{part.message_id}-parts", "place", fragment("part", part, html))
+
+    async def _finished(self, part: TextPart, grown: LiveText) -> str:
+        """Return the blocks that the end of a text changes; most of it is on the page already."""
+        final = (await self._markdown.rendered([part.text]))[part.text]
+        html, removed = grown.changes(final)
+        return hx_partial(f"{part.id}-body", "place", html) + "".join(map(removal, removed))
 
     def _take_message(self, info: Message) -> None:
         known = self._messages.get(info.id)
@@ -203,9 +221,7 @@ class LiveView:
     def _begin(self, part: Part) -> None:
         """Track a text that may grow."""
         if isinstance(part, TextPart | ReasoningPart) and not (part.time and part.time.end):
-            text = LiveMarkdown()
-            text.add(part.text)
-            self._growing[part.id] = text
+            self._growing[part.id] = LiveText(part)
 
     def _end(self, part_id: str) -> None:
         self._growing.pop(part_id, None)

@@ -13,11 +13,12 @@ from opencode.schema.session import Session, Todo
 from opencode.session.reverted import without_reverted
 from opencode.session.services import Services
 
-from ..app_state import services
+from ..app_state import app_state, services
 from ..endpoint import JSON
 from . import conversation
 from .error_messages import page_message
 from .export import as_markdown
+from .live_view import texts
 from .render import fragment, page
 from .security import nonce
 
@@ -73,7 +74,9 @@ async def older(session_id: str) -> Response:
     session = await services().sessions.get(session_id)
     messages, more = await conversation.messages(services(), session, request.args.get("before"))
     link = fragment("older_link", session_id, messages[0].info.id) if more else ""
-    return Response(link + "".join(fragment("message", message) for message in messages), content_type=HTML)
+    html = await app_state().markdown.rendered(texts(messages))
+    shown = "".join(fragment("message", message, html) for message in messages)
+    return Response(link + shown, content_type=HTML)
 
 
 @blueprint.get("/chats/search")
@@ -144,10 +147,11 @@ async def manifest() -> Response:
 async def _page(services: Services, session: Session | None, deleted: str = "") -> str:
     position = services.bus.position
     todos: list[Todo] = []
-    values: dict[str, Any] = {"messages": [], "more": False}
+    values: dict[str, Any] = {"messages": [], "more": False, "html": {}}
     if session is not None:
         messages, more = await conversation.messages(services, session, request.args.get("before"))
-        values = {"messages": messages, "more": more}
+        html = await app_state().markdown.rendered(texts(messages))
+        values = {"messages": messages, "more": more, "html": html}
         todos = await services.sessions.todos(session.id)
     model, variant = await _model(services, session)
     demo_only = set(services.providers.defaults()) <= {DEMO}

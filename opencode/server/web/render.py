@@ -6,7 +6,6 @@ from hashlib import sha256
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 
 from opencode import __version__
 from opencode.clock import now_ms
@@ -16,7 +15,6 @@ from opencode.schema.message import MessageWithParts
 from opencode.schema.part import TextPart
 
 from .addresses import host
-from .markdown import blocks
 
 
 @cache
@@ -31,7 +29,6 @@ def environment() -> Environment:
     )
     jinja.globals.update(static=static, version=__version__)
     jinja.filters.update(
-        blocks=lambda text: [Markup(html) for html in blocks(text)],
         bytes=data_url_size,
         clock=clock,
         failure=failure_text,

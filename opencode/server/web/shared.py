@@ -5,7 +5,8 @@ from quart import Blueprint, Response
 from opencode.errors import NotFound
 from opencode.session.reverted import without_reverted
 
-from ..app_state import services
+from ..app_state import app_state, services
+from .live_view import texts
 from .pages import HTML
 from .render import page
 from .security import nonce
@@ -23,5 +24,6 @@ async def show(session_id: str, token: str) -> Response:
         html = page("refused.html", message=INVALID_LINK, back="/", nonce=nonce())
         return Response(html, status=404, content_type=HTML)
     messages = without_reverted(session, await services().sessions.messages(session_id))
-    html = page("shared.html", session=session, messages=messages, nonce=nonce())
+    rendered = await app_state().markdown.rendered(texts(messages))
+    html = page("shared.html", session=session, messages=messages, html=rendered, nonce=nonce())
     return Response(html, content_type=HTML, headers={"X-Robots-Tag": "noindex"})

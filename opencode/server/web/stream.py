@@ -19,6 +19,7 @@ from ..resume import last_event_id
 from . import conversation
 from .feed import Frame, frame, message_list, side_bar
 from .live_view import hx_partial, message_partials, removal, session_partials
+from .markdown import Markdown
 from .render import fragment
 
 blueprint = Blueprint("stream", __name__)
@@ -43,7 +44,7 @@ async def chat(session_id: str) -> Response:
     since = last_event_id() or request.args.get("from", "")
     stream = EventStream(app_state().feeds.join_chat(session_id), FrameForm(), event_stream.HEARTBEAT_SECONDS)
     with stream.opening():
-        missed = await catch_up(services(), session_id, since)
+        missed = await catch_up(services(), session_id, since, app_state().markdown)
         listed = await side_bar(services())
     return stream.response(frame(missed + listed, services().bus.position).frame)
 
@@ -58,7 +59,7 @@ class FrameForm:
         return HEARTBEAT
 
 
-async def catch_up(services: Services, session_id: str, since: str) -> str:
+async def catch_up(services: Services, session_id: str, since: str, markdown: Markdown) -> str:
     """Return the partials that bring a page from an event id to the present; raises NotFound."""
     replay = services.bus.replay(since, session_id)
     session = await services.sessions.get(session_id)
@@ -78,10 +79,10 @@ async def catch_up(services: Services, session_id: str, since: str) -> str:
     changes = [event.properties for event in replay.events]
     updates = [change.info for change in changes if isinstance(change, SessionUpdated)]
     if not replay.complete or session.revert or any(update.revert for update in updates):
-        return "".join([*partials, await message_list(services, session)])
+        return "".join([*partials, await message_list(services, session, markdown)])
     if updates:  # messages that the page knows as reverted may have been restored
         newest, _ = await conversation.messages(services, session)
-        partials += [removal("reverted"), message_partials(newest)]
+        partials += [removal("reverted"), await message_partials(newest, markdown)]
     changed: dict[str, None] = {}
     for change in changes:
         match change:
@@ -97,7 +98,8 @@ async def catch_up(services: Services, session_id: str, since: str) -> str:
 
     for message_id in changed:
         if turn.message is not None and turn.message.info.id == message_id:
-            partials.append(message_partials([turn.message]))
+            message = turn.message
         else:
-            partials.append(message_partials([await services.sessions.message(session_id, message_id)]))
+            message = await services.sessions.message(session_id, message_id)
+        partials.append(await message_partials([message], markdown))
     return "".join(partials)

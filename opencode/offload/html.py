@@ -1,18 +1,15 @@
-"""HTML to plain text and Markdown, as a program of its own: a hostile page can't stop or crash the server.
+"""HTML pages to plain text and Markdown."""
 
-`python -m opencode.tool.convert` reads a Job from standard input and writes lines of JSON: an Outline, then,
-if it was requested and the conversion worked, the Markdown as a string. It exits after a time limit.
-"""
-
-import faulthandler
 import re
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from lxml import etree  # type: ignore[import-untyped]
+from lxml import html as lxml_html
 
-_SECONDS = 15
+from .jobs import HtmlJob, HtmlPage
+
 _MAX_DEPTH = 200
 """Nested elements; libxml2 builds no tree beyond 256, and markdownify recurses."""
 _READABLE_DEPTH = 2_000
@@ -30,10 +27,15 @@ _INLINE = frozenset(
 )
 
 
-class Job(msgspec.Struct, frozen=True):
-    html: str
-    url: str
-    markdown: bool
+def convert(job: HtmlJob) -> HtmlPage:
+    """Return a page's title, text, and, if it is wanted and can be made, its Markdown."""
+    page = outline(job.html)
+    if not (job.markdown and page.text and page.depth <= _MAX_DEPTH):
+        return HtmlPage(page.title, page.text)
+    try:
+        return HtmlPage(page.title, page.text, markdown(job.html, job.url, page.text))
+    except RecursionError:
+        return HtmlPage(page.title, page.text)
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -91,8 +93,6 @@ class TextTarget:
 
 def outline(html: str) -> Outline:
     """Return the title and the text of a page; text that is nested too deeply is omitted, with a note."""
-    from lxml import etree  # type: ignore[import-untyped]  # noqa: PLC0415 - the server runs without it
-
     target = TextTarget()
     parser: Any = etree.HTMLParser(target=target, huge_tree=True, encoding="utf-8")
     source = html.encode()
@@ -123,8 +123,6 @@ def markdown(html: str, url: str, text: str) -> str:
 
 
 def _whole(html: str, url: str) -> str:
-    from lxml import etree  # noqa: PLC0415
-    from lxml import html as lxml_html  # noqa: PLC0415
     from markdownify import markdownify  # noqa: PLC0415
 
     root = lxml_html.document_fromstring(html.encode(), parser=lxml_html.HTMLParser(encoding="utf-8"))
@@ -133,21 +131,3 @@ def _whole(html: str, url: str) -> str:
     source = lxml_html.tostring(root, encoding="unicode")
     converted: str = markdownify(source, heading_style="ATX", bs4_options="lxml")
     return re.sub(r"\n{3,}", "\n\n", converted).strip()
-
-
-def main() -> None:
-    faulthandler.dump_traceback_later(_SECONDS, exit=True)
-    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
-    page = outline(job.html)
-    _write(page)
-    if job.markdown and page.text and page.depth <= _MAX_DEPTH:
-        _write(markdown(job.html, job.url, page.text))
-
-
-def _write(value: Outline | str) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
-    sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main()
