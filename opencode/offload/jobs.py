@@ -80,7 +80,7 @@ MARKDOWN: Kind[MarkdownJob, list[RenderedMarkdown | None]] = Kind(
     "markdown_job:render",
     MarkdownJob,
     list[RenderedMarkdown | None],
-    seconds=3,
+    seconds=8,
     megabytes=512,
     largest=8_000_000,
     workers=2,

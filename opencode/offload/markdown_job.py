@@ -4,7 +4,7 @@ from .jobs import MarkdownJob, RenderedMarkdown
 from .markdown import blocks, grow
 from .time_limit import OutOfTime, time_limit
 
-TEXT_SECONDS = 1
+TEXT_SECONDS = 3
 """For one text, so that the others of its job are rendered all the same."""
 
 
