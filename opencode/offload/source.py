@@ -44,6 +44,7 @@ _OPENING = re.compile(
 )
 _CLOSING = {"$$": "$$", "\\[": "\\]"}
 _BLANK_LINE = re.compile(r"\n[ \t>]*\r?\n")
+_LESS_DEEP = re.compile(r"\n(?![ >]{4}|[ >]{0,3}\t)")
 _REST_OF_LINE = re.compile(r"[ \t\r]*(?=\n|\Z)")
 
 
@@ -123,14 +124,14 @@ def _formula_end(text: str, opening: "re.Match[str]", closings: dict[str, int], 
     if closings[mark] < begin:
         found = text.find(mark, begin)
         closings[mark] = found if found >= 0 else len(text)
-    close = closings[mark]
-    if close == len(text):
-        if not grows or len(text) >= limit or _BLANK_LINE.search(text, begin):
-            return 0
-        return len(text)
-    if close > limit or not _REST_OF_LINE.match(text, close + 2) or _BLANK_LINE.search(text, begin, close):
+    end = closings[mark]
+    is_open = end == len(text)
+    if end > limit or _BLANK_LINE.search(text, begin, end):
         return 0
-    return close
+    if not (grows if is_open else _REST_OF_LINE.match(text, end + 2)):
+        return 0
+    is_deep = len(opening["prefix"].expandtabs(4)) >= 4  # in a list's item, or code, which indentation ends
+    return 0 if is_deep and _LESS_DEEP.search(text, begin, end) else end
 
 
 def _mark(quotes: int) -> "re.Pattern[str]":

@@ -88,7 +88,13 @@ def test_growing_text_ends_as_the_whole_text_does(seed: int) -> None:
     assert len(finished) > 8
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=300,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(
     marks=st.lists(st.sampled_from(MARKS + FORMULAS), max_size=40),
     places=st.lists(st.integers(0, 200), max_size=8),

@@ -174,8 +174,8 @@ def seconds(work: Callable[[str], object], text: str) -> float:
 def is_linear(work: Callable[[str], object], text: Callable[[int], str]) -> bool:
     """Return whether four times the length costs about four times as much; a busy machine has three tries."""
     for _ in range(3):
-        long = seconds(work, text(32_000))
-        if long < 0.05 or long < 10 * seconds(work, text(8_000)):
+        long = seconds(work, text(20_000))
+        if long < 0.03 or long < 10 * seconds(work, text(5_000)):
             return True
     return False
 
