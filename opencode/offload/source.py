@@ -96,21 +96,48 @@ def _without_deep_marks(line: "re.Match[str]") -> str:
 
 def _without_marks_in_formulas(text: str, grows: bool) -> str:
     """Hide what would begin a list, a quote or a heading inside formulas on lines of their own."""
-    pieces, copied, at, fence = list[str](), 0, 0, ""
+    pieces, copied, at = list[str](), 0, 0
+    fence: _Fence | None = None
     closings = dict.fromkeys(_CLOSING.values(), -1)
     while opening := _OPENING.search(text, at):
         at = opening.end()
+        if fence and fence.is_left(text, at):
+            fence = None
         if found := opening["fence"]:
             if fence:
-                closes = found.startswith(fence) and not opening["info"].strip()
-                fence = "" if closes else fence
+                fence = None if fence.is_closed_by(opening) else fence
             elif found[0] == "~" or "`" not in opening["info"]:
-                fence = found
+                fence = _Fence(opening)
         elif not fence and (end := _formula_end(text, opening, closings, grows)):
             quotes = opening["prefix"].count(">")
             pieces += (text[copied:at], _mark(quotes).sub(_hidden, text[at:end]))
             copied = at = end
     return "".join((*pieces, text[copied:])) if pieces else text
+
+
+class _Fence:
+    """Code, which ends with a line of the same marks, or with the list or quote that it is in."""
+
+    def __init__(self, opening: "re.Match[str]") -> None:
+        self._marks = opening["fence"]
+        self._checked = opening.end()
+        prefix = opening["prefix"]
+        width = len(prefix.expandtabs(4))
+        if quotes := prefix.count(">"):
+            self._leaving = rf"\n(?!(?:[ \t]*+>){{{min(quotes, 100)}}})"
+        elif prefix.strip():
+            self._leaving = rf"\n(?![ \t]*+\r?(?:\n|\Z)|[ ]{{{min(width, 100)}}}|[ ]{{0,3}}\t)"
+        else:  # by its depth in a list, or itself part of indented code
+            self._leaving = r"\n(?=[^\s])" if width >= 4 else ""
+
+    def is_left(self, text: str, at: int) -> bool:
+        """Return whether the list or quote has ended before a character; each question goes further on."""
+        begin, self._checked = self._checked, at
+        return bool(self._leaving and re.compile(self._leaving).search(text, begin, at))
+
+    def is_closed_by(self, opening: "re.Match[str]") -> bool:
+        is_bare = not (opening["prefix"].strip(" \t>") or opening["info"].strip())
+        return is_bare and bool(opening["fence"].startswith(self._marks))
 
 
 def _formula_end(text: str, opening: "re.Match[str]", closings: dict[str, int], grows: bool) -> int:

@@ -124,6 +124,17 @@ def test_what_an_unfinished_line_may_become_is_left_open() -> None:
     assert grow("é\n\n😀\n") == Grown(["<p>é</p>\n"], "<p>😀</p>\n", 3)
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["- ```\n", "1. ~~~\n", "> ```\n", "    ```\n", "- a\n\n      ```\n", "```\n- ```\n```\n", "    $$\n"],
+)
+def test_a_formula_after_code_that_ended_without_a_mark_is_the_same(code: str) -> None:
+    text = f"{code}$$\n- b\n$$\n"
+    finished, rest = grown(cut(text, list(range(len(text)))))
+    assert finished + blocks(rest) == blocks(text)
+    assert blocks(text)[-1].count("<math") == 1
+
+
 def test_an_unfinished_formula_of_several_lines_is_one_block() -> None:
     finished, rest = grown(["$$\na\n", "- b\n", "> c\n", "$$\n"])
     assert finished == [] and blocks(rest) == blocks("$$\na\n- b\n> c\n$$\n")
