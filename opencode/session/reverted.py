@@ -17,3 +17,11 @@ def without_reverted(session: Session, messages: list[MessageWithParts]) -> list
         parts = [part for part in last.parts if part.id < revert.part_id]
         visible.append(structs.replace(last, parts=parts))
     return visible
+
+
+def is_reverted(session: Session, message_id: str, part_id: str) -> bool:
+    """Return whether a part is at or after the session's revert point."""
+    revert = session.revert
+    if not revert or message_id < revert.message_id:
+        return False
+    return message_id > revert.message_id or not revert.part_id or part_id >= revert.part_id

@@ -183,16 +183,28 @@ class Sessions:
         return await self._store.todos(session_id)
 
     async def messages(
-        self, session_id: str, limit: int | None = None, before: str | None = None
+        self, session_id: str, limit: int | None = None, before: str | None = None, outlines: bool = False
     ) -> list[MessageWithParts]:
-        """Return the newest `limit` messages before the message `before`, in order; raises NotFound."""
-        await self._cache.get(session_id)
-        return await self._store.messages(session_id, limit, before)
+        """Return the newest `limit` messages before the message `before`, in order; raises NotFound.
 
-    async def message(self, session_id: str, message_id: str) -> MessageWithParts:
-        """Return one message; raises NotFound."""
+        `outlines`: without the content of files, as pages show them.
+        """
         await self._cache.get(session_id)
-        message = await self._store.message(session_id, message_id)
+        return await self._store.messages(session_id, limit, before, outlines)
+
+    async def count_visible(self, session_id: str) -> int:
+        """Return how many messages a session has, without reverted ones; raises NotFound."""
+        revert = (await self._cache.get(session_id)).info.revert
+        if not revert:
+            return await self._store.count_messages(session_id)
+        before = await self._store.count_messages(session_id, revert.message_id)
+        in_part = revert.part_id and await self._store.message(session_id, revert.message_id, True)
+        return before + 1 if in_part else before
+
+    async def message(self, session_id: str, message_id: str, outlines: bool = False) -> MessageWithParts:
+        """Return one message; raises NotFound. `outlines`: without the content of files."""
+        await self._cache.get(session_id)
+        message = await self._store.message(session_id, message_id, outlines)
         if message is None:
             raise NotFound(f"Message not found: {message_id}")
         return message

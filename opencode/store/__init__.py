@@ -1,7 +1,19 @@
 """What is kept on disk: an SQLite file by default, or a PostgreSQL database."""
 
+from .files import StoredFile
+from .outlines import FileSummary, outlined, summary
 from .queries import Found, Match, SessionQuery
 from .store import Store
 from .writer import Unit
 
-__all__ = ["Found", "Match", "SessionQuery", "Store", "Unit"]
+__all__ = [
+    "FileSummary",
+    "Found",
+    "Match",
+    "SessionQuery",
+    "Store",
+    "StoredFile",
+    "Unit",
+    "outlined",
+    "summary",
+]

@@ -7,14 +7,14 @@ write of the part stores it whole and removes the pieces.
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Delete, bindparam, case, delete, func, insert, select
 
 from opencode.schema.base import encode
 from opencode.schema.part import Part, ReasoningPart, TextPart
 
 from .dialects import dialect_of
 from .rows import PartRow, Row, decode_part
-from .tables import part, part_growth
+from .tables import part, part_growth, part_outline
 
 _decode_pieces = msgspec.json.Decoder(list[tuple[int, str]]).decode
 
@@ -36,6 +36,7 @@ _totals = (
 )
 _remove = delete(part_growth).where(_part_ids)
 _append = insert(part_growth)
+_remove_outlines = delete(part_outline).where(part_outline.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def read_part(data: str, pieces: str | None) -> Part:
@@ -60,8 +61,22 @@ def write_parts(connection: Connection, rows: Sequence[Row]) -> None:
         if len(row.text) > written.get(part_id, 0)
     ]:
         connection.execute(_append, new)
-    if ended := [row["id"] for row in rows if isinstance(row, PartRow) and row.streamed and not row["grows"]]:
-        connection.execute(_remove, {"ids": ended})
+    ended = [row["id"] for row in rows if isinstance(row, PartRow) and row.streamed and not row["grows"]]
+    _execute_in_batches(connection, _remove, ended)
+    _write_outlines(connection, [row for row in rows if isinstance(row, PartRow) and row.has_files])
+
+
+def _write_outlines(connection: Connection, rows: Sequence[PartRow]) -> None:
+    _execute_in_batches(connection, _remove_outlines, [row["id"] for row in rows if not row.outline])
+    if large := [Row(id=row["id"], data=row.outline) for row in rows if row.outline]:
+        dialect_of(connection).upsert(connection, part_outline, large)
+
+
+def _execute_in_batches(connection: Connection, statement: Delete, ids: Sequence[object]) -> None:
+    """Execute a statement about `ids`, of which one may name only so many."""
+    most = dialect_of(connection).max_values
+    for start in range(0, len(ids), most):
+        connection.execute(statement, {"ids": ids[start : start + most]})
 
 
 def _written(connection: Connection, growing: dict[str, PartRow]) -> dict[str, int]:

@@ -13,8 +13,9 @@ from opencode.schema.session import Session, Todo
 
 from .dialects import dialect_of
 from .growth import pieces, read_part
+from .outlines import outlined
 from .rows import decode_message, decode_session, decode_todo
-from .tables import message, part, session, todo, trash
+from .tables import message, part, part_outline, session, todo, trash
 
 NO_LIMIT = 2**62
 AFTER_ALL_IDS = "~"
@@ -119,6 +120,22 @@ _parts_between = (
     .order_by(part.c.message_id, part.c.id)
 )
 
+_outlines_between = (
+    select(part.c.message_id, func.coalesce(part_outline.c.data, part.c.data).label("data"), pieces)
+    .select_from(part.outerjoin(part_outline, part_outline.c.id == part.c.id))
+    .where(
+        part.c.session_id == bindparam("session"),
+        part.c.message_id.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(part.c.message_id, part.c.id)
+)
+
+_messages_counted = (
+    select(func.count())
+    .select_from(message)
+    .where(message.c.session_id == bindparam("session"), message.c.id < bindparam("before"))
+)
+
 _todos = select(todo.c.data).where(todo.c.session_id == bindparam("session")).order_by(todo.c.position)
 
 
@@ -205,16 +222,25 @@ def _roots(connection: Connection, session_ids: Iterator[str]) -> Iterator[Sessi
 
 
 def list_messages(
-    connection: Connection, session_id: str, limit: int | None, before: str | None
+    connection: Connection, session_id: str, limit: int | None, before: str | None, outlines: bool = False
 ) -> list[MessageWithParts]:
-    """Return the newest `limit` messages older than the id `before`, in order; all where these are None."""
+    """Return the newest `limit` messages older than the id `before`, in order; all where these are None.
+
+    `outlines`: without the content of files.
+    """
     values = {
         "session": session_id,
         "before": AFTER_ALL_IDS if before is None else before,
         "limit": NO_LIMIT if limit is None else limit,
     }
     found = [decode_message(data) for data in _texts(connection, _messages_before, values)]
-    return _with_parts(connection, found[::-1])
+    return _with_parts(connection, found[::-1], outlines)
+
+
+def count_messages(connection: Connection, session_id: str, before: str | None) -> int:
+    """Return how many messages are older than the id `before`; how many there are where it is None."""
+    values = {"session": session_id, "before": AFTER_ALL_IDS if before is None else before}
+    return int(connection.execute(_messages_counted, values).scalar_one())
 
 
 def read_history(connection: Connection, session_id: str, after: str) -> list[tuple[MessageWithParts, int]]:
@@ -232,9 +258,12 @@ def read_history(connection: Connection, session_id: str, after: str) -> list[tu
     return history
 
 
-def find_message(connection: Connection, session_id: str, message_id: str) -> MessageWithParts | None:
+def find_message(
+    connection: Connection, session_id: str, message_id: str, outlines: bool = False
+) -> MessageWithParts | None:
+    """Return a message. `outlines`: without the content of files."""
     data: str | None = connection.execute(_message_by_id, {"session": session_id, "id": message_id}).scalar()
-    return None if data is None else _with_parts(connection, [decode_message(data)])[0]
+    return None if data is None else _with_parts(connection, [decode_message(data)], outlines)[0]
 
 
 def taken(connection: Connection, message_ids: list[str], part_ids: list[str]) -> set[str]:
@@ -264,12 +293,15 @@ def _texts(
     return connection.execute(statement, values).scalars().all()
 
 
-def _with_parts(connection: Connection, messages: list[Message]) -> list[MessageWithParts]:
-    """Return one session's messages, which are in order, with their parts."""
+def _with_parts(
+    connection: Connection, messages: list[Message], outlines: bool = False
+) -> list[MessageWithParts]:
+    """Return one session's messages, which are in order, with their parts or their parts' outlines."""
     if not messages:
         return []
     values = {"session": messages[0].session_id, "first": messages[0].id, "last": messages[-1].id}
     parts: dict[str, list[Part]] = {}
-    for row in connection.execute(_parts_between, values):
-        parts.setdefault(row.message_id, []).append(read_part(row.data, row.pieces))
+    for row in connection.execute(_outlines_between if outlines else _parts_between, values):
+        read = read_part(row.data, row.pieces)
+        parts.setdefault(row.message_id, []).append(outlined(read) if outlines else read)
     return [MessageWithParts(info=each, parts=parts.get(each.id, [])) for each in messages]

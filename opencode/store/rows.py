@@ -5,18 +5,25 @@ from msgspec import structs
 
 from opencode.schema.base import encode
 from opencode.schema.message import AssistantMessage, Message
-from opencode.schema.part import Part, ReasoningPart, TextPart
+from opencode.schema.part import FilePart, Part, ReasoningPart, TextPart, ToolPart
 from opencode.schema.session import Session, Todo
+
+from .outlines import outlined
 
 Row = dict[str, object]
 """A table's columns by their names."""
 
 
 class PartRow(Row):
-    """A part's row. `streamed`: its text may be stored in pieces; `text`: that of one which grows."""
+    """A part's row. `streamed`: its text may be stored in pieces; `text`: that of one which grows.
+
+    `has_files`: an outline may be stored of it; `outline`: the present one, "" if its files are small.
+    """
 
     streamed: bool = False
     text: str = ""
+    has_files: bool = False
+    outline: str = ""
 
 
 decode_session = msgspec.json.Decoder(Session).decode
@@ -70,6 +77,9 @@ def part_row(part: Part) -> PartRow:
         data=encode(part).decode(),
     )
     row.streamed = isinstance(part, TextPart | ReasoningPart) and bool(part.time)
+    row.has_files = isinstance(part, FilePart | ToolPart)
+    if row.has_files and (outline := outlined(part)) is not part:
+        row.outline = encode(outline).decode()
     return row
 
 

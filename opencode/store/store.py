@@ -14,10 +14,11 @@ from opencode.schema.message import MessageWithParts
 from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
-from . import queries, tables
+from . import files, queries, tables
 from .changes import ChangeRecorder, Render
 from .database import Database
 from .dialects import POSTGRES, SQLITE
+from .files import StoredFile
 from .history_cache import History, HistoryCache
 from .maintenance import Maintenance
 from .migrations import migrate
@@ -39,6 +40,8 @@ class Store(ChangeRecorder):
         self._history_cache = HistoryCache()
         self._writer = Writer(database, self._history_cache)
         self._maintenance = Maintenance(database)
+        # One at a time: files are large, and other reads must not wait for many of them.
+        self._reads_files = asyncio.Semaphore(1)
 
     @classmethod
     async def open(cls, data_dir: Path, url: str | None = None) -> "Store":
@@ -137,10 +140,33 @@ class Store(ChangeRecorder):
         return await self._read(lambda c: queries.search_sessions(c, words, limit, skip))
 
     async def messages(
-        self, session_id: str, limit: int | None = None, before: str | None = None
+        self, session_id: str, limit: int | None = None, before: str | None = None, outlines: bool = False
     ) -> list[MessageWithParts]:
-        """Return the newest `limit` messages older than `before` (a message id), in order; all by default."""
-        return await self._read(lambda c: queries.list_messages(c, session_id, limit, before), session_id)
+        """Return the newest `limit` messages older than `before` (a message id), in order; all by default.
+
+        `outlines`: without the content of files, see `outlines`.
+        """
+        return await self._read(
+            lambda c: queries.list_messages(c, session_id, limit, before, outlines), session_id
+        )
+
+    async def count_messages(self, session_id: str, before: str | None = None) -> int:
+        """Return how many messages a session has, or how many before `before` (a message id)."""
+        return await self._read(lambda c: queries.count_messages(c, session_id, before), session_id)
+
+    async def file(self, session_id: str, part_id: str, number: int | None) -> StoredFile | None:
+        """Return a file part, or file `number` of a tool's result, without its content."""
+        await self._catch_up(session_id)
+        async with self._reads_files:
+            return await self._database.read(lambda c: files.find_file(c, session_id, part_id, number))
+
+    async def piece(self, file: StoredFile, start: int) -> tuple[bytes, int] | None:
+        """Return bytes of a file's content, from the character `start` on, and the start of the next piece.
+
+        None if the file has been removed or changed since `file` found it.
+        """
+        async with self._reads_files:
+            return await self._database.read(lambda c: files.read_piece(c, file, start))
 
     async def history(self, session_id: str, settled: str) -> list[MessageWithParts]:
         """Return all messages in order; those before the message id `settled` are kept for the next call.
@@ -163,8 +189,13 @@ class Store(ChangeRecorder):
         """Return whether a session is known to have no other message than this one; reads nothing."""
         return self._history_cache.has_only(session_id, message_id) and not self._writer.pending(session_id)
 
-    async def message(self, session_id: str, message_id: str) -> MessageWithParts | None:
-        return await self._read(lambda c: queries.find_message(c, session_id, message_id), session_id)
+    async def message(
+        self, session_id: str, message_id: str, outlines: bool = False
+    ) -> MessageWithParts | None:
+        """Return a message. `outlines`: without the content of files."""
+        return await self._read(
+            lambda c: queries.find_message(c, session_id, message_id, outlines), session_id
+        )
 
     def was_removed(self, session_id: str) -> bool:
         """Return whether a session was removed lately; changes to it are dropped."""

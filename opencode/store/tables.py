@@ -131,6 +131,14 @@ part_growth = Table(
 )
 """The text of parts that grow, in pieces. `total`: characters of the text up to the end of the piece."""
 
+part_outline = Table(
+    "part_outline",
+    metadata,
+    Column("id", ForeignKey("part.id", ondelete="CASCADE"), primary_key=True, info=_CONSTANT),
+    Column("data", Text, nullable=False),
+)
+"""Parts with large files as their outlines, see `outlines`."""
+
 todo = Table(
     "todo",
     metadata,
