@@ -8,7 +8,6 @@ from msgspec import UNSET
 from quart import Blueprint, Response, request
 
 from opencode.bus import Event
-from opencode.schema.base import encode
 from opencode.schema.event import AnyEvent, MessageUpdated, SessionDeleted
 from opencode.schema.message import MessageWithParts
 from opencode.schema.prompt import CommandBody, PromptBody, SummarizeBody
@@ -18,6 +17,7 @@ from ..app_state import services
 from ..endpoint import JSON, endpoint
 from ..event_stream import EventForm, EventStream
 from ..examples import ANSWER, PROMPTS
+from ..json_body import encoded_list
 from .session import NEXT_CURSOR
 
 blueprint = Blueprint("message", __name__, url_prefix="/session/<session_id>")
@@ -149,7 +149,7 @@ async def list_messages(session_id: str, query: MessageListQuery) -> Response:
     if query.limit is not None and len(messages) > query.limit:
         messages = messages[1:]
         response_headers[NEXT_CURSOR] = messages[0].info.id
-    return Response(encode(messages), content_type=JSON, headers=response_headers)
+    return Response(await encoded_list(messages), content_type=JSON, headers=response_headers)
 
 
 @blueprint.get("/message/<message_id>")

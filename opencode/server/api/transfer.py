@@ -2,13 +2,13 @@
 
 from quart import Blueprint, Response
 
-from opencode.schema.base import encode
 from opencode.schema.session import Session
 from opencode.schema.transfer import SessionExport, SessionImport
 
 from ..app_state import services
 from ..endpoint import JSON, endpoint
 from ..examples import EXPORT, SESSION
+from ..json_body import exported
 
 blueprint = Blueprint("transfer", __name__, url_prefix="/session")
 
@@ -22,7 +22,7 @@ async def export_session(session_id: str) -> Response:
     """
     document = await services().transfer.export(session_id)
     name = f'attachment; filename="{document.info.slug}.json"'
-    return Response(encode(document), content_type=JSON, headers={"Content-Disposition": name})
+    return Response(await exported(document), content_type=JSON, headers={"Content-Disposition": name})
 
 
 @blueprint.post("/import")

@@ -4,9 +4,9 @@ from quart import Quart
 
 from opencode.config import Settings
 
-from . import actions, compression, login, pages, security, settings, shared, stream
+from . import actions, attachments, compression, login, pages, security, settings, shared, stream
 
-MODULES = (pages, actions, stream, settings, login, shared)
+MODULES = (pages, actions, attachments, stream, settings, login, shared)
 
 
 def register(app: Quart, app_settings: Settings) -> None:

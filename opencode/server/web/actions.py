@@ -145,7 +145,7 @@ async def fork(session_id: str) -> Answer:
     revert = (await sessions.get(session_id)).revert
     end = revert.message_id if revert else None
     if after:
-        messages = await sessions.messages(session_id)
+        messages = await sessions.messages(session_id, outlines=True)
         end = next((message.info.id for message in messages if message.info.id > after), None)
     copy = await services().history.fork(session_id, end)
     return redirect(f"/chat/{copy.id}", 303)
@@ -172,7 +172,9 @@ async def import_chat() -> Answer:
 async def share(session_id: str) -> Answer:
     session = await services().sessions.share(session_id, own_address())
     link = session.share.url if session.share else ""
-    return _done(session_id, fragment("notice", "Anyone with this link can read this chat:", link))
+    count = await services().sessions.count_visible(session_id)
+    what = f"this chat, {count} message{'' if count == 1 else 's'} so far, and what is added to it"
+    return _done(session_id, fragment("notice", f"Anyone with this link can read {what}:", link))
 
 
 @blueprint.post("/chat/<session_id>/unshare")

@@ -64,17 +64,17 @@ async def messages(
 ) -> tuple[list[MessageWithParts], bool]:
     """Return one page of messages, the newest or those before an id, and whether there are older ones.
 
-    Reverted messages are left out.
+    Reverted messages are left out, and so is the content of files, which have addresses of their own.
     """
     revert = session.revert
     if revert and (before is None or before > revert.message_id):
-        page = await services.sessions.messages(session.id, PAGE + 1, revert.message_id)
+        page = await services.sessions.messages(session.id, PAGE + 1, revert.message_id, outlines=True)
         if revert.part_id:
             with suppress(NotFound):  # it may have been removed since
-                page.append(await services.sessions.message(session.id, revert.message_id))
+                page.append(await services.sessions.message(session.id, revert.message_id, outlines=True))
         page = without_reverted(session, page)
     else:
-        page = await services.sessions.messages(session.id, PAGE + 1, before)
+        page = await services.sessions.messages(session.id, PAGE + 1, before, outlines=True)
     more = len(page) > PAGE
     page = page[-PAGE:]
     live = running(services, session.id).message

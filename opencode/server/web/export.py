@@ -9,6 +9,7 @@ from opencode.schema.part import FilePart, Part, ReasoningPart, TextPart, ToolPa
 from opencode.schema.session import Session
 
 from .render import clock
+from .tool_view import TEXT, cut, json_text
 
 
 def as_markdown(session: Session, messages: list[MessageWithParts]) -> str:
@@ -35,8 +36,8 @@ def _lines(part: Part) -> Iterator[str]:
         case ReasoningPart(text=text) if text.strip():
             yield "<details><summary>Thought</summary>\n\n" + text.strip() + "\n\n</details>"
         case ToolPart(tool=tool, state=state):
-            yield f"**{_escaped(tool)}** {_escaped(str(state.input)[:300])}" + (
-                f": {_escaped(state.error)}" if isinstance(state, ToolStateError) else ""
+            yield f"**{_escaped(tool)}** {_escaped(json_text(state.input)[:300])}" + (
+                f": {_escaped(cut(state.error, TEXT))}" if isinstance(state, ToolStateError) else ""
             )
         case FilePart(filename=name, mime=mime):
             yield f"*Attached: {_escaped(name or mime)}*"

@@ -1,5 +1,6 @@
 """The pages: start page, conversation, older messages, search, models, commands, exports."""
 
+import asyncio
 from contextlib import suppress
 from typing import Any
 
@@ -7,7 +8,6 @@ from quart import Blueprint, Response, request
 
 from opencode.errors import RequestError
 from opencode.provider.demo import DEMO
-from opencode.schema.base import encode
 from opencode.schema.provider import Model
 from opencode.schema.session import Session, Todo
 from opencode.session.reverted import without_reverted
@@ -15,6 +15,7 @@ from opencode.session.services import Services
 
 from ..app_state import app_state, services
 from ..endpoint import JSON
+from ..json_body import exported
 from . import conversation
 from .error_messages import page_message
 from .export import as_markdown
@@ -128,7 +129,8 @@ async def commands() -> Response:
 async def export_markdown(session_id: str) -> Response:
     sessions = services().sessions
     session = await sessions.get(session_id)
-    text = as_markdown(session, without_reverted(session, await sessions.messages(session_id)))
+    messages = without_reverted(session, await sessions.messages(session_id, outlines=True))
+    text = await asyncio.to_thread(as_markdown, session, messages)
     return _download(text.encode(), "text/markdown; charset=utf-8", f"{session.slug}.md")
 
 
@@ -136,7 +138,7 @@ async def export_markdown(session_id: str) -> Response:
 async def export_json(session_id: str) -> Response:
     """Export in opencode's format, which can be imported again."""
     document = await services().transfer.export(session_id)
-    return _download(encode(document), JSON, f"{document.info.slug}.json")
+    return _download(await exported(document), JSON, f"{document.info.slug}.json")
 
 
 @blueprint.get("/manifest.webmanifest")
@@ -173,9 +175,15 @@ async def _page(services: Services, session: Session | None, deleted: str = "") 
         suggestions=DEMO_SUGGESTIONS if demo_only else SUGGESTIONS,
         max_mb=services.settings.max_body_bytes // 2**20,
         deleted=deleted,
+        open_to_network=open_to_network(),
         nonce=nonce(),
         **values,
     )
+
+
+def open_to_network() -> bool:
+    """Return whether other machines can reach this server, and need no password."""
+    return bool(getattr(app_state(), "open_to_network", False))
 
 
 async def _model(services: Services, session: Session | None) -> tuple[Model | None, str]:

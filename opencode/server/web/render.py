@@ -13,8 +13,11 @@ from opencode.resources import STATIC, TEMPLATES
 from opencode.schema.error import failure_text
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import TextPart
+from opencode.schema.transfer import YEAR_9999
 
-from .addresses import host
+from .addresses import host, shared, web_address
+from .attachments import attachment
+from .tool_view import cut, tool_view
 
 
 @cache
@@ -27,10 +30,11 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.globals.update(static=static, version=__version__)
+    jinja.globals.update(shared=shared, static=static, version=__version__)
     jinja.filters.update(
-        bytes=data_url_size,
+        attachment=attachment,
         clock=clock,
+        cut=cut,
         failure=failure_text,
         host=host,
         money=money,
@@ -39,7 +43,9 @@ def environment() -> Environment:
         seconds=seconds,
         tag=lambda value: value.__struct_config__.tag,
         tokens=tokens,
+        tool_view=tool_view,
         until=lambda moment: max(0, round((moment - now_ms()) / 1_000)),
+        web_address=web_address,
     )
     return jinja
 
@@ -84,14 +90,9 @@ def seconds(milliseconds: float) -> str:
 
 
 def clock(milliseconds: float) -> str:
-    """Return a time in UTC as ISO 8601, for HTML's datetime attribute."""
-    return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def data_url_size(url: str) -> str:
-    """Return the approximate size of a data: URL's content: `12 KB`."""
-    size = len(url.partition(",")[2]) * 3 // 4
-    return f"{size / 1_000_000:.1f} MB" if size >= 1_000_000 else f"{max(1, size // 1_000)} KB"
+    """Return a time in UTC as ISO 8601, for HTML's datetime attribute; imported ones may be any number."""
+    moment = min(max(0, milliseconds), YEAR_9999 - 1)
+    return datetime.fromtimestamp(moment / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def plain_text(message: MessageWithParts) -> str:

@@ -9,7 +9,7 @@ from opencode.schema.provider import ApiAuth
 
 from ..app_state import app_state, services
 from .error_messages import page_message
-from .pages import HTML
+from .pages import HTML, open_to_network
 from .render import page
 from .security import nonce
 
@@ -49,6 +49,7 @@ async def _page(problem: str = "", status: int = 200) -> Response:
         saved=request.args.get("saved", ""),
         problem=problem,
         has_password=app_state().password is not None,
+        open_to_network=open_to_network(),
         data_dir=str(services().settings.data_dir),
         nonce=nonce(),
     )
