@@ -1,8 +1,9 @@
 """Static files: compressed once, cached in memory, and cached by browsers until they change."""
 
+import asyncio
 import gzip
 import mimetypes
-from functools import lru_cache
+from collections import OrderedDict
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from quart import Quart, Response, abort, request
 from werkzeug.security import safe_join
 
 YEAR_SECONDS = 365 * 24 * 3600
+KEPT = 128
+"""Files that are kept in memory."""
+
 _TEXT = ("text/", "application/javascript", "application/json", "image/svg+xml")
 
 
@@ -24,8 +28,10 @@ class Asset(msgspec.Struct, frozen=True):
 def register(app: Quart, folder: Path) -> None:
     """Serve the folder's files under /static/. With `?v=` (their version) they are cached forever."""
 
+    assets = Assets(folder)
+
     async def static(filename: str) -> Response:
-        asset = _find(folder, filename)
+        asset = await assets.find(filename)
         if asset is None:
             abort(404)
         response = Response(content_type=asset.kind)
@@ -47,19 +53,35 @@ def register(app: Quart, folder: Path) -> None:
     app.add_url_rule("/static/<path:filename>", "static", static)
 
 
-def _find(folder: Path, filename: str) -> Asset | None:
-    path = safe_join(str(folder), filename)
-    if path is None:
-        return None
-    try:
-        changed = Path(path).stat().st_mtime_ns
-        return _asset(Path(path), changed)
-    except OSError:
-        return None  # missing, a directory, or an impossible name
+class Assets:
+    """The files of a folder. They are read and compressed in threads, as the largest takes 0.1 s."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._kept: OrderedDict[tuple[str, int], Asset] = OrderedDict()
+
+    async def find(self, filename: str) -> Asset | None:
+        """Return a file as it is now; None if there is none."""
+        path = safe_join(str(self._folder), filename)
+        if path is None:
+            return None
+        try:
+            key = (path, _changed(path))
+            asset = self._kept.get(key) or await asyncio.to_thread(_read, Path(path))
+        except OSError:
+            return None  # missing, a directory, or an impossible name
+        self._kept[key] = asset
+        self._kept.move_to_end(key)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return asset
 
 
-@lru_cache(maxsize=128)
-def _asset(path: Path, _changed: int) -> Asset:
+def _changed(path: str) -> int:
+    return Path(path).stat().st_mtime_ns
+
+
+def _read(path: Path) -> Asset:
     data = path.read_bytes()
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     is_text = kind.startswith(_TEXT)

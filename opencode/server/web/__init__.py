@@ -4,7 +4,7 @@ from quart import Quart
 
 from opencode.config import Settings
 
-from . import actions, attachments, compression, login, pages, security, settings, shared, stream
+from . import actions, attachments, compression, login, pages, security, settings, shared, stream, warm_up
 
 MODULES = (pages, actions, attachments, stream, settings, login, shared)
 
@@ -14,6 +14,7 @@ def register(app: Quart, app_settings: Settings) -> None:
     app.config["OPENCODE_USERNAME"] = app_settings.username
     security.register(app, app_settings)
     compression.register(app)
+    warm_up.register(app)
 
     for module in MODULES:
         app.register_blueprint(module.blueprint, name=f"web.{module.blueprint.name}")
