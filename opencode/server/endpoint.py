@@ -10,7 +10,8 @@ from quart import Response, request
 from opencode.errors import BadRequest
 from opencode.schema.base import JsonObject, encode
 
-from .fields import Fields
+from .fields import MAX_BYTES, Fields
+from .json_body import check_values
 from .validation import explain, not_json
 
 JSON = "application/json"
@@ -114,17 +115,19 @@ def decode_body(
 ) -> Any:
     """Return a request's body as its type.
 
-    Raises BadRequest that says what is wrong and where. `fields`: those that must not be misspelled.
+    Raises BadRequest that says what is wrong and where, and BodyTooLarge. `fields`: those that must not be
+    misspelled.
     """
     if not data.strip():
         if required:
             raise BadRequest("The request has no body: send a JSON object.")
         data = b"{}"
+    check_values(data)
     try:
         value = decoder.decode(data)
     except msgspec.ValidationError as error:
         raw = _decode_json(data)
-        misspelled = fields.misspelled(raw) if fields is not None else None
+        misspelled = fields.misspelled(raw) if fields is not None and len(data) <= MAX_BYTES else None
         raise BadRequest(misspelled or explain(error, decoder.type, raw, examples)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(not_json(error, data)) from None

@@ -1,14 +1,46 @@
-"""Long lists as JSON, encoded in short slices of the event loop's time."""
+"""Large JSON bodies: what is sent is encoded in slices, what comes is counted before it is decoded.
+
+The encoder and the decoder hold the interpreter, so that a thread for them would help nobody.
+"""
 
 import asyncio
 import time
 from collections.abc import Iterable
 
+from opencode.errors import BodyTooLarge
 from opencode.schema.base import encode
 from opencode.schema.transfer import SessionExport
 
 SLICE_SECONDS = 0.005
 """How long the event loop is held before others get their turn. The encoder itself can't be interrupted."""
+
+MAX_VALUES = 1_000_000
+"""Commas, brackets and braces of a body: 32 MB of empty lists would take seconds and 600 MB of memory."""
+
+_COUNTED = 1 << 20
+"""Bytes that are counted at once."""
+
+
+def check_values(data: bytes) -> None:
+    """Raise BodyTooLarge if a JSON body has too many values."""
+    if len(data) > MAX_VALUES and _has_too_many(data) and _has_too_many(_without_strings(data)):
+        raise BodyTooLarge(f"The body has more than {MAX_VALUES:,} JSON values: send less at once.")
+
+
+def _has_too_many(data: bytes) -> bool:
+    count = 0
+    for start in range(0, len(data), _COUNTED):
+        count += sum(data.count(mark, start, start + _COUNTED) for mark in (b",", b"[", b"{"))
+        if count > MAX_VALUES:
+            return True
+    return False
+
+
+def _without_strings(data: bytes) -> bytes:
+    """Return JSON without the content of its strings; unchanged if it has very many."""
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return data if data.count(b'"') > 2 * MAX_VALUES else b"".join(data.split(b'"')[::2])
 
 
 async def encoded_list(items: Iterable[object]) -> bytes:

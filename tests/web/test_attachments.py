@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.harness import Server, running_server
-from tests.llm.server import LLM, Answer
+from tests.llm.server import LLM, Answer, Status
 from tests.server.conftest import provider_config
 from tests.web.conftest import OpenPage, Site
 from tests.web.test_conversation import at_rest, say
@@ -165,6 +166,50 @@ async def test_what_is_reverted_or_deleted_is_not_found(server: Server) -> None:
     assert (await statuses(before), await statuses(after)) == ({200}, {404})
     await server.client.post(f"/chat/{session_id}/delete")
     assert await statuses(before) == {404}
+
+
+async def test_the_shared_page_has_earlier_messages_on_further_pages(server: Server) -> None:
+    session_id = await server.new_session(title="Long")
+    for number in range(70):
+        body = {"parts": [{"type": "text", "text": f"word{number}."}], "noReply": True}
+        await server.client.post(f"/session/{session_id}/message", json=body)
+    link = await share(server, session_id)
+    page = (await server.client.get(link)).text
+    assert "70 messages" in page
+    numbers: list[int] = []
+    path = link
+    while True:
+        page = (await server.client.get(path)).text
+        here = [int(number) for number in re.findall(r"<p>word(\d+)\.</p>", page)]
+        numbers = here + numbers
+        assert len(here) <= 30
+        older = re.search(rf'href="({re.escape(link)}\?before=msg_\w+)"', page)
+        if older is None:
+            break
+        path = older[1]
+        fragment = (await server.client.get(path.replace("?", "/older?"))).text
+        assert "<html" not in fragment
+        assert re.findall(r"<p>word(\d+)\.</p>", fragment)[-1] == str(numbers[0] - 1)
+    assert numbers == list(range(70))
+    assert (await server.client.get(f"{link}x/older?before=msg_z")).status_code == 404
+
+
+async def test_the_shared_page_has_no_actions(server: Server, llm: LLM) -> None:
+    session_id = await server.new_session(title="Undone")
+    llm.script(Answer(tools=(("todoread", {}),)), Status(400, "no"), Answer(text="fine"))
+    await server.ask(session_id, "one")
+    await server.ask(session_id, "two")
+    link = await share(server, session_id)
+    page = (await server.client.get(link)).text
+    assert "4 messages" in page or "5 messages" in page
+    assert not re.search(r"<form|hx-post|/chat/|/settings", page)
+    assert "copy-text" in page
+    message_id = (await server.messages(session_id))[-2]["info"]["id"]
+    await server.client.post(f"/session/{session_id}/revert", json={"messageID": message_id})
+    page = (await server.client.get(link)).text
+    assert not re.search(r"<form|hx-post|/chat/|Restore", page)
+    notice = await server.client.post(f"/chat/{session_id}/share", headers={"HX-Request": "true"})
+    assert "messages so far" in notice.text
 
 
 async def test_a_changed_file_has_another_address(server: Server) -> None:
