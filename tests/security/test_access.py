@@ -21,6 +21,9 @@ OPEN = {
     "GET /manifest.webmanifest": "browsers fetch it without credentials",
     "GET /static/<path:filename>": "what the login page looks like",
     "GET /share/<session_id>/<token>": "shared on purpose, by a word that can't be guessed",
+    "GET /share/<session_id>/<token>/older": "its earlier messages",
+    "GET /share/<session_id>/<token>/file/<part_id>": "its files",
+    "GET /share/<session_id>/<token>/file/<part_id>/<int:number>": "the files of its tools' results",
 }
 
 
