@@ -128,7 +128,7 @@ class SessionFeed(Feed):
         messages = []
         for message_id in sorted(message_ids):
             try:
-                messages.append(await self._services.sessions.message(self._id, message_id))
+                messages.append(await self._services.sessions.message(self._id, message_id, outlines=True))
             except NotFound:
                 continue  # it was removed, which has an event of its own
         return await message_partials(without_reverted(session, messages), self._markdown)

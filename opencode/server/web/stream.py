@@ -100,6 +100,6 @@ async def catch_up(services: Services, session_id: str, since: str, markdown: Ma
         if turn.message is not None and turn.message.info.id == message_id:
             message = turn.message
         else:
-            message = await services.sessions.message(session_id, message_id)
+            message = await services.sessions.message(session_id, message_id, outlines=True)
         partials.append(await message_partials([message], markdown))
     return "".join(partials)
