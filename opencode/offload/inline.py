@@ -60,6 +60,9 @@ class Inline:
         self._shown = 0
 
     def render(self, pieces: list[Piece]) -> list[Segment]:
+        if len(pieces) == 1 and pieces[0].kind == "Text" and not self._source.has_formulas:
+            text = self._source.shown(pieces[0].data, pieces[0].begin, pieces[0].end)
+            return [Segment(linked(text), False)]  # such as each cell of a long table
         self._pieces = pieces
         self._formulas = self._found(pieces)
         for self._at, piece in enumerate(pieces):
@@ -207,6 +210,8 @@ class Inline:
 
     def _is_cut(self, piece: Piece) -> bool:
         """Return whether one of a tag's delimiters is inside a formula."""
+        if not self._formulas:
+            return False
         if piece.begin < self._shown:
             return True
         last = bisect_left(self._formulas, piece.end, key=lambda formula: formula.begin) - 1
