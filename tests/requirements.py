@@ -20,6 +20,7 @@ SLOW = (
     "tests/faults/test_clients.py",
     "tests/faults/test_kill.py",
     "tests/faults/test_soak.py",
+    "tests/security/test_corpus.py",
     "tests/security/test_fuzz.py",
     "tests/security/test_page.py",
     "tests/web/test_commands.py",

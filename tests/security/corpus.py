@@ -51,7 +51,8 @@ TEXTS: dict[str, str] = {
     "blanks in code": "```java\n" + " " * 30_000 + "x\n```",
     "strings in code": "```csharp\n" + '@"' * 15_000 + "\n```",
     "many languages": "".join(
-        f"```{name}\n{'(' * 2_000}\n```\n" for name in ("c++", "perl", "ruby", "php", "tex", "lean", "haskell")
+        f"```{name}\n{'(' * 2_000}\n```\n"
+        for name in ("c++", "perl", "ruby", "php", "tex", "lean", "haskell")
     ),
     "many fences": "```python\nx = '\n```\n" * 2_000,
     "one long line": "a" * SIZE,
@@ -93,7 +94,11 @@ FIELDS: dict[str, Field] = {
     ),
     "questions": lambda text: _tool(
         "question",
-        {"questions": [{"question": text, "header": text, "options": [{"label": text, "description": text}]}]},
+        {
+            "questions": [
+                {"question": text, "header": text, "options": [{"label": text, "description": text}]}
+            ]
+        },
         metadata={"answers": [[text]]},
     ),
     "a task": lambda text: _tool("task", {"description": text, "prompt": text, "subagent_type": text}),
@@ -118,7 +123,7 @@ FIELDS: dict[str, Field] = {
 
 VIEWS = (
     "/chat/{session}",
-    "/share",
+    "/share/{link}",
     "/chat/{session}/stream?from=nothing",
     "/chat/{session}/older?before=msg_zzz",
     "/chat/{session}/export.md",
@@ -143,7 +148,10 @@ def conversation(text: str) -> dict[str, Any]:
         "model": {"providerID": "demo", "modelID": "demo"},
     }
     messages = [
-        {"info": user, "parts": [{"type": "text", "id": "prt_a", "sessionID": "s", "messageID": "msg_a", "text": text}]}
+        {
+            "info": user,
+            "parts": [{"type": "text", "id": "prt_a", "sessionID": "s", "messageID": "msg_a", "text": text}],
+        }
     ]
     for number, field in enumerate(FIELDS.values()):
         message_id = f"msg_b{number:02}"
@@ -172,7 +180,7 @@ def conversation(text: str) -> dict[str, Any]:
             "projectID": "global",
             "directory": "/",
             "path": "",
-            "title": " ".join(text[:200].split()) or "T",
+            "title": "T " + " ".join(text[:200].split()),
             "version": "1",
             "time": {"created": 1_795_496_374_712, "updated": 1_795_496_374_712},
         },

@@ -16,14 +16,14 @@ from tests.program import program
 from .corpus import FIELDS, TEXTS, VIEWS, conversation
 
 LONGEST_SECONDS = 0.25
-"""How long the event loop may be held, in time of its processor: another program may take the processor away."""
+"""How long the event loop may be held, in processor time: another program may take the processor away."""
 
 VIEW_SECONDS = 10
 """How long a view may take, on a busy machine."""
 
 
 class Probe:
-    """Asks for the health of a server all the time. `longest`: the longest that the loop was busy meanwhile."""
+    """Asks for the health of a server again and again. `longest`: how long the loop was busy meanwhile."""
 
     def __init__(self, server: Server, loop: psutil.Process) -> None:
         self._server = server
@@ -74,8 +74,8 @@ async def test_no_text_in_any_field_keeps_others_waiting_in_any_view(tmp_path: P
             session = imported.json()["id"]
             shared = await server.client.post(f"/session/{session}/share")
             link = shared.json()["share"]["url"].partition("/share/")[2]
-            for path in VIEWS:
-                path = path.format(session=session, word="the") if path != "/share" else f"/share/{link}"
+            for each in VIEWS:
+                path = each.format(session=session, word="the", link=link)
                 async with Probe(server, loop).running() as probe:
                     await view(server.client, path)
                 held[f"{name}: {path.partition(link)[0]}"] = probe.longest

@@ -3,7 +3,7 @@
 from opencode.schema.part import ReasoningPart, TextPart
 
 from .markdown import Blocks, Markdown, plain
-from .render import fragment
+from .render import block
 
 
 class LiveText:
@@ -39,7 +39,7 @@ class LiveText:
     def changes(self, final: Blocks) -> tuple[str, list[str]]:
         """Return the blocks that the end of the text changes, and the ids of those that it removes."""
         changed = [
-            fragment("block", self._id, number, html)
+            block(self._id, number, html)
             for number, html in enumerate(final)
             if self._shown.get(number) != hash(html)
         ]
@@ -47,4 +47,4 @@ class LiveText:
 
     def _block(self, number: int, html: str) -> str:
         self._shown[number] = hash(html)
-        return fragment("block", self._id, number, html)
+        return block(self._id, number, html)

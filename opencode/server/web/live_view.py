@@ -32,7 +32,7 @@ from opencode.schema.part import Part, ReasoningPart, TextPart
 from opencode.schema.session import Session, SessionRevert
 
 from .live_text import LiveText
-from .markdown import Markdown
+from .markdown import STREAM_SECONDS, Markdown
 from .render import fragment
 
 RENDER_SECONDS = 0.05
@@ -62,7 +62,7 @@ def session_partials(session: Session) -> str:
 
 async def message_partials(messages: Collection[MessageWithParts], markdown: Markdown) -> str:
     """Return the partials of whole messages."""
-    html = await markdown.rendered(texts(messages))
+    html = await markdown.rendered(texts(messages), STREAM_SECONDS)
     return "".join(
         hx_partial("messages", "place", fragment("message", message, html)) for message in messages
     )
@@ -195,12 +195,12 @@ class LiveView:
 
     async def _part(self, part: Part) -> str:
         text = [part.text] if isinstance(part, TextPart | ReasoningPart) else []
-        html = await self._markdown.rendered(text)
+        html = await self._markdown.rendered(text, STREAM_SECONDS)
         return hx_partial(f"{part.message_id}-parts", "place", fragment("part", part, html))
 
     async def _finished(self, part: TextPart, grown: LiveText) -> str:
         """Return the blocks that the end of a text changes; most of it is on the page already."""
-        final = (await self._markdown.rendered([part.text]))[part.text]
+        final = (await self._markdown.rendered([part.text], STREAM_SECONDS))[part.text]
         html, removed = grown.changes(final)
         return hx_partial(f"{part.id}-body", "place", html) + "".join(map(removal, removed))
 

@@ -22,6 +22,9 @@ BATCH_CHARACTERS = 100_000
 PAGE_SECONDS = 2
 """How long a page waits for its texts. Those that are not ready are plain text in it."""
 
+STREAM_SECONDS = 20
+"""How long a page's stream waits for the texts of one update."""
+
 LONGEST = 2_000_000
 """Characters above which a text is shown as plain text."""
 
@@ -46,15 +49,15 @@ class Markdown:
         self._pending: dict[bytes, asyncio.Future[None]] = {}
         self._tasks = Tasks()
 
-    async def rendered(self, texts: Iterable[str]) -> Rendered:
-        """Return the blocks of each text; texts that are not ready in time as plain text."""
+    async def rendered(self, texts: Iterable[str], seconds: float = PAGE_SECONDS) -> Rendered:
+        """Return the blocks of each text; texts that are not ready within `seconds` as plain text."""
         keys = {text: _key(text) for text in texts if text.strip()}
         blocks = {text: self._use(key) for text, key in keys.items()}
         missing = [text for text, kept in blocks.items() if kept is None]
         if missing:
             await self._pool.warm()
             waiting = self._begin({keys[text]: text for text in missing})
-            await asyncio.wait(waiting, timeout=PAGE_SECONDS)
+            await asyncio.wait(waiting, timeout=seconds)
             blocks.update({text: self._use(keys[text]) for text in missing})
         return Rendered({text: kept for text, kept in blocks.items() if kept is not None})
 

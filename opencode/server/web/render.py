@@ -1,11 +1,13 @@
 """The page's templates: whole pages, and fragments of them for the stream."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from opencode import __version__
 from opencode.clock import now_ms
@@ -33,6 +35,7 @@ def environment() -> Environment:
     jinja.globals.update(shared=shared, static=static, version=__version__)
     jinja.filters.update(
         attachment=attachment,
+        block_list=block_list,
         clock=clock,
         cut=cut,
         failure=failure_text,
@@ -48,6 +51,16 @@ def environment() -> Environment:
         web_address=web_address,
     )
     return jinja
+
+
+def block(part_id: str, number: int, html: str) -> str:
+    """Return a block of a text. No macro: a text may have thousands."""
+    return f'<div id="{part_id}-{number:05}" class="block" dir="auto">{html}</div>'
+
+
+def block_list(part_id: str, blocks: Iterable[str]) -> Markup:
+    """Return all blocks of a text."""
+    return Markup("".join(block(part_id, number, html) for number, html in enumerate(blocks)))
 
 
 def page(template: str, **values: Any) -> str:
