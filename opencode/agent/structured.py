@@ -48,10 +48,13 @@ async def check_schema(form: JsonSchemaFormat, schemas: SchemaPool) -> None:
 
 
 class Answer:
-    """The structured answer of one step. `value`: the last valid answer; `failures`: the invalid attempts."""
+    """The structured answer of one step. `value`: the last valid answer; `failures`: the invalid attempts.
+
+    `schema`: what a valid answer matches.
+    """
 
     def __init__(self, form: JsonSchemaFormat) -> None:
-        self._schema = form.schema
+        self.schema = form.schema
         self.retries = given(form.retry_count, DEFAULT_RETRIES)
         self.value: JsonObject | UnsetType = UNSET
         self.failures = 0
@@ -59,7 +62,7 @@ class Answer:
     async def submit(self, raw: str, schemas: SchemaPool) -> ToolResult:
         """Set the value from the input of a call; raise ToolError, which tells the model what to correct."""
         try:
-            mismatch = await schemas.run(SchemaJob(self._schema, raw))
+            mismatch = await schemas.run(SchemaJob(self.schema, raw))
         except NotDone as error:
             mismatch = f"it can't be checked ({_CAUSES[error.reason]})"
         if mismatch is not None:

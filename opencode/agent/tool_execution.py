@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
 from opencode.errors import ToolError, ToolRefused
 from opencode.schema.agent import Agent
-from opencode.schema.base import JsonObject
+from opencode.schema.base import JsonObject, encode
 from opencode.schema.event import Question, TodoUpdated, ToolReference
 from opencode.schema.message import ModelChoice
 from opencode.schema.session import PermissionRule, Todo
@@ -129,25 +127,19 @@ class ToolExecution:
             progress=progress,
             waits=waits,
         )
-        transcript.tool_running(call_id, _input_object(raw))
+        tools = self._dependencies.tools
+        call = tools.read(part.tool, raw, {structured.TOOL: answer.schema} if answer is not None else None)
+        transcript.tool_running(call_id, call.tool, call.input)
         try:
-            if answer is not None and part.tool == structured.TOOL:
-                result = await answer.submit(raw, self._dependencies.schemas)
-            elif is_hidden(rules, part.tool):
-                raise ToolError(f"The user has specified a rule against {part.tool}. Continue without it.")
+            if answer is not None and call.tool == structured.TOOL:
+                answered = raw if call.fault else encode(call.input).decode()
+                result = await answer.submit(answered, self._dependencies.schemas)
+            elif is_hidden(rules, call.tool):
+                raise ToolError(f"The user has specified a rule against {call.tool}. Continue without it.")
             else:
-                result = await self._dependencies.tools.execute(part.tool, raw, context)
+                result = await tools.run(call, context)
         except ToolError as error:
             await transcript.tool_failed(call_id, error)
             return not (isinstance(error, ToolRefused) and error.ends_turn)
         await transcript.tool_completed(call_id, result)
         return True
-
-
-def _input_object(raw: str) -> JsonObject:
-    """Return a call's input for clients; input that is not a JSON object is returned raw under "invalid"."""
-    try:
-        value = msgspec.json.decode(raw or "{}")
-    except (msgspec.DecodeError, RecursionError):
-        return {"invalid": raw}
-    return value if isinstance(value, dict) else {"invalid": raw}

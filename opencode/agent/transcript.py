@@ -146,8 +146,10 @@ class Transcript:
             part.metadata = event.metadata or UNSET
             self.calls[event.call_id] = (part, event.raw)
 
-    def tool_running(self, call_id: str, arguments: JsonObject) -> None:
+    def tool_running(self, call_id: str, name: str, arguments: JsonObject) -> None:
+        """Mark a call as running, with the tool's real name, which may differ from what the model wrote."""
         part, _ = self.calls[call_id]
+        part.tool = name
         part.state = ToolStateRunning(input=arguments, time=StartTime(start=now_ms()))
         self._store.put_part(part)
         self._publish(part)

@@ -1,4 +1,4 @@
-"""Names of tools and permissions as people write them: which are unknown, and what may have been meant."""
+"""Names of tools and permissions as people and models write them: which is meant, and which are unknown."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -21,6 +21,40 @@ OTHER_NAMES = frozenset(
 """opencode's tools and permissions that this server does not have: its clients and files may name them."""
 
 _WILDCARD = re.compile(r"[*?]")
+_RECIPIENT = re.compile(r"\bto=([\w.-]{1,200})")
+"""Where a model of the harmony format names the tool: `<|channel|>commentary to=functions.webfetch`."""
+_NAMESPACE = re.compile(r"^(?:functions?|tools?|default_api|mcp)(?:\.|::?|__|/)", re.IGNORECASE)
+_QUOTES = " \t\r\n`'\""
+
+
+def meant_name(name: str, known: Collection[str]) -> str | None:
+    """Return the known tool that a model means by a name, None if it is unknown or not certain which.
+
+    Case and the marks between words do not count (`TodoWrite`, `todo-write`), nor do a namespace before the
+    name (`functions.todowrite`) and tokens of a chat template behind it (`todowrite<|channel|>commentary`).
+    """
+    if name in known:
+        return name
+    name = name[: 2 * LONGEST_NAME]
+    head, token, tail = name.partition("<|")
+    if token and not head.strip(_QUOTES) and (recipient := _RECIPIENT.search(tail)):
+        head = recipient[1]
+    plain = head.split(maxsplit=1)[0] if " to=" in head else head
+    plain = plain.strip(_QUOTES).removesuffix("()")
+    for spelling in (plain, _NAMESPACE.sub("", plain)):
+        if spelling in known:
+            return spelling
+        meant = [each for each in known if _folded(each) == _folded(spelling)]
+        if len(meant) == 1:
+            return meant[0]
+        if meant:
+            return None
+    return None
+
+
+def _folded(name: str) -> str:
+    """Return a name without what models vary: case, `_`, `-`, `.` and spaces."""
+    return re.sub(r"[-_. ]", "", name).lower() if name.isascii() else name
 
 
 def unknown_names(

@@ -3,18 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from opencode import observe
 from opencode.config import Settings
-from opencode.errors import ToolError, nearest
+from opencode.errors import LONGEST_NAME, ToolError, nearest
 from opencode.schema.base import JsonObject
 
 from .base import AnyTool, ToolContext, ToolResult, ToolSource, Waits
-from .names import names_in, unknown_names
+from .call_input import InputError, read_input, stored_input
+from .names import meant_name, names_in, unknown_names
 from .question import AskQuestion
 from .todo import TodoRead, TodoWrite
 from .webfetch import WebFetch
@@ -24,6 +25,17 @@ log = logging.getLogger(__name__)
 
 STOP_GRACE = 1.0
 """Seconds that a cancelled call gets to end before it is abandoned."""
+
+
+class ParsedCall(msgspec.Struct, frozen=True):
+    """A model's call. `tool`: the real name of the tool, or what the model wrote if it has none.
+
+    `input`: as it was meant, always an object. `fault`: why the call can't run, "" if it can.
+    """
+
+    tool: str
+    input: JsonObject
+    fault: str = ""
 
 
 class Tools:
@@ -73,19 +85,44 @@ class Tools:
             for name, near in self.unknown(names)
         ]
 
+    def read(self, name: str, raw: str, extra: Mapping[str, JsonObject] | None = None) -> ParsedCall:
+        """Return a call as it was meant; `raw` is the model's input as JSON text, "" for none.
+
+        `extra`: names of tools that others run, each with the schema of its input.
+        """
+        tools = self._named()
+        extra = extra or {}
+        meant = meant_name(name, [*tools, *extra])
+        if meant is None:
+            hint = nearest(name[:LONGEST_NAME], tools)
+            fault = f"Unknown tool {name[:LONGEST_NAME]!r}. {hint}".rstrip()
+            return ParsedCall(name[:LONGEST_NAME], stored_input(raw), fault)
+        schema = extra[meant] if meant in extra else tools[meant].parameters()
+        try:
+            return ParsedCall(meant, read_input(raw, meant, schema))
+        except InputError as error:
+            fault = f"The input of {meant}, {len(raw)} characters, {error}. {_expected(schema)}"
+            return ParsedCall(meant, stored_input(raw), fault)
+
     async def execute(self, name: str, raw: str, context: ToolContext) -> ToolResult:
-        """Run one call; `raw` is the model's input as JSON text, "" for none.
+        """Read a call and run it; raises ToolError."""
+        return await self.run(self.read(name, raw), context)
+
+    async def run(self, call: ParsedCall, context: ToolContext) -> ToolResult:
+        """Run a call.
 
         Every failure is a ToolError that says what the model can do instead. Cancelling the caller cancels
         the call and waits at most STOP_GRACE seconds for it to end.
         """
         tools = self._named()
-        tool = tools.get(name)
+        tool = tools.get(call.tool)
         shown = tool.name if tool is not None else "unknown"
         with observe.watch(observe.ToolCall(tool=shown, call_id=context.call_id)):
+            if call.fault:
+                raise ToolError(call.fault)
             if tool is None:
-                raise ToolError(f"Unknown tool {name!r}. {nearest(name, tools)}".rstrip())
-            args = _arguments(tool, raw)
+                raise ToolError(f"Unknown tool {call.tool!r}. {nearest(call.tool, tools)}".rstrip())
+            args = _arguments(tool, call.input)
             return _truncated(tool, await self._finish(tool, args, context))
 
     async def close(self) -> None:
@@ -153,24 +190,18 @@ class Tools:
             call.exception()  # marks it as retrieved: nobody awaits an abandoned call
 
 
-def _arguments(tool: AnyTool, raw: str) -> Any:
+def _arguments(tool: AnyTool, value: JsonObject) -> Any:
     """Return the model's input as the tool's own type; raises ToolError, which says what is expected."""
     try:
-        value = msgspec.json.decode(raw.strip() or "{}")
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ToolError(
-            f"The input of {tool.name}, {len(raw)} characters, is not valid JSON: {error}. {_expected(tool)}"
-        ) from None
-    if not isinstance(value, dict):
-        raise ToolError(f"The input of {tool.name} must be a JSON object. {_expected(tool)}")
-    try:
         return tool.parse(value)
-    except msgspec.ValidationError as error:
-        raise ToolError(f"The input of {tool.name} is invalid: {error}. {_expected(tool)}") from None
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise ToolError(
+            f"The input of {tool.name} is invalid: {error}. {_expected(tool.parameters())}"
+        ) from None
 
 
-def _expected(tool: AnyTool) -> str:
-    return f"Call it again with {_signature(tool.parameters())}."
+def _expected(schema: JsonObject) -> str:
+    return f"Call it again with {_signature(schema)}."
 
 
 def _signature(schema: JsonObject | bool) -> str:

@@ -2,12 +2,7 @@
 
 import asyncio
 import base64
-import re
-import zlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urljoin
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -16,39 +11,21 @@ from opencode import __version__
 from opencode.config import Settings
 from opencode.errors import ToolError
 from opencode.schema.base import JsonObject
-from opencode.tool import page
 from opencode.tool.base import Tool, ToolAttachment, ToolContext, ToolResult
+from opencode.tool.charset import decode
+from opencode.tool.content_type import HTML, content_type, is_text, sniff
+from opencode.tool.download import Download, download
 from opencode.tool.egress import Egress, canonical
 from opencode.tool.one_shot_client import ready
 from opencode.tool.page import Format, PageReader
 
-if TYPE_CHECKING:
-    import httpx
-
-MAX_BYTES = 5 * 1024 * 1024
-MAX_REDIRECTS = 10
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ACCEPT: dict[Format, str] = {
     "markdown": "text/markdown, text/html;q=0.9, application/xhtml+xml;q=0.9, text/plain;q=0.8, */*;q=0.1",
     "text": "text/plain, text/markdown;q=0.9, text/html;q=0.8, application/xhtml+xml;q=0.8, */*;q=0.1",
     "html": "text/html, application/xhtml+xml;q=0.9, text/plain;q=0.8, */*;q=0.1",
 }
-_HTML = frozenset({"text/html", "application/xhtml+xml"})
-_TEXT = frozenset({"image/svg+xml"}) | {
-    f"application/{name}"
-    for name in (
-        *("json", "jsonl", "x-ndjson", "xml", "yaml", "x-yaml", "toml", "sql", "graphql"),
-        *("javascript", "x-javascript", "ecmascript", "x-sh"),
-    )
-}
-_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w:.-]+)""", re.IGNORECASE)
-_HINTS = {
-    401: "It asks for a login, which web fetch does not have. Look for another source.",
-    403: "The site refuses this program. Look for another source.",
-    404: "There is no such page. Check the URL, or search for the page.",
-    410: "The page is gone. Search for another source.",
-    429: "The site asks for fewer requests. Wait before you fetch from it again, or use another source.",
-}
+_EMPTY = "[{url} answered with status {status} and no content: there is nothing to read.]"
+_NO_TEXT = "[The page has no text. It may need JavaScript, which web fetch does not run.]"
 
 
 class WebFetchInput(msgspec.Struct):
@@ -71,16 +48,6 @@ class WebFetchInput(msgspec.Struct):
         float,
         Meta(description="Seconds that the whole fetch may take (default 30, at most 120)", gt=0, le=120),
     ] = 30
-
-
-class Download(msgspec.Struct, frozen=True):
-    """A response after redirects. `mime`: lower-case, without parameters, "" if the server sends none."""
-
-    url: str
-    status: int
-    mime: str
-    charset: str | None
-    body: bytes
 
 
 class WebFetch(Tool[WebFetchInput]):
@@ -114,7 +81,7 @@ class WebFetch(Tool[WebFetchInput]):
 
         try:
             async with asyncio.timeout(args.timeout) as limit:
-                return await self._follow(args, context, limit)
+                return await self._fetch(args, context, limit)
         except TimeoutError:
             raise ToolError(
                 f"{args.url} took more than {args.timeout:g} seconds. Try again with a longer timeout "
@@ -126,53 +93,47 @@ class WebFetch(Tool[WebFetchInput]):
             reason = str(error) or type(error).__name__
             raise ToolError(f"{args.url} could not be read: {reason}. Check the URL, or try later.") from None
 
-    async def _follow(self, args: WebFetchInput, context: ToolContext, limit: asyncio.Timeout) -> Download:
-        url = args.url
-        visited: list[str] = []
+    async def _fetch(self, args: WebFetchInput, context: ToolContext, limit: asyncio.Timeout) -> Download:
         headers = {
             "User-Agent": f"OpenCode-API/{__version__} (+webfetch)",
             "Accept": _ACCEPT[args.format],
             "Accept-Language": "en, *;q=0.5",
             "Accept-Encoding": "gzip",
         }
-        while len(visited) <= MAX_REDIRECTS:
-            if url in visited:
-                raise ToolError(f"{args.url} redirects in a loop, by way of {url}. Use another address.")
-            visited.append(url)
-            async with self._egress.get(url, headers, args.timeout) as response:
-                location = response.headers.get("location")
-                if response.status_code not in _REDIRECTS or not location:
-                    return await _read(url, response)
-            url = _joined(url, location)
-            with _paused(limit):
-                await _ask(url, args, context)
-        raise ToolError(f"{args.url} redirects more than {MAX_REDIRECTS} times. Use another address.")
 
-    async def _result(self, download: Download, form: Format) -> ToolResult:
+        async def permit(url: str) -> None:
+            await _ask(url, args, context)
+
+        return await download(self._egress, args.url, headers, permit, limit, args.timeout)
+
+    async def _result(self, fetched: Download, form: Format) -> ToolResult:
         """Return a download in a form that models can read; raises ToolError if there is none."""
-        url, body = download.url, download.body
-        attachable = page.sniff(body)
-        mime = attachable or download.mime or page.guess(body)
+        url, body = fetched.url, fetched.body
+        mime = content_type(body, fetched.mime)
         title = f"{url} ({mime})"
-        metadata: JsonObject = {"url": url, "status": download.status, "contentType": mime}
-        if attachable:
+        metadata: JsonObject = {"url": url, "status": fetched.status, "contentType": mime}
+        if not body:
+            return ToolResult(_EMPTY.format(url=url, status=fetched.status), title, metadata)
+        if sniff(body, fetched.mime):
             content = f"data:{mime};base64,{base64.b64encode(body).decode()}"
             said = f"Fetched {url}: {mime}, {len(body):,} bytes, attached."
             return ToolResult(said, title, metadata, (ToolAttachment(mime, content),))
-        if not _is_text(mime) or page.is_binary(body):
+        if not is_text(body, mime):
             raise ToolError(
                 f"{url} is {mime} ({len(body):,} bytes), which web fetch can't read. It reads web pages, "
                 "text, JSON, XML, PDFs and PNG, JPEG, GIF or WebP images."
             )
-        text = page.decode(body, download.charset)
-        if mime in _HTML:
+        text = decode(body, fetched.charset, markup=mime in HTML or mime.endswith("xml"))
+        if mime in HTML:
             reading = await self._pages.read(text, url, form)
-            text = (
-                reading.content
-                or "[The page has no text. It may need JavaScript, which web fetch does not run.]"
-            )
+            text = reading.content or _NO_TEXT
             if reading.title:
                 metadata["title"] = reading.title
+        elif not text.strip():
+            text = f"[{url} has nothing but white space.]"
+        if fetched.leads_to is not None:
+            after = fetched.leads_to
+            text += f"\n\n[After {after.seconds} seconds this page leads on to {after.url}]"
         return ToolResult(text, title, metadata)
 
 
@@ -183,77 +144,3 @@ async def _ask(url: str, args: WebFetchInput, context: ToolContext) -> None:
     """
     patterns = list(dict.fromkeys((url, canonical(url))))
     await context.ask("webfetch", patterns, {"url": url, "format": args.format, "timeout": args.timeout})
-
-
-@contextmanager
-def _paused(limit: asyncio.Timeout) -> Iterator[None]:
-    """Pause a time-out: the time that the user takes to answer does not count."""
-    now = asyncio.get_running_loop().time
-    left = (limit.when() or now()) - now()
-    limit.reschedule(None)
-    try:
-        yield
-    finally:
-        limit.reschedule(now() + left)
-
-
-async def _read(url: str, response: "httpx.Response") -> Download:
-    """Return the response's body; raises ToolError for an error status or too large a body."""
-    status = response.status_code
-    if not 200 <= status < 300:
-        hint = _HINTS.get(status) or (
-            "The site has a fault. Try later, or use another source." if status >= 500 else "Check the URL."
-        )
-        raise ToolError(
-            f"{url} answered with status {status} {response.reason_phrase}. {hint}".replace(" .", ".")
-        )
-    body = bytearray()
-    async for chunk in _decoded(response):
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise ToolError(
-                f"{url} is larger than {MAX_BYTES // 1024 // 1024} MB, the most that web fetch reads. "
-                "Look for a smaller page, or a part of it."
-            )
-    mime, _, parameters = response.headers.get("content-type", "").partition(";")
-    charset = _CHARSET.search(parameters)
-    return Download(url, status, mime.strip().lower(), charset[1] if charset else None, bytes(body))
-
-
-async def _decoded(response: "httpx.Response") -> AsyncIterator[bytes]:
-    """Yield the decompressed body in pieces of bounded size: a small response may expand to gigabytes."""
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding == "identity":
-        async for chunk in response.aiter_raw():
-            yield chunk
-        return
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise ToolError(f"The site sent its content encoded as {encoding!r}, which web fetch does not read.")
-    decoder = zlib.decompressobj(wbits=47)
-    try:
-        async for chunk in response.aiter_raw():
-            data = chunk
-            while data and not decoder.eof:
-                yield decoder.decompress(data, 65536)
-                data = decoder.unconsumed_tail
-        yield decoder.flush()
-    except zlib.error as error:
-        raise ToolError(
-            f"The site sent damaged content: {error}. Try again, or use another source."
-        ) from None
-
-
-def _joined(url: str, location: str) -> str:
-    try:
-        return urljoin(url, location)
-    except ValueError as error:
-        raise ToolError(f"{url} redirects to {location!r}, which is not a URL: {error}.") from None
-
-
-def _is_text(mime: str) -> bool:
-    return (
-        mime.startswith("text/")
-        or mime in _TEXT
-        or mime in _HTML
-        or mime.endswith(("+json", "+xml", "+yaml"))
-    )

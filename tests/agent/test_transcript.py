@@ -111,7 +111,7 @@ async def test_the_output_of_a_tool_is_published_though_the_turn_is_cancelled_wh
     store: SlowStore, published: Recorded, transcript: Transcript
 ) -> None:
     await transcript.write(ToolCallStart("call_1", "webfetch"))
-    transcript.tool_running("call_1", {})
+    transcript.tool_running("call_1", "webfetch", {})
     await cancelled(store, transcript.tool_completed("call_1", ToolResult("page", title="Page")))
     last = published.parts()[-1]
     assert isinstance(last, ToolPart)
@@ -169,7 +169,7 @@ async def test_calls_that_run_when_an_answer_fails_are_marked_interrupted(transc
     for name in ("call_1", "call_2"):
         await transcript.write(ToolCallStart(name, "webfetch"))
     await transcript.tool_failed("call_1", ToolError("refused"))
-    transcript.tool_running("call_2", {"url": "x"})
+    transcript.tool_running("call_2", "webfetch", {"url": "x"})
     await transcript.fail(ModelError("The server stopped."))
     states = [part.state for part in transcript.parts if isinstance(part, ToolPart)]
     assert all(isinstance(state, ToolStateError) for state in states)

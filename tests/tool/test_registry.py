@@ -97,15 +97,35 @@ async def test_a_tool_runs_with_its_own_input_type(tools: Build) -> None:
     assert result == ToolResult("2 ['a']", metadata={"truncated": False})
 
 
-@pytest.mark.parametrize("raw", ["", "  \n", "{}"])
+@pytest.mark.parametrize("raw", ["", "  \n", "{}", "null", '""', '{"arguments": null}', '{"times": null}'])
 async def test_no_input_is_an_empty_object(tools: Build, raw: str) -> None:
     assert (await tools(Probe()).execute("probe", raw, Call().context)).output == "1 []"
 
 
 async def test_an_unknown_name_is_answered_with_the_nearest(tools: Build) -> None:
-    message = await failure(tools(), "{}", name="web_search")
-    assert "Unknown tool 'web_search'" in message
-    assert "websearch" in message
+    message = await failure(tools(), "{}", name="websearching")
+    assert "Unknown tool 'websearching'" in message
+    assert "Did you mean websearch" in message
+
+
+@pytest.mark.parametrize("name", ["Probe", "functions.probe", "probe<|channel|>commentary"])
+async def test_a_tool_is_known_by_other_spellings_of_its_name(tools: Build, name: str) -> None:
+    held = tools(Probe())
+    call = held.read(name, "```json\n" + '{"times": "2", "names": "[\\"a\\"]"}' + "\n```")
+    assert (call.tool, call.input) == ("probe", {"times": 2, "names": ["a"]})
+    assert (await held.run(call, Call().context)).output == "2 ['a']"
+
+
+@pytest.mark.parametrize(
+    "raw", ["[1]", "{", "\ud800", '{"a": 1e999}', '{"a": ' * 200 + "1" + "}" * 200, "9" * 5000]
+)
+@pytest.mark.parametrize("name", ["probe", "nothing like it", "x" * 100_000])
+def test_what_is_stored_of_a_call_is_an_object_that_can_be_stored(tools: Build, name: str, raw: str) -> None:
+    call = tools(Probe()).read(name, raw)
+    assert call.fault
+    assert list(call.input) == ["invalid"]
+    assert len(call.tool) <= 100
+    msgspec.json.encode(call)
 
 
 async def test_invalid_json_is_answered_with_its_position_and_what_fits(tools: Build) -> None:
@@ -120,7 +140,7 @@ async def test_broken_json_of_any_kind_is_the_models_to_mend(tools: Build, raw: 
     assert f"{len(raw)} characters, is not valid JSON" in await failure(tools(Probe()), raw)
 
 
-@pytest.mark.parametrize("raw", ["[1]", "null", '"a"', "3"])
+@pytest.mark.parametrize("raw", ["[1]", '"a"', "3", "true"])
 async def test_input_that_is_no_object_is_refused(tools: Build, raw: str) -> None:
     assert "must be a JSON object" in await failure(tools(Probe()), raw)
 
