@@ -1,10 +1,7 @@
 """Builds a model request's content from stored messages: the system prompt and the conversation's turns."""
 
-import base64
-import binascii
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from urllib.parse import unquote_to_bytes
 
 from msgspec import UNSET
 
@@ -36,6 +33,7 @@ from opencode.schema.provider import Model
 from opencode.tool.task import TASK
 
 from .compaction import since_summary
+from .files import readable, refused_files
 from .subtask import task_result
 
 INTERRUPTED = "The call was interrupted before it returned a result."
@@ -54,20 +52,25 @@ def system_prompt(agent: Agent, user: UserMessage, instructions: Iterable[str]) 
     return tuple(block for block in blocks if block.strip())
 
 
-def turns(history: Iterable[MessageWithParts], model: Model) -> tuple[UserTurn | AssistantTurn, ...]:
+def turns(
+    history: Iterable[MessageWithParts], model: Model, refusals: Iterable[str] = ()
+) -> tuple[UserTurn | AssistantTurn, ...]:
     """Return the conversation as alternating turns, for `model`.
 
     The output of each tool call is in the next user turn; a call without a result gets an error. Reasoning is
-    sent only to the model that wrote it. Answers without content are left out.
+    sent only to the model that wrote it. Answers without content are left out. Files that the provider
+    refused are replaced by notes; `refusals`: its errors for the answer that is asked for now.
     """
+    history = list(history)
+    refused = refused_files(history, model, refusals)
     conversation: list[tuple[bool, list[UserContent] | list[AssistantContent]]] = []
-    for message in since_summary(list(history)):
+    for message in since_summary(history):
         if isinstance(message.info, UserMessage):
-            _add(conversation, True, list(_user_content(message.parts, model)))
+            _add(conversation, True, list(_user_content(message.parts, model, refused)))
         else:
             _add(conversation, False, list(_assistant_content(message.info, message.parts, model)))
             if calls := [part for part in message.parts if isinstance(part, ToolPart)]:
-                _add(conversation, True, list(_tool_outputs(calls, model)))
+                _add(conversation, True, list(_tool_outputs(calls, model, refused)))
                 _add(conversation, True, list(_task_results(calls)))
     while conversation and not conversation[0][0]:
         conversation.pop(0)
@@ -86,7 +89,7 @@ def _add(conversation: list[tuple[bool, list]], by_user: bool, content: list) ->
         conversation.append((by_user, content))
 
 
-def _user_content(parts: Iterable[Part], model: Model) -> Iterator[UserContent]:
+def _user_content(parts: Iterable[Part], model: Model, refused: Mapping[str, str]) -> Iterator[UserContent]:
     empty = True
     for part in parts:
         if isinstance(part, TextPart) and part.text and part.ignored is not True:
@@ -94,7 +97,7 @@ def _user_content(parts: Iterable[Part], model: Model) -> Iterator[UserContent]:
             yield Text(part.text)
         elif isinstance(part, FilePart):
             empty = False
-            yield _readable(file_content(part), model)
+            yield readable(part, model, refused)
         elif isinstance(part, CompactionPart):
             empty = False
             yield Text(SUMMARY_REQUEST)
@@ -124,7 +127,9 @@ def _assistant_content(
             yield ToolCall(part.call_id, part.tool, part.state.input, metadata)
 
 
-def _tool_outputs(calls: Iterable[ToolPart], model: Model) -> Iterator[ToolOutput]:
+def _tool_outputs(
+    calls: Iterable[ToolPart], model: Model, refused: Mapping[str, str]
+) -> Iterator[ToolOutput]:
     for part in calls:
         if task_result(part) is not None:
             continue
@@ -132,7 +137,7 @@ def _tool_outputs(calls: Iterable[ToolPart], model: Model) -> Iterator[ToolOutpu
         if isinstance(state, ToolStateCompleted) and state.time.compacted:
             yield ToolOutput(part.call_id, part.tool, CLEARED)
         elif isinstance(state, ToolStateCompleted):
-            files = [_readable(file_content(file), model) for file in given(state.attachments, [])]
+            files = [readable(file, model, refused) for file in given(state.attachments, [])]
             attachments = tuple(file for file in files if isinstance(file, Attachment))
             output = "\n".join([state.output, *(file.text for file in files if isinstance(file, Text))])
             yield ToolOutput(part.call_id, part.tool, output, attachments=attachments)
@@ -145,34 +150,3 @@ def _task_results(calls: Iterable[ToolPart]) -> Iterator[Text]:
     for part in calls:
         if (text := task_result(part)) is not None:
             yield Text(text)
-
-
-def _readable(content: Text | Attachment, model: Model) -> Text | Attachment:
-    """Return the content, or a note that it was left out if the model does not accept that type of file."""
-    if isinstance(content, Text):
-        return content
-    kind = "pdf" if content.mime == "application/pdf" else content.mime.partition("/")[0]
-    if getattr(model.capabilities.input, kind, False):
-        return content
-    return Text(
-        f"[{content.filename or 'A file'} ({content.mime}) was left out: {model.name} does not accept "
-        "files of this type. Tell the user if it matters.]"
-    )
-
-
-def file_content(part: FilePart) -> Text | Attachment:
-    """Return a file as model input: text as text, anything else as an attachment."""
-    filename = part.filename or None
-    if not part.url.startswith("data:"):
-        return Attachment(part.mime, part.url, filename=filename)
-    head, _, body = part.url[5:].partition(",")
-    is_base64 = head.endswith(";base64")
-    if not part.mime.startswith("text/") and part.mime not in ("application/json", "application/xml"):
-        data = body if is_base64 else base64.b64encode(unquote_to_bytes(body)).decode()
-        return Attachment(part.mime, part.url, data=data, filename=filename)
-    try:
-        content = base64.b64decode(body) if is_base64 else unquote_to_bytes(body)
-    except binascii.Error:
-        content = b"(unreadable)"
-    text = content.decode("utf-8", errors="replace")
-    return Text(f'<file name="{filename or "attachment"}" type="{part.mime}">\n{text}\n</file>')

@@ -7,10 +7,12 @@ from msgspec import UNSET
 from opencode.errors import (
     ContentFiltered,
     ContextOverflow,
+    ModelAPIError,
     ModelError,
     OutputTooLong,
     StructuredOutputFailed,
 )
+from opencode.provider.attachment_errors import may_refuse_attachment
 from opencode.provider.base import Finish, ModelRequest, ToolDefinition, merge_options
 from opencode.provider.cost import cost_usd
 from opencode.provider.registry import Resolved
@@ -25,6 +27,7 @@ from .agents import DEFAULT_STEPS
 from .context import system_prompt, turns
 from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange
+from .files import has_files
 from .permission import is_hidden, tool_rules
 from .tool_execution import ToolExecution
 
@@ -37,6 +40,9 @@ OUT_OF_STEPS = (
     "The model still called tools in the last of the {steps} steps of this turn. Send another prompt to "
     "continue, or raise the agent's steps."
 )
+
+MAX_REFUSALS = 2
+"""Requests for one answer that the provider may refuse for their files."""
 
 TOO_LONG = "Start a new session, send less, or choose a model with a larger context."
 
@@ -86,9 +92,8 @@ class Step:
                 prompt.model.provider_id, prompt.model.model_id
             )
             await self._dependencies.tools.ready()
-            request = self._request(history, agent, resolved)
             try:
-                finish = await self.exchange.ask(resolved, request)
+                finish = await self._ask(list(history), agent, resolved)
             except ContextOverflow as error:
                 if not self._may_overflow:
                     raise ContextOverflow(f"{error.message.rstrip('.')}. {TOO_LONG}", error.body) from None
@@ -97,7 +102,34 @@ class Step:
             await self._resolve(agent, resolved, finish)
         return True
 
-    def _request(self, history: Iterable[MessageWithParts], agent: Agent, resolved: Resolved) -> ModelRequest:
+    async def _ask(self, history: list[MessageWithParts], agent: Agent, resolved: Resolved) -> Finish:
+        """Ask the model, again without files if the provider may have refused one; raises ModelError.
+
+        First the files go that are new, then all.
+        """
+        transcript = self.exchange.transcript
+        refusals: list[ModelAPIError] = []
+        while True:
+            request = self._request(history, agent, resolved, [error.message for error in refusals])
+            try:
+                finish = await self.exchange.ask(resolved, request)
+                break
+            except ModelAPIError as error:
+                if (
+                    len(refusals) == MAX_REFUSALS
+                    or not has_files(request)
+                    or not may_refuse_attachment(error)
+                ):
+                    raise
+                refusals.append(error)
+            await transcript.discard()
+        for refusal in refusals:
+            transcript.retried(refusal)
+        return finish
+
+    def _request(
+        self, history: list[MessageWithParts], agent: Agent, resolved: Resolved, refusals: list[str]
+    ) -> ModelRequest:
         prompt = self._prompt
         model = resolved.model
         system = system_prompt(agent, prompt, self._dependencies.instructions)
@@ -112,7 +144,7 @@ class Step:
         variant = given(model.variants, {}).get(given(prompt.model.variant, ""), {})
         return ModelRequest(
             model=model,
-            turns=turns(history, model),
+            turns=turns(history, model, refusals),
             system=system,
             tools=tuple(tools),
             tool_choice="required" if answer_as_data else "none" if last else "auto",

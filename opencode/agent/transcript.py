@@ -14,7 +14,7 @@ from msgspec import UNSET
 from opencode import ids
 from opencode.bus import Bus
 from opencode.clock import now_ms
-from opencode.errors import ModelError, NotFound, ToolError, Unavailable
+from opencode.errors import ModelAPIError, ModelError, NotFound, ToolError, Unavailable
 from opencode.provider.base import (
     BlockEnd,
     ReasoningDelta,
@@ -36,9 +36,11 @@ from opencode.schema.event import (
 from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.part import (
     CompletedTime,
+    CreatedTime,
     FilePart,
     Part,
     ReasoningPart,
+    RetryPart,
     RunTime,
     StartTime,
     StepFinishPart,
@@ -198,6 +200,15 @@ class Transcript:
             self._bus.publish(
                 PartRemoved(session_id=part.session_id, message_id=part.message_id, part_id=part.id)
             )
+
+    def retried(self, error: ModelAPIError) -> None:
+        """Note a failed attempt; it is stored and published with the step's end."""
+        number = sum(isinstance(part, RetryPart) for part in self.parts) + 1
+        time = CreatedTime(created=now_ms())
+        part = RetryPart(**self._identity(), attempt=number, error=error.wire(), time=time)
+        self._end_block({})
+        self.parts.append(part)
+        self._ended.append(part)
 
     async def withdraw(self) -> None:
         """Remove the message."""

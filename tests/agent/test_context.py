@@ -1,12 +1,10 @@
 """From stored messages to what a model is sent."""
 
-import base64
 from typing import Any
 
-import pytest
 from msgspec import UNSET
 
-from opencode.agent.context import CLEARED, INTERRUPTED, NO_CONTENT, file_content, system_prompt, turns
+from opencode.agent.context import CLEARED, INTERRUPTED, NO_CONTENT, system_prompt, turns
 from opencode.provider.base import (
     AssistantTurn,
     Attachment,
@@ -164,26 +162,6 @@ def test_what_a_provider_notes_on_a_call_goes_back_only_to_its_model() -> None:
     history = [user(1, text("a")), assistant(2, part)]
     assert contents(*history)[1] == (ToolCall("call_1", "webfetch", {"url": "x"}, {"signature": "s"}),)
     assert contents(*history, by=model("two"))[1] == (ToolCall("call_1", "webfetch", {"url": "x"}, {}),)
-
-
-@pytest.mark.parametrize("mime", ["text/plain", "application/json", "application/xml"])
-@pytest.mark.parametrize("url", ["data:;base64," + base64.b64encode(b"a b").decode(), "data:,a%20b"])
-def test_a_text_file_is_sent_as_text(mime: str, url: str) -> None:
-    assert file_content(file(url, mime, "notes")) == Text(f'<file name="notes" type="{mime}">\na b\n</file>')
-    assert file_content(file(url, mime)) == Text(f'<file name="attachment" type="{mime}">\na b\n</file>')
-
-
-def test_a_text_file_that_can_not_be_decoded_does_not_end_the_turn() -> None:
-    assert "(unreadable)" in file_content(file("data:;base64,a", "text/plain")).text  # type: ignore[union-attr]
-    assert "a\ufffd" in file_content(file("data:,a%ff", "text/plain")).text  # type: ignore[union-attr]
-
-
-def test_any_other_file_is_attached_as_base64() -> None:
-    assert file_content(file("data:,a%20b", "image/png", "x.png")) == Attachment(
-        "image/png", "data:,a%20b", data=base64.b64encode(b"a b").decode(), filename="x.png"
-    )
-    address = "https://example.com/x.pdf"
-    assert file_content(file(address, "application/pdf")) == Attachment("application/pdf", address)
 
 
 def test_a_pdf_is_sent_to_models_that_read_pdfs_alone() -> None:
