@@ -107,14 +107,13 @@ async def test_a_tool_that_needs_permission_needs_it_by_every_name(tmp_path: Pat
     config = provider_config(llm) | {"permission": {"todowrite": "ask"}}
     async with running_server(tmp_path, config) as server:
         for name in ("TodoWrite", "functions.todo_write", "todowrite<|channel|>commentary"):
-            llm.script(Answer(tools=((name, {"arguments": TODOS}),)), Answer(text="Then not."))
+            llm.script(Answer(tools=((name, {"arguments": TODOS}),)))  # the refusal ends the turn
             session_id = await server.new_session(title="Asked")
-            async with server.events() as stream:
-                asking = asyncio.create_task(server.ask(session_id, "go"))
+            async with server.listen() as stream:
                 request = await asked(server, session_id, stream, "permission")
                 assert request["permission"] == "todowrite"
                 await server.client.post(f"/permission/{request['id']}/reply", json={"reply": "reject"})
-                await asking
+                await until(stream, "session.idle")
             (call,) = await calls(server, session_id)
             assert (call["tool"], call["state"]["status"]) == ("todowrite", "error")
             assert call["state"]["input"] == TODOS
