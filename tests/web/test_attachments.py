@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.harness import Server, running_server
@@ -51,7 +52,7 @@ def addresses(html: str) -> list[str]:
     ]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(tmp_path: Path, llm: LLM) -> AsyncIterator[Server]:
     async with running_server(tmp_path, provider_config(llm)) as server:
         yield server
