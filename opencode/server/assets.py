@@ -67,7 +67,9 @@ class Assets:
             return None
         try:
             key = (path, _changed(path))
-            asset = self._kept.get(key) or await asyncio.to_thread(_read, Path(path))
+            asset = self._kept.get(key)
+            if asset is None:
+                asset = await asyncio.to_thread(_read, Path(path))
         except OSError:
             return None  # missing, a directory, or an impossible name
         self._kept[key] = asset
