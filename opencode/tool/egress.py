@@ -107,10 +107,13 @@ class Egress:
                 await response.aclose()
 
     async def _addresses(self, url: "httpx.URL") -> list[Address]:
-        """Return the addresses of a URL's host, each one checked; raises ToolError."""
         host = url.raw_host.decode("ascii")
+        return await self.addresses(host, url.port or (443 if url.scheme == "https" else 80))
+
+    async def addresses(self, host: str, port: int) -> list[Address]:
+        """Return the addresses of a host, each one checked; raises ToolError."""
         try:
-            resolved = await self._resolver(host, url.port or (443 if url.scheme == "https" else 80))
+            resolved = await self._resolver(host, port)
         except (OSError, UnicodeError):
             resolved = []
         if not resolved:
@@ -123,8 +126,8 @@ class Egress:
             ) from None
         if not all(self._may_reach(address) for address in addresses):
             raise ToolError(
-                f"The host {host!r} has a private, local or reserved address, which webfetch may not "
-                "access. Use a public address; the operator of this server may allow a network with "
+                f"The host {host!r} has a private, local or reserved address, which this server does "
+                "not access. Use a public address; the operator of this server may allow a network with "
                 "OPENCODE_FETCH_ALLOW."
             )
         return addresses
