@@ -132,9 +132,10 @@ class Step:
     ) -> ModelRequest:
         prompt = self._prompt
         model = resolved.model
-        system = system_prompt(agent, prompt, self._dependencies.instructions)
         last = self._number >= _limit(agent)
         tools = [] if not model.capabilities.toolcall else self._tool_definitions(agent)
+        of_tools = self._dependencies.tools.instructions(tool.name for tool in tools)
+        system = system_prompt(agent, prompt, (*self._dependencies.instructions, *of_tools))
         answer_as_data = isinstance(prompt.format, JsonSchemaFormat)
         if isinstance(prompt.format, JsonSchemaFormat):
             tools.append(structured.definition(prompt.format))

@@ -33,7 +33,14 @@ McpConfig = McpLocalConfig | McpRemoteConfig
 
 
 class McpConnected(Wire, tag_field="status", tag="connected"):
-    """Its tools can be called."""
+    """Its tools can be called.
+
+    `omitted`: the tools that were left out, with the reasons. `stderr`: the last lines that a local server
+    wrote to its standard error.
+    """
+
+    omitted: dict[str, str] | UnsetType = UNSET
+    stderr: list[str] | UnsetType = UNSET
 
 
 class McpDisabled(Wire, tag_field="status", tag="disabled"):
@@ -41,9 +48,13 @@ class McpDisabled(Wire, tag_field="status", tag="disabled"):
 
 
 class McpFailed(Wire, tag_field="status", tag="failed"):
-    """It could not be connected, or the connection was lost; `error` says why."""
+    """It could not be connected, or the connection was lost; `error` says why.
+
+    `stderr`: the last lines that a local server wrote to its standard error.
+    """
 
     error: str
+    stderr: list[str] | UnsetType = UNSET
 
 
 class McpNeedsAuth(Wire, tag_field="status", tag="needs_auth"):

@@ -21,6 +21,7 @@ from opencode.schema.base import given
 from opencode.schema.event import McpToolsChanged
 from opencode.store import Store
 from opencode.tasks import Tasks
+from opencode.tool.egress import Egress
 from opencode.tool.mcp import McpServers
 from opencode.tool.registry import Tools
 from opencode.tool.task import RunTask
@@ -97,6 +98,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             settings.config.mcp,
             changed=changed,
             may_add=settings.password is not None,
+            egress=Egress(settings.fetch_allow),
         )
         tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=(mcp,))
         stack.push_async_callback(tools.close)

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
@@ -159,6 +159,9 @@ class ToolSource(Protocol):
 
     async def ready(self) -> None:
         """Wait, a few seconds at most, for tools that are about to be added."""
+
+    def instructions(self, offered: Iterable[str]) -> Sequence[str]:
+        """Return texts for the system prompt on the use of its tools, if some of them are `offered`."""
 
 
 @cache

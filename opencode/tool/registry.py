@@ -68,6 +68,11 @@ class Tools:
         for source in self._sources:
             await source.ready()
 
+    def instructions(self, offered: Iterable[str]) -> Sequence[str]:
+        """Return what the sources say in the system prompt on the use of the tools named in `offered`."""
+        names = list(offered)
+        return [text for source in self._sources for text in source.instructions(names)]
+
     def unknown(self, names: Iterable[str]) -> Sequence[tuple[str, str]]:
         """Return the names that no tool has, each with the nearest one or "", ten at most.
 

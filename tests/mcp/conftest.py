@@ -51,7 +51,10 @@ class Bench:
         assert await self.servers.connect(name), await self.servers.statuses()
 
     async def connected(self, name: str = "probe") -> bool:
-        return (await self.servers.statuses())[name] == McpConnected()
+        return isinstance((await self.servers.statuses())[name], McpConnected)
+
+    def status(self, name: str = "probe") -> Any:
+        return self.servers.states()[name]
 
     async def lost(self, name: str = "probe") -> None:
         """Wait until a server is known to be gone."""

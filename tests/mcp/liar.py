@@ -2,6 +2,7 @@
 
 silent: never answers. ends: ends at once. garbage: answers with what is no message. flood: fills its standard
 error first. endless: writes a line that does not end. strays: writes lines without end.
+noisy: writes to its standard error.
 listing: answers the listing of its tools wrongly. odd: has tools that no provider takes. deaf: stops reading
 after the first call. stubborn: does not end when it is told to, and has a child. mute: has prompts, and does
 not say which. modest: behaves.
@@ -17,6 +18,8 @@ from typing import Any
 
 MODE = sys.argv[1]
 
+INSTRUCTIONS = "Say everything twice. " * 1000
+
 TOOLS: list[dict[str, Any]] = [
     {"name": "echo", "description": "Say it again.", "inputSchema": {"type": "object"}},
     {"name": "wrong", "description": "Give no result.", "inputSchema": {"type": "object"}},
@@ -28,7 +31,15 @@ ODD_TOOLS = [
     {"name": "bad schema", "inputSchema": {"type": "object", "properties": {"a": {"type": "nothing"}}}},
     {"name": "bad field", "inputSchema": {"type": "object", "properties": {"a b": {"type": "string"}}}},
     {"name": "n" * 80, "inputSchema": {"type": "object"}},
-    {"name": "huge", "description": "x" * 100_000, "inputSchema": {"type": "object"}},
+    {"name": "chatty", "description": "x" * 100_000, "inputSchema": {"type": "object"}},
+    {"name": "huge", "inputSchema": {"properties": {f"field{n}": {"title": "x" * 200} for n in range(500)}}},
+    {"name": 5},
+    {"description": "nameless"},
+    "no tool at all",
+    {"name": "bad schema"},
+    {"name": "bad.schema"},
+    {"name": "none"},
+    {"name": "null", "description": None, "annotations": 3, "inputSchema": None, "outputSchema": 4},
     {"name": "either", "inputSchema": {"type": "object", "anyOf": [{"required": ["a"]}]}},
     {"name": "free", "inputSchema": {"type": "object", "properties": {"any": True, "list": {"items": {}}}}},
 ]
@@ -45,7 +56,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             version = request["params"]["protocolVersion"]
             about = {"name": "liar", "version": "1"}
             can: dict[str, Any] = {"tools": {}, **({"prompts": {}} if MODE == "mute" else {})}
-            return {"result": {"protocolVersion": version, "capabilities": can, "serverInfo": about}}
+            if MODE == "odd":
+                about, can = {}, {"tools": True, "prompts": None, "odd": 1}
+            said = {"protocolVersion": version, "capabilities": can, "serverInfo": about}
+            return {"result": {**said, **({"instructions": INSTRUCTIONS} if MODE == "noisy" else {})}}
         case "tools/list":
             tools: Any = {"listing": "none", "odd": TOOLS[:1] + ODD_TOOLS}.get(MODE, TOOLS)
             return {"result": {"tools": tools}}
@@ -72,6 +86,11 @@ def called(params: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     if MODE == "ends":
         sys.exit(4)
+    if MODE == "noisy":
+        for number in range(100):
+            sys.stderr.write(f"line {number} with {os.environ.get('PROBE_SECRET')}\r\n")
+        sys.stderr.write("a \x1b[31mcolour, and no end")
+        sys.stderr.flush()
     if MODE == "flood":
         sys.stderr.write("x" * 10_000_000)
     while MODE in ("endless", "strays"):

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from opencode.schema.mcp import McpDisabled, McpFailed, McpLocalConfig
+from opencode.schema.base import given
+from opencode.schema.mcp import McpConnected, McpDisabled, McpFailed, McpLocalConfig
 from opencode.tool.mcp import server, servers
 from tests.mcp.conftest import SECRET, Bench, liar, program, until
 from tests.tool.calls import Call
@@ -61,24 +62,85 @@ async def test_a_flooded_standard_error_does_no_harm(bench: Build) -> None:
 async def test_wrong_answers_are_errors_of_the_call_alone(bench: Build) -> None:
     own = bench(liar("modest"))
     await own.connect()
-    assert "an invalid result" in await own.failure("probe_wrong")
+    assert (await own.call("probe_wrong")).output == "none"
     assert await own.failure("probe_refuse") == "The MCP server probe refused the call: not with …"
     assert "{}" in (await own.call("probe_echo")).output
 
 
-async def test_tools_that_providers_would_refuse_are_left_out(
+async def test_tools_are_mended_and_those_that_can_not_be_are_named(
     bench: Build, caplog: pytest.LogCaptureFixture
 ) -> None:
     own = bench(liar("odd"), **{"probe_": liar("modest")})
     await own.connect()
     await own.connect("probe_")
-    assert own.names()[:3] == ["probe_echo", "probe_either", "probe_free"]
-    either = own.servers.list()[1]
-    assert either.parameters() == {"properties": {}, "type": "object"}
-    for fault in ("schema is invalid", "'a b'", "longer than 64", "larger than 64 KB"):
-        assert fault in caplog.text
+    tools = {tool.name: tool for tool in own.servers.list()}
+    assert "probe__echo" in tools
+    assert all(len(name) <= 64 for name in tools)
+    mended = [name for name in tools if not name.startswith("probe__")]
+    assert [name[:12] for name in mended] == [
+        "probe_echo", "probe_bad_sc", "probe_bad_fi", "probe_nnnnnn", "probe_chatty", "probe_bad_sc",
+        "probe_none", "probe_null", "probe_either", "probe_free",
+    ]  # fmt: skip
+    assert tools["probe_bad_field"].parameters()["properties"] == {"a_b": {"type": "string"}}
+    assert (await own.call("probe_bad_field", a_b="c")).output.endswith('{"a b": "c"}')
+    assert tools["probe_either"].parameters() == {"properties": {}, "type": "object"}
+    status = (await own.servers.statuses())["probe"]
+    assert isinstance(status, McpConnected)
+    assert status.omitted == {
+        "huge": "its schema is larger than 64 KB",
+        "#7": "it has no name",
+        "#8": "it has no name",
+        "#9": "it has no name",
+        "bad schema": "it is listed twice",
+    }
+    assert "tool huge of MCP server probe is left out: its schema is larger than 64 KB" in caplog.text
     with pytest.raises(Exception, match="any\\?: any, list\\?: \\[any"):
         await own.tools.execute("probe_free", "[]", Call().context)
+
+
+async def test_the_standard_error_is_kept_and_logged_without_secrets(
+    bench: Build, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    own = bench(liar("noisy"))
+    await own.connect()
+    lines: list[str] = []
+    while not lines or not lines[-1].startswith("line 99"):
+        status = (await own.servers.statuses())["probe"]
+        assert isinstance(status, McpConnected)
+        lines = given(status.stderr, [])
+        await asyncio.sleep(0.01)
+    assert (len(lines), lines[0]) == (20, "line 80 with …")
+    assert "MCP server probe: line 1 with …" in caplog.text
+    assert "line 60" not in caplog.text
+    assert SECRET not in caplog.text
+    pid = int((await own.call("probe_echo")).output.split()[0])
+    os.kill(pid, 9)
+    await own.lost()
+    await until(lambda: "a  [31mcolour, and no end" in given(own.status("probe").stderr, []))
+
+
+async def test_instructions_reach_the_system_prompt_while_a_tool_is_offered(bench: Build) -> None:
+    own = bench(liar("noisy"), other=liar("modest"))
+    await own.connect()
+    await own.connect("other")
+    (text,) = own.tools.instructions(["probe_echo", "other_echo"])
+    assert text.startswith("The MCP server probe (its tools begin with probe_) gives these instructions:")
+    assert "Say everything twice." in text
+    assert len(text) < 8_200
+    assert own.tools.instructions(["other_echo", "webfetch"]) == []
+    await own.servers.disconnect("probe")
+    assert own.tools.instructions(["probe_echo"]) == []
+
+
+async def test_prompts_of_a_lost_server_stay_and_bring_it_back(bench: Build) -> None:
+    own = bench(program())
+    await own.connect()
+    assert "was lost" in await own.failure("probe_die")
+    (prompt,) = await own.servers.prompts()
+    assert prompt.name == "probe:review"
+    assert await prompt.text(["x"]) == "Review kindly: x"
+    assert await own.connected()
 
 
 async def test_prompts_that_a_server_does_not_tell_are_waited_for_briefly(

@@ -6,11 +6,16 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
-from opencode.schema.mcp import McpDisabled, McpNeedsAuth, McpRemoteConfig
+from opencode.schema.mcp import McpConnected, McpDisabled, McpNeedsAuth, McpRemoteConfig
+from opencode.tool.egress import Egress
+from opencode.tool.mcp import McpServers
 from tests.mcp.conftest import HERE, SECRET, Bench, until
+from tests.mcp.endpoint import endpoint
 
 Build = Callable[..., Bench]
 
@@ -165,3 +170,45 @@ async def test_what_can_not_be_sent_is_said_without_its_content(bench: Build) ->
         assert asked == []
     own = bench(McpRemoteConfig(url="http://[", enabled=False))
     assert await own.servers.statuses() == {"probe": McpDisabled()}
+
+
+async def test_an_added_server_is_reached_at_public_addresses_only(bench: Build) -> None:
+    async with endpoint() as server:
+        own = bench(trusted=server.config())
+        await own.connect("trusted")
+        asked = len(server.asked)
+        for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433"):
+            url = f"http://{host}:{server.port}/mcp"
+            statuses = await own.servers.add("new", McpRemoteConfig(url=url))
+            assert "private, local or reserved address" in str(statuses["new"].error)  # type: ignore[union-attr]
+        assert len(server.asked) == asked
+
+
+async def test_an_added_server_is_reached_at_networks_that_are_allowed(tmp_path: Path) -> None:
+    async with endpoint() as server:
+        servers = McpServers({}, lambda name: None, may_add=True, egress=Egress([ip_network("127.0.0.0/8")]))
+        config = McpRemoteConfig(url=f"http://localhost:{server.port}/mcp")
+        assert await servers.add("new", config) == {"new": McpConnected()}
+        assert [tool.name for tool in servers.list()] == ["new_count"]
+        await servers.close()
+
+
+async def test_a_refusal_by_the_older_transport_is_told_at_once_and_not_waited_for(bench: Build) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method = (await reader.readuntil(b"\r\n\r\n")).split()[0]
+        if method == b"GET":
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+            writer.write(b"event: endpoint\r\ndata: /messages?id=1\r\n\r\n")
+            await writer.drain()
+            await reader.read()
+        else:
+            writer.write(answer("404 Not Found", b"no such session", "text/plain"))
+        writer.close()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        own = bench(remote(server.sockets[0].getsockname()[1], "sse"))
+        began = asyncio.get_running_loop().time()
+        assert not await own.servers.connect("probe")
+        assert asyncio.get_running_loop().time() - began < 10
+        assert await own.error() == "It refused with HTTP status 404: no such session"
+        await own.servers.close()

@@ -2,14 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from opencode.errors import ToolError
 
 from .tool import sanitized
-
-if TYPE_CHECKING:
-    import mcp_types
 
 Fill = Callable[[str, dict[str, str]], Awaitable[str]]
 """Gets a prompt from the server by the server's name for it: (name, arguments). Raises ToolError."""
@@ -37,15 +34,27 @@ class McpPrompt:
         return await self.fill(self.own_name, given)
 
 
-def prompts_of(server: str, listed: "Iterable[mcp_types.Prompt]", fill: Fill) -> list[McpPrompt]:
-    """Return a server's prompts, named server:prompt."""
+def prompts_of(server: str, listed: Iterable[Any], fill: Fill) -> list[McpPrompt]:
+    """Return a server's prompts, named server:prompt; those without a name are left out."""
     return [
         McpPrompt(
-            name=f"{sanitized(server)}:{sanitized(prompt.name)}",
-            own_name=prompt.name,
-            description=prompt.description or prompt.title or prompt.name,
-            arguments={argument.name: argument.required is True for argument in prompt.arguments or ()},
+            name=f"{sanitized(server)}:{sanitized(name)}",
+            own_name=name,
+            description=next((text for text in _texts(prompt, "description", "title") if text), name),
+            arguments=_arguments(prompt.get("arguments")),
             fill=fill,
         )
         for prompt in listed
+        if isinstance(prompt, dict)
+        for name in _texts(prompt, "name")
+        if name
     ]
+
+
+def _arguments(listed: Any) -> dict[str, bool]:
+    arguments = (each for each in listed if isinstance(each, dict)) if isinstance(listed, list) else ()
+    return {name: each.get("required") is True for each in arguments for name in _texts(each, "name")}
+
+
+def _texts(given: dict[str, Any], *keys: str) -> list[str]:
+    return [text for key in keys if isinstance(text := given.get(key), str)]

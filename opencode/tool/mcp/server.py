@@ -2,25 +2,30 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from msgspec import UNSET
 
 from opencode.errors import ToolError
 from opencode.schema.base import JsonObject
 from opencode.schema.mcp import McpConfig, McpConnected, McpDisabled, McpFailed, McpNeedsAuth, McpStatus
 
 from ..base import ToolResult
+from ..egress import Egress
+from .content import joined, words
 from .failure import CallRefused, ConnectionFailed, Redactor, call_seconds
 from .prompt import McpPrompt, prompts_of
-from .tool import McpTool, tools_of
+from .result import tool_result
+from .stderr import StandardError
+from .tool import McpTool, sanitized, tools_of
 
 if TYPE_CHECKING:
-    import mcp_types
-
-    from .session import McpSession
+    from .session import Listing, McpSession
 
 LONGEST_PAUSE = 60.0
 """Seconds between attempts to connect: 0, 1, 2, 4, … up to this. `connect` does not wait for them."""
@@ -34,22 +39,34 @@ CHANGE_SECONDS = 1.0
 LIST_SECONDS = 3.0
 """Seconds that a server may take to list its prompts."""
 
-MAX_ERROR = 10_000
-"""Characters of a failed call's message."""
+MAX_INSTRUCTIONS = 8_000
+"""Characters of a server's instructions, which are part of every request."""
+
+MAX_OMITTED = 50
+"""Tools left out that a status names."""
 
 CONNECTING = McpFailed(error="Connecting…")
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
 
 class McpServer:
-    """A server by name. `changed` is called when its tools are added, changed or removed."""
+    """A server by name. `changed` is called when its tools are added, changed or removed.
 
-    def __init__(self, name: str, config: McpConfig, changed: Callable[[], None]) -> None:
+    `egress`: checks the address of a remote server, if it is not trusted.
+    """
+
+    def __init__(
+        self, name: str, config: McpConfig, changed: Callable[[], None], egress: Egress | None = None
+    ) -> None:
         self.name = name
         self._config = config
         self._changed = changed
+        self._egress = egress
         self._redactor = Redactor(config)
+        self._stderr = StandardError(name, self._redactor)
         self._task: asyncio.Task[None] | None = None
         self._session: McpSession | None = None
         self._attempt = asyncio.Event()
@@ -58,14 +75,25 @@ class McpServer:
         self._next_attempt = 0.0
         self._worth_waiting = True
         self.enabled = config.enabled
-        self._listed: list[object] = []
+        self._listed: Listing | None = None
+        self._omitted: dict[str, str] = {}
+        self._prompts: list[McpPrompt] = []
+        self.instructions = ""
         self.tools: list[McpTool] = []
         self._status: McpStatus = CONNECTING if self.enabled else McpDisabled()
 
     @property
     def status(self) -> McpStatus:
         lost = self._session.lost if self._session is not None and not self._session.alive() else None
-        return McpFailed(error=lost.reason) if lost else self._status
+        status = McpFailed(error=lost.reason) if lost else self._status
+        lines = self._stderr.lines() or UNSET
+        match status:
+            case McpConnected():
+                omitted = dict(list(self._omitted.items())[:MAX_OMITTED]) or UNSET
+                return McpConnected(omitted=omitted, stderr=lines)
+            case McpFailed():
+                return msgspec.structs.replace(status, stderr=lines)
+        return status
 
     @property
     def awaited(self) -> bool:
@@ -110,7 +138,8 @@ class McpServer:
         self.enabled = False
         await self._end()
         self._status = McpDisabled()
-        self.tools, self._listed = [], []
+        self.tools, self._listed, self._omitted, self._prompts, self.instructions = [], None, {}, [], ""
+        self._stderr.clear()
         self._failures, self._next_attempt = 0, 0.0
         self._changed()
 
@@ -125,11 +154,63 @@ class McpServer:
 
     async def call(self, tool: str, arguments: JsonObject, begun: Callable[[], None]) -> ToolResult:
         """Call a tool, after connecting if necessary; `begun` is called at the start and on progress."""
+
+        async def called(session: "McpSession", again: bool) -> ToolResult:
+            begun()
+            return await self._called(session, tool, arguments, begun, again)
+
+        return await self._repeated(called)
+
+    async def prompts(self) -> list[McpPrompt]:
+        """Return its prompts: those that it had, if it is lost or does not list them."""
+        if (session := self._live()) is not None:
+            await self._take_prompts(session)
+        return self._prompts
+
+    async def _take_prompts(self, session: "McpSession") -> None:
+        try:
+            async with asyncio.timeout(LIST_SECONDS):
+                listed = await session.prompts()
+        except (CallRefused, ConnectionFailed, TimeoutError) as failure:
+            log.warning("MCP server %s does not list its prompts: %s", self.name, failure or "timed out")
+        else:
+            self._prompts = prompts_of(self.name, listed, self._prompt)
+
+    async def _prompt(self, prompt: str, arguments: dict[str, str]) -> str:
+        """Get a prompt from the server, after connecting if necessary; raises ToolError."""
+
+        async def got(session: "McpSession", again: bool) -> list[Any]:
+            return await session.prompt(prompt, arguments, again)
+
+        messages = await self._repeated(got)
+        return joined(words(each.get("content")) for each in messages if isinstance(each, dict))
+
+    async def _repeated(self, request: "Callable[[McpSession, bool], Awaitable[Answer]]") -> Answer:
+        """Make a request, and once more if it can't have run, because the server did not know the session.
+
+        Raises ToolError.
+        """
         session = await self._live_session()
-        begun()
-        call = asyncio.create_task(
-            self._answer(session, tool, arguments, begun), name=f"mcp {self.name} {tool}"
-        )
+        with self._as_tool_error():
+            try:
+                return await request(session, False)
+            except ConnectionFailed as failure:
+                if not failure.did_not_run or failure.unauthorized:
+                    raise
+        session = await self._live_session()
+        with self._as_tool_error():
+            return await request(session, True)
+
+    async def _called(
+        self,
+        session: "McpSession",
+        tool: str,
+        arguments: JsonObject,
+        begun: Callable[[], None],
+        again: bool,
+    ) -> ToolResult:
+        answer = self._answer(session, tool, arguments, begun, again)
+        call = asyncio.create_task(answer, name=f"mcp {self.name} {tool}")
         self._calls.add(call)
         call.add_done_callback(self._forget)
         try:
@@ -139,32 +220,10 @@ class McpServer:
             call.cancel()
             session.check()
             raise
-        with self._as_tool_error():
-            try:
-                return call.result()
-            except asyncio.CancelledError:
-                raise ToolError(f"The MCP server {self.name} is being disconnected.") from None
-
-    async def prompts(self) -> list[McpPrompt]:
-        """Return its prompts; none if it is not connected or does not list them."""
-        if (session := self._live()) is None:
-            return []
         try:
-            async with asyncio.timeout(LIST_SECONDS):
-                listed = await session.prompts()
-        except (CallRefused, ConnectionFailed, TimeoutError) as failure:
-            log.warning("MCP server %s does not list its prompts: %s", self.name, failure or "timed out")
-            return []
-        return prompts_of(self.name, listed, self._prompt)
-
-    async def _prompt(self, prompt: str, arguments: dict[str, str]) -> str:
-        """Get a prompt from the server, after connecting if necessary; raises ToolError."""
-        from .result import words  # noqa: PLC0415 - the SDK is here by now
-
-        session = await self._live_session()
-        with self._as_tool_error():
-            messages = await session.prompt(prompt, arguments)
-        return words(message.content for message in messages)
+            return call.result()
+        except asyncio.CancelledError:
+            raise ToolError(f"The MCP server {self.name} is being disconnected.") from None
 
     @contextmanager
     def _as_tool_error(self) -> Iterator[None]:
@@ -181,15 +240,16 @@ class McpServer:
             raise ToolError(f"The MCP server {self.name} did not answer in time.") from None
 
     async def _answer(
-        self, session: "McpSession", tool: str, arguments: JsonObject, begun: Callable[[], None]
+        self,
+        session: "McpSession",
+        tool: str,
+        arguments: JsonObject,
+        begun: Callable[[], None],
+        again: bool,
     ) -> ToolResult:
-        from .result import tool_result, words  # noqa: PLC0415 - the SDK is here by now
-
-        result = await session.call(tool, arguments, begun)
-        if result.is_error:
-            message = self._redactor(words(result.content))[:MAX_ERROR]
-            raise ToolError(message or f"{tool} failed without a message.")
-        return tool_result(result)
+        result = await session.call(tool, arguments, begun, again)
+        # In a thread: a result may have megabytes of base64.
+        return await asyncio.to_thread(tool_result, tool, result, self._redactor)
 
     def _live(self) -> "McpSession | None":
         return self._session if self._session is not None and self._session.alive() else None
@@ -222,11 +282,15 @@ class McpServer:
         try:
             # In a thread: half a second of imports would stall the event loop.
             session_module = await asyncio.to_thread(import_module, "opencode.tool.mcp.session")
-            async with session_module.opened(self._config) as (session, listed):
+            self._stderr.clear()
+            opened = session_module.opened(self._config, self._egress, self._stderr.add)
+            async with opened as (session, listed):
                 await self._take(listed)
+                await self._take_prompts(session)  # those of a server that is lost soon stay, too
                 self._session = session
                 self._failures = 0
                 self._status = McpConnected()
+                self.instructions = session.instructions.strip()[:MAX_INSTRUCTIONS]
                 attempt.set()
                 log.info("MCP server %s is connected: %d tools", self.name, len(self.tools))
                 await self._watch(session)
@@ -249,13 +313,17 @@ class McpServer:
             await self._take(await session.tools_again())
             await asyncio.sleep(CHANGE_SECONDS)
 
-    async def _take(self, listed: "list[mcp_types.Tool]") -> None:
+    async def _take(self, listed: "Listing") -> None:
         """Replace the tools."""
         if listed == self._listed:
             return
         seconds = call_seconds(self._config)
-        self.tools = await asyncio.to_thread(tools_of, self.name, listed, self.call, seconds)
-        self._listed = list(listed)
+        self.tools, self._omitted = await asyncio.to_thread(
+            tools_of, self.name, listed.tools, listed.refused, self.call, seconds
+        )
+        self._listed = listed
+        for tool, reason in list(self._omitted.items())[:MAX_OMITTED]:
+            log.warning("tool %s of MCP server %s is left out: %s", sanitized(tool)[:80], self.name, reason)
         self._changed()
 
     def _fail(self, failure: ConnectionFailed) -> None:

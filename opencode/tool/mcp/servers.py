@@ -2,18 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
 from opencode.errors import Forbidden, NotFound, nearest
 from opencode.schema.mcp import McpConfig, McpStatus
 
+from ..egress import Egress
 from .prompt import McpPrompt
 from .server import McpServer
 from .tool import McpTool, tool_prefix
 
 READY_SECONDS = 5.0
 """Seconds that a turn waits for servers that are connecting; later ones join its next step."""
+
+INSTRUCTIONS = "The MCP server {name} (its tools begin with {prefix}) gives these instructions:\n\n{text}"
 
 log = logging.getLogger(__name__)
 
@@ -22,16 +25,22 @@ class McpServers:
     """The servers of opencode.json, and those added while this one runs.
 
     `changed` is called with the name of a server whose tools were added, changed or removed. `may_add`:
-    whether servers may be added; a local one is a program to run.
+    whether servers may be added; a local one is a program to run. `egress` checks the addresses of those that
+    are added; those of opencode.json are trusted.
     """
 
     def __init__(
-        self, config: Mapping[str, McpConfig], changed: Callable[[str], None], may_add: bool = False
+        self,
+        config: Mapping[str, McpConfig],
+        changed: Callable[[str], None],
+        may_add: bool = False,
+        egress: Egress | None = None,
     ) -> None:
         self._changed = changed
         self._may_add = may_add
+        self._egress = egress or Egress()
         self._adding = asyncio.Lock()
-        self._servers = {name: self._server(name, entry) for name, entry in config.items()}
+        self._servers = {name: self._server(name, entry, trusted=True) for name, entry in config.items()}
 
     def begin(self) -> None:
         """Start connecting every enabled server, without waiting."""
@@ -62,7 +71,7 @@ class McpServers:
         return [tool_prefix(name) for name in self._servers]
 
     async def prompts(self) -> Sequence[McpPrompt]:
-        """Return the prompts of all connected servers; the first of a name counts."""
+        """Return the prompts of all servers; the first of a name counts. Those of a lost server stay, too."""
         await self._settle()
         listed = await asyncio.gather(*(server.prompts() for server in self._servers.values()))
         prompts: dict[str, McpPrompt] = {}
@@ -73,7 +82,23 @@ class McpServers:
     async def statuses(self) -> dict[str, McpStatus]:
         """Return each server's status, after waiting a little for those that are connecting."""
         await self._settle()
+        return self.states()
+
+    def states(self) -> dict[str, McpStatus]:
+        """Return each server's status at this moment."""
         return {name: server.status for name, server in self._servers.items()}
+
+    def instructions(self, offered: Iterable[str]) -> Sequence[str]:
+        """Return what servers say about the use of their tools, if one of them is among those `offered`.
+
+        Those of a lost server stay, as its tools do.
+        """
+        names = set(offered)
+        return [
+            INSTRUCTIONS.format(name=name, prefix=tool_prefix(name), text=server.instructions)
+            for name, server in self._servers.items()
+            if server.instructions and any(tool.name in names for tool in server.tools)
+        ]
 
     async def add(self, name: str, config: McpConfig) -> dict[str, McpStatus]:
         """Add or replace a server, and connect it; raises Forbidden."""
@@ -85,7 +110,7 @@ class McpServers:
         async with self._adding:  # of two added with one name, both must be closed
             if before := self._servers.get(name):
                 await before.disconnect()
-            server = self._servers[name] = self._server(name, config)
+            server = self._servers[name] = self._server(name, config, trusted=False)
         if server.enabled:
             await server.connect()
         return await self.statuses()
@@ -102,8 +127,8 @@ class McpServers:
         """Disconnect all servers, within a few seconds."""
         await asyncio.gather(*(server.close() for server in self._servers.values()))
 
-    def _server(self, name: str, config: McpConfig) -> McpServer:
-        return McpServer(name, config, lambda: self._changed(name))
+    def _server(self, name: str, config: McpConfig, trusted: bool) -> McpServer:
+        return McpServer(name, config, lambda: self._changed(name), None if trusted else self._egress)
 
     def _find(self, name: str) -> McpServer:
         server = self._servers.get(name)

@@ -2,68 +2,73 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, NamedTuple, TypeVar
 
 import anyio
 import httpx2
 from mcp.client import Client, IncomingMessage, Transport
 from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
 from mcp.shared.exceptions import MCPError
-from mcp_types import (
-    CONNECTION_CLOSED,
-    CallToolRequest,
-    CallToolRequestParams,
-    CallToolResult,
-    Implementation,
-    PaginatedResult,
-    Prompt,
-    PromptMessage,
-    Tool,
-    ToolListChangedNotification,
-)
+from mcp_types import Implementation, PaginatedResult, ToolListChangedNotification
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from opencode import __version__
 from opencode.schema.base import JsonObject
 from opencode.schema.mcp import McpConfig, McpLocalConfig
 
+from ..egress import Egress
+from .exchange import Exchange, Exchanges, Refusal, exchange
+from .explain import REJECTED, UNAUTHORIZED, is_closed, sentence
 from .failure import CallRefused, ConnectionFailed, Redactor, connect_seconds
-from .remote import UNAUTHORIZED, RemoteTransport
+from .input_required import call_tool
+from .remote import RemoteTransport
 from .stdio import StdioTransport
-
-MAX_LISTED = 500
-"""Tools or prompts of one server."""
+from .stub import MAX_LISTED, items_of
 
 MAX_PAGES = 100
 
-_FORGOTTEN = (401, 404)
-"""HTTP statuses of a refused call that require a new session."""
+CANCEL_SECONDS = 2.0
+"""Seconds that the cancellation of a request may take to be sent."""
 
 for _name, _level in (("mcp", logging.CRITICAL), ("client", logging.CRITICAL), ("httpx2", logging.WARNING)):
     # Keeps what servers send, and their URLs, out of the log.
     logging.getLogger(_name).setLevel(_level)
 
-_CLOSED = "Connection closed"
-"""The SDK's message for a session that has ended; servers use the same code for their own errors."""
-
-
 Answer = TypeVar("Answer")
-Listed = TypeVar("Listed")
 Page = TypeVar("Page", bound=PaginatedResult)
 
 
-class McpSession:
-    """A live session. `news` is set when it was lost (`lost` says why) or its tools must be listed again."""
+class Listing(NamedTuple):
+    """The tools of a server as it sent them, and why the protocol forbids some of them, by name."""
 
-    def __init__(self, config: McpConfig) -> None:
+    tools: list[Any]
+    refused: dict[str, str]
+
+
+class McpSession:
+    """A live session. `news` is set when it was lost (`lost` says why) or its tools must be listed again.
+
+    `egress`: checks the address of a remote server, if it is not trusted.
+    """
+
+    def __init__(self, config: McpConfig, egress: Egress | None, heard: Callable[[str], None]) -> None:
         self._redactor = Redactor(config)
         self._seconds = connect_seconds(config)
-        self._stdio = StdioTransport(config, self._ended) if isinstance(config, McpLocalConfig) else None
-        self._remote = None if isinstance(config, McpLocalConfig) else RemoteTransport(config)
+        self._exchanges = Exchanges(over_http=not isinstance(config, McpLocalConfig))
+        self._stdio: StdioTransport | None = None
+        self._remote: RemoteTransport | None = None
+        if isinstance(config, McpLocalConfig):
+            self._stdio = StdioTransport(config, self._ended, heard)
+        else:
+            self._remote = RemoteTransport(config, self._refused, self._sending, egress)
+        self._is_older = False
         self._client: Client | None = None
+        self.clock = asyncio.timeout(self._seconds)
         self.news = asyncio.Event()
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost: ConnectionFailed | None = None
 
     async def connect(self, stack: AsyncExitStack) -> None:
@@ -74,42 +79,62 @@ class McpSession:
         assert self._remote is not None
         client = await stack.enter_async_context(self._remote.client())
         newer, older = self._remote.transports(client)
+        stack.push_async_callback(self._remote.end, client)
         try:
             self._client = await stack.enter_async_context(self._session(newer))
         except Exception:
             if not self._remote.lacks_streamable_http:
                 raise
             self._remote.refusal = None
+            self._exchanges = Exchanges(over_http=True)
+            self._is_older = True
             self._client = await stack.enter_async_context(self._session(older))
         self._remote.refusal = None
 
-    async def tools(self) -> list[Tool]:
+    @property
+    def instructions(self) -> str:
+        """How the server wants its tools to be used; "" if it does not say."""
+        return (self._client.instructions if self._client is not None else None) or ""
+
+    async def tools(self) -> Listing:
         """Return the tools that the server offers, in its order."""
         assert self._client is not None
+        listing = Listing([], {})
         if not self._client.server_capabilities.tools:
-            return []
-        return await _all(self._client.list_tools, lambda page: page.tools)
+            return listing
+        async for sent, page in _pages(self._client.list_tools, "tools"):
+            kept = {tool.name for tool in page.tools}
+            for tool in sent:
+                name = tool.get("name") if isinstance(tool, dict) else None
+                if len(listing.tools) >= MAX_LISTED:
+                    listing.refused[str(name)] = f"the server has more than {MAX_LISTED} tools"
+                elif isinstance(name, str) and name not in kept:
+                    listing.refused[name] = "its schema has an invalid x-mcp-header"
+                listing.tools.append(tool)
+        del listing.tools[MAX_LISTED:]
+        return listing
 
-    async def tools_again(self) -> list[Tool]:
+    async def tools_again(self) -> Listing:
         """List the tools again; raises ConnectionFailed."""
         try:
             async with asyncio.timeout(self._seconds):
-                return await self.tools()
-        except (MCPError, ValidationError, TimeoutError) as error:
+                return await self._answered(self.tools())
+        except (CallRefused, TimeoutError) as error:
             raise self.lose(error) from None
 
-    async def prompts(self) -> list[Prompt]:
-        """Return the server's prompts in its order; raises CallRefused and ConnectionFailed."""
+    async def prompts(self) -> list[Any]:
+        """Return the server's prompts as it sent them; raises CallRefused and ConnectionFailed."""
         assert self._client is not None
         if not self._client.server_capabilities.prompts:
             return []
-        return await self._answered(_all(self._client.list_prompts, lambda page: page.prompts))
+        return await self._answered(self._prompts(self._client))
 
-    async def prompt(self, name: str, arguments: dict[str, str]) -> list[PromptMessage]:
-        """Return a prompt with its arguments; raises CallRefused, ConnectionFailed and TimeoutError."""
+    async def prompt(self, name: str, arguments: dict[str, str], again: bool = False) -> list[Any]:
+        """Return a prompt's messages as sent; raises CallRefused, ConnectionFailed and TimeoutError."""
         assert self._client is not None
         async with asyncio.timeout(self._seconds):
-            return (await self._answered(self._client.get_prompt(name, arguments))).messages
+            result = await self._answered(_result(self._client.get_prompt(name, arguments)), again)
+        return items_of(result, "messages")
 
     async def follow(self) -> None:
         """Subscribe to changes of the tools, for servers that require it."""
@@ -123,35 +148,74 @@ class McpSession:
         except (MCPError, SubscriptionLost):
             self.news.set()
 
-    async def call(self, name: str, arguments: JsonObject, on_progress: Callable[[], None]) -> CallToolResult:
-        """Call a tool; raises CallRefused, and ConnectionFailed if the session is lost.
+    async def until_ended(self) -> None:
+        """Wait until a remote server sends no more."""
+        await self._exchanges.ended.wait()
+        if self._remote is not None:
+            self.lose(ConnectionFailed("The connection was closed."))
 
+    async def call(
+        self, name: str, arguments: JsonObject, on_progress: Callable[[], None], again: bool = False
+    ) -> JsonObject:
+        """Call a tool, and return the result as it was sent; raises CallRefused, ConnectionFailed.
+
+        `again`: the session was opened because the one before was unknown to the server.
         The result is not checked against the tool's output schema: a model reads it, and a hostile schema
         could keep the whole server busy.
         """
         assert self._client is not None
-        request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=arguments))
+        return await self._answered(_result(call_tool(self._client, name, arguments, on_progress)), again)
 
-        async def progressed(progress: float, total: float | None, message: str | None) -> None:
-            on_progress()
+    async def _prompts(self, client: Client) -> list[Any]:
+        return [prompt async for sent, _ in _pages(client.list_prompts, "prompts") for prompt in sent][
+            :MAX_LISTED
+        ]
 
-        return await self._answered(
-            self._client.session.send_request(request, CallToolResult, progress_callback=progressed)
-        )
-
-    async def _answered(self, request: Awaitable[Answer]) -> Answer:
+    async def _answered(self, request: Coroutine[Any, Any, Answer], again: bool = False) -> Answer:
         """Wait for the answer to a request; raises CallRefused, ConnectionFailed if the session is lost."""
-        if self._remote is not None:
-            self._remote.refusal = None
+        with exchange() as noted:
+            answer = asyncio.create_task(request, name="mcp request")
+            try:
+                waits: set[asyncio.Future[Any]] = {answer, self.over}
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                if not answer.done():
+                    answer.cancel()
+                    await asyncio.wait({answer}, timeout=CANCEL_SECONDS)
+        if answer.cancelled() or not answer.done():
+            raise self._lost_by(noted)
         try:
-            return await request
+            return answer.result()
         except MCPError as error:
-            forgotten = self._remote is not None and self._remote.refusal in _FORGOTTEN
-            if not self.alive() or _is_closed(error) or forgotten:
-                raise self.lose(error) from None
-            raise CallRefused(self._redactor.reason(error.message)) from None
-        except ValidationError:
+            if self._must_reconnect(error, noted, again):
+                raise self._lost_by(noted, error) from None
+            words = noted.refusal.words if noted.refusal is not None else error.message
+            raise CallRefused(self._redactor.reason(words)) from None
+        except (ValidationError, RuntimeError):
+            if not self.alive():
+                raise self._lost_by(noted) from None
             raise CallRefused("It answered with an invalid result.") from None
+
+    def _must_reconnect(self, error: MCPError, noted: Exchange, again: bool) -> bool:
+        """Return whether a request failed by its session, and not by itself."""
+        if not self.alive() or is_closed(error):
+            return True
+        if noted.refusal is None or self._client is None:
+            return False
+        if noted.refusal.status == UNAUTHORIZED:
+            return True
+        # Revision 2026-07-28 has no sessions: there, such a status is about the request.
+        is_modern = self._client.protocol_version in MODERN_PROTOCOL_VERSIONS
+        return noted.forgotten and not again and not is_modern
+
+    def _lost_by(self, noted: Exchange, error: MCPError | None = None) -> ConnectionFailed:
+        """Mark the session as lost, and return why, and whether the request of an exchange may have run."""
+        if noted.forgotten and noted.refusal is not None:
+            said = self._redactor.reason(noted.refusal.words)
+            lost = self.lose(ConnectionFailed(f"It does not know the session any more ({said})."))
+        else:
+            lost = self.lose(error or ConnectionFailed("The connection was closed."))
+        return ConnectionFailed(lost.reason, lost.unauthorized, noted.did_not_run)
 
     def alive(self) -> bool:
         """Return whether the session can be used, as far as is known."""
@@ -166,6 +230,8 @@ class McpSession:
     def lose(self, error: BaseException) -> ConnectionFailed:
         """Mark the session as lost, and return why."""
         self.lost = self.lost or self.explain(error)
+        if not self.over.done():
+            self.over.set_result(None)
         self.news.set()
         return self.lost
 
@@ -175,14 +241,15 @@ class McpSession:
             error = error.exceptions[0]
         if isinstance(error, ConnectionFailed):
             return error
+        if self.lost is not None:
+            return self.lost
+        refusal = self._remote.refusal if self._remote is not None else None
         refused = isinstance(error, MCPError | httpx2.HTTPStatusError)
-        if refused and self._remote is not None and self._remote.refusal in UNAUTHORIZED:
-            return ConnectionFailed(
-                "It rejected the credentials: check its `headers` in opencode.json.", True
-            )
-        return ConnectionFailed(self._redactor.reason(self._reason(error)))
+        if refused and refusal is not None and refusal.status == UNAUTHORIZED:
+            return ConnectionFailed(REJECTED, unauthorized=True)
+        return ConnectionFailed(self._redactor.reason(self._reason(error, refusal)))
 
-    def _reason(self, error: BaseException) -> str:
+    def _reason(self, error: BaseException, refusal: Refusal | None) -> str:
         program = self._stdio
         if isinstance(error, TimeoutError):
             lines = program.stray_lines if program is not None else 0
@@ -190,11 +257,11 @@ class McpSession:
             return f"It did not answer within {self._seconds:g} s.{stray}"
         if program is not None and program.ending:
             return program.ending
-        return _sentence(error, self._remote.refusal if self._remote is not None else None)
+        return sentence(error, refusal)
 
     def _session(self, transport: Transport) -> Client:
         return Client(
-            transport,
+            self._exchanges.noting(transport),
             client_info=Implementation(name="opencode", version=__version__),
             message_handler=self._hear,
             cache=None,
@@ -204,61 +271,64 @@ class McpSession:
         if isinstance(message, ToolListChangedNotification):
             self.news.set()
 
+    def _refused(self, request: object, refusal: Refusal) -> None:
+        self._exchanges.refused(request, refusal)
+        if self._is_older:  # there, the SDK sends nothing more, and tells nobody
+            said = self._redactor.reason(f"It refused with {refusal.words}")
+            unauthorized = refusal.status == UNAUTHORIZED
+            self.lose(ConnectionFailed(REJECTED if unauthorized else said, unauthorized))
+            if self._client is None:
+                with suppress(RuntimeError):  # the time to connect is over
+                    self.clock.reschedule(asyncio.get_running_loop().time())
+
+    def _sending(self, request: object) -> None:
+        self._exchanges.sending(request)
+
     def _ended(self) -> None:
         if self._stdio is not None and self._stdio.ending:
             self.lose(ConnectionFailed(self._stdio.ending))
 
 
-async def _all(
-    request: Callable[..., Awaitable[Page]], listed: Callable[[Page], list[Listed]]
-) -> list[Listed]:
-    """Return the items of all pages of a list, following their cursors."""
-    items: list[Listed] = []
+async def _pages(request: Callable[..., Awaitable[Page]], key: str) -> AsyncIterator[tuple[list[Any], Page]]:
+    """Yield the pages of a list, following their cursors: the items as sent, and what the SDK has of them."""
     cursor: str | None = None
+    seen = 0
     for _ in range(MAX_PAGES):
-        page = await request(cursor=cursor)
-        items += listed(page)
+        with exchange() as noted:
+            page = await request(cursor=cursor)
+        items = items_of(noted.result, key)
+        yield items[:MAX_LISTED], page
+        seen += len(items)
         cursor = page.next_cursor
-        if not cursor or len(items) >= MAX_LISTED:
-            break
-    return items[:MAX_LISTED]
+        if not cursor or seen > MAX_LISTED:
+            return
 
 
-def _is_closed(error: MCPError) -> bool:
-    return error.code == CONNECTION_CLOSED and error.message == _CLOSED
-
-
-def _sentence(error: BaseException, status: int | None) -> str:
-    match error:
-        case MCPError() if _is_closed(error):
-            text = "The connection was closed."
-        case MCPError():
-            text = f"It refused{f' with HTTP status {status}' if status else ''}: {error.message}"
-        case ValidationError():
-            text = "It answered with something other than an MCP message."
-        case httpx2.HTTPStatusError():
-            text = f"It refused with HTTP status {error.response.status_code}."
-        case httpx2.LocalProtocolError():
-            text = "Its URL or one of its headers is invalid."
-        case httpx2.HTTPError():
-            text = f"It can't be reached: {error or type(error).__name__}."
-        case _:
-            text = f"The connection failed ({type(error).__name__})."
-    return text
+async def _result(request: Awaitable[Any]) -> JsonObject:
+    """Return the result of a request as it was sent."""
+    with exchange() as noted:
+        await request
+    return noted.result
 
 
 @asynccontextmanager
-async def opened(config: McpConfig) -> AsyncIterator[tuple[McpSession, list[Tool]]]:
-    """Open a session with a server; yield it and its tools. Raises ConnectionFailed."""
-    session = McpSession(config)
+async def opened(
+    config: McpConfig, egress: Egress | None = None, heard: Callable[[str], None] = lambda line: None
+) -> AsyncIterator[tuple[McpSession, Listing]]:
+    """Open a session with a server; yield it and its tools. Raises ConnectionFailed.
+
+    `heard` gets each line that a program writes to its standard error.
+    """
+    session = McpSession(config, egress, heard)
     try:
         async with AsyncExitStack() as stack:
-            async with asyncio.timeout(connect_seconds(config)):
+            async with session.clock:
                 await session.connect(stack)
-                tools = await session.tools()
+                listing = await session.tools()
             group = await stack.enter_async_context(anyio.create_task_group())
             group.start_soon(session.follow)
-            yield session, tools
+            group.start_soon(session.until_ended)
+            yield session, listing
             group.cancel_scope.cancel()
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever it is, it costs this server alone
         raise session.explain(error) from None

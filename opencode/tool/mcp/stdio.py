@@ -20,6 +20,7 @@ from mcp_types import jsonrpc_message_adapter
 from opencode.schema.mcp import McpLocalConfig
 
 from .failure import ConnectionFailed
+from .mended import mended
 
 MAX_LINE = 16 * 1024 * 1024
 """Bytes of one message."""
@@ -31,17 +32,25 @@ GRACE_SECONDS = 0.5
 """Seconds that a program gets to exit after its input is closed, and again after SIGTERM."""
 
 _POLL_SECONDS = 0.01
+_CHUNK = 65536
 
 Received = SessionMessage | Exception
 Streams = tuple[MemoryObjectReceiveStream[Received], MemoryObjectSendStream[SessionMessage]]
 
 
 class StdioTransport:
-    """Runs a server. `on_end` is called when it can no longer be reached; `ending` then says why."""
+    """Runs a server. `on_end` is called when it can no longer be reached; `ending` then says why.
 
-    def __init__(self, config: McpLocalConfig, on_end: Callable[[], None]) -> None:
+    `heard` gets each line of its standard error.
+    """
+
+    def __init__(
+        self, config: McpLocalConfig, on_end: Callable[[], None], heard: Callable[[str], None]
+    ) -> None:
         self._config = config
         self._on_end = on_end
+        self._heard = heard
+        self._rest = b""
         self._process: asyncio.subprocess.Process | None = None
         self.ending = ""
         self.stray_lines = 0
@@ -63,6 +72,7 @@ class StdioTransport:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._read, process, incoming)
                 group.start_soon(self._write, process, outgoing, incoming)
+                group.start_soon(self._listen, process)
                 try:
                     yield read_stream, write_stream
                 finally:
@@ -71,6 +81,8 @@ class StdioTransport:
             for stream in (incoming, read_stream, write_stream, outgoing):
                 stream.close()
             await _stop(process)
+            with anyio.move_on_after(GRACE_SECONDS):
+                await self._listen(process)
 
     async def _start(self) -> asyncio.subprocess.Process:
         command, cwd = self._config.command, self._config.cwd or None
@@ -79,7 +91,7 @@ class StdioTransport:
                 *command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
                 cwd=cwd,
                 env=get_default_environment() | self._config.environment,
                 start_new_session=True,
@@ -111,12 +123,25 @@ class StdioTransport:
 
     async def _take(self, line: bytes, incoming: MemoryObjectSendStream[Received]) -> None:
         try:
-            message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+            messages = [jsonrpc_message_adapter.validate_json(line, by_name=False)]
         except ValueError:
-            self.stray_lines += bool(line.strip())
+            messages = list(mended(line))
+            self.stray_lines += not messages and bool(line.strip())
             await asyncio.sleep(0)  # buffered lines are read without yielding to the event loop
-        else:
+        for message in messages:
             await incoming.send(SessionMessage(message))
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """Read the standard error to its end: a program that is not read from stops when the pipe is full."""
+        assert process.stderr is not None
+        while chunk := await process.stderr.read(_CHUNK):
+            *lines, rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
+            self._rest = rest[:_CHUNK]
+            for line in lines:
+                self._heard(line[:_CHUNK].decode("utf-8", "replace"))
+            await asyncio.sleep(0)  # what is buffered is read without yielding to the event loop
+        self._heard(self._rest.decode("utf-8", "replace"))
+        self._rest = b""
 
     async def _write(
         self,
@@ -174,7 +199,7 @@ async def _gone(process: asyncio.subprocess.Process) -> bool:
 async def _drained(process: asyncio.subprocess.Process) -> None:
     """Read the rest of the output: only then is the pipe closed."""
     with anyio.move_on_after(GRACE_SECONDS):
-        while process.stdout is not None and await process.stdout.read(65536):
+        while process.stdout is not None and await process.stdout.read(_CHUNK):
             pass
 
 

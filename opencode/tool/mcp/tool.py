@@ -1,11 +1,11 @@
-"""MCP servers' tools as tools of this server, and the checks that they must pass."""
+"""MCP servers' tools as tools of this server, under names and with schemas that all providers accept."""
 
 import asyncio
-import logging
+import hashlib
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -13,9 +13,7 @@ from opencode.errors import ToolError
 from opencode.schema.base import JsonObject, encode
 
 from ..base import Tool, ToolContext, ToolResult
-
-if TYPE_CHECKING:
-    import mcp_types
+from .schema import InputSchema
 
 Call = Callable[[str, JsonObject, Callable[[], None]], Awaitable[ToolResult]]
 """Calls a tool by the server's name for it: (name, arguments, callback for start and progress)."""
@@ -23,13 +21,25 @@ Call = Callable[[str, JsonObject, Callable[[], None]], Awaitable[ToolResult]]
 MAX_CALL_SECONDS = 600.0
 """Seconds that a call may take, even with progress."""
 
-MAX_DEFINITION = 64 * 1024
-"""Bytes of a tool's description and schema, which are part of every request."""
+MAX_SCHEMA = 64 * 1024
+"""Bytes of a tool's schema, which is part of every request."""
+
+MAX_GIVEN = 256 * 1024
+"""Bytes of a schema as the server wrote it."""
+
+MAX_DESCRIPTION = 16 * 1024
+"""Characters of a tool's description."""
 
 MAX_NAME = 64
-_FIELD = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+_MAX_START = MAX_NAME - 9
+"""Characters of a longer name that stay; a digest follows."""
 
-log = logging.getLogger(__name__)
+
+class Definition(NamedTuple):
+    """What a model is told of a tool."""
+
+    description: str
+    input: InputSchema
 
 
 class McpArgs(msgspec.Struct, frozen=True):
@@ -44,20 +54,18 @@ class McpTool(Tool[McpArgs]):
     input_type = McpArgs
     timeout = MAX_CALL_SECONDS
 
-    def __init__(
-        self, name: str, own_name: str, definition: "Definition", call: Call, seconds: float
-    ) -> None:
+    def __init__(self, name: str, own_name: str, definition: Definition, call: Call, seconds: float) -> None:
         self.name = name
-        self.description, self._schema = definition
+        self.description, self._input = definition
         self._own_name = own_name
         self._call = call
         self._seconds = seconds
 
     def parameters(self) -> JsonObject:
-        return self._schema
+        return self._input.schema
 
     def parse(self, value: JsonObject) -> McpArgs:
-        return McpArgs(value)
+        return McpArgs(self._input.restored(value))
 
     async def run(self, args: McpArgs, context: ToolContext) -> ToolResult:
         await context.ask(self.name, ["*"], {})
@@ -77,9 +85,6 @@ class McpTool(Tool[McpArgs]):
             ) from None
 
 
-Definition = tuple[str, JsonObject]
-
-
 def sanitized(name: str) -> str:
     """Return a name in the characters that every provider takes in a tool's name."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)
@@ -87,46 +92,62 @@ def sanitized(name: str) -> str:
 
 def tool_prefix(server: str) -> str:
     """Return how the names of a server's tools begin."""
-    return f"{sanitized(server)}_"
+    return f"{sanitized(server)}_"[:_MAX_START]
 
 
-def tools_of(server: str, listed: "Iterable[mcp_types.Tool]", call: Call, seconds: float) -> list[McpTool]:
-    """Return a server's tools, named server_tool.
+class ToolList(NamedTuple):
+    """A server's tools, and why others were left out, by the server's names for them."""
 
-    Tools that a provider would refuse are omitted, with a line in the log: it would refuse the whole request.
+    tools: list[McpTool]
+    omitted: dict[str, str]
+
+
+def tools_of(
+    server: str, listed: Sequence[Any], refused: Mapping[str, str], call: Call, seconds: float
+) -> ToolList:
+    """Return a server's tools, named server_tool. `refused`: why the protocol forbids some of them.
+
+    Their schemas are rewritten for providers. What a provider would refuse all the same is left out: it would
+    refuse the whole request.
     """
     tools: dict[str, McpTool] = {}
-    for tool in listed:
-        name = tool_prefix(server) + sanitized(tool.name)
-        schema = _schema(tool.input_schema)
-        fault = "its name is taken" if name in tools else _fault(name, tool.description or "", schema)
-        if fault:
-            log.warning("tool %s of MCP server %s is omitted: %s", sanitized(tool.name)[:80], server, fault)
-        else:
-            definition = (tool.description or tool.title or tool.name, schema)
-            tools[name] = McpTool(name, tool.name, definition, call, seconds)
-    return list(tools.values())
+    omitted = dict(refused)
+    known: set[str] = set()
+    for index, given in enumerate(listed):
+        own_name = given.get("name") if isinstance(given, dict) else None
+        if not isinstance(own_name, str) or not own_name:
+            omitted[f"#{index + 1}"] = "it has no name"
+        elif own_name in known:
+            omitted[own_name] = "it is listed twice"
+        elif own_name not in omitted:
+            known.add(own_name)
+            name = _name(server, own_name, tools)
+            definition = _definition(own_name, given)
+            if isinstance(definition, Definition):
+                tools[name] = McpTool(name, own_name, definition, call, seconds)
+            else:
+                omitted[own_name] = definition
+    return ToolList(list(tools.values()), omitted)
 
 
-def _schema(schema: JsonObject) -> JsonObject:
-    """Return an input schema in the form that all providers accept: an object without alternatives."""
-    kept = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf", "allOf", "$schema")}
-    return {"properties": {}, **kept, "type": "object"}
+def _name(server: str, own_name: str, taken: Container[str]) -> str:
+    """Return a name for a tool that providers accept, and that no other has."""
+    name = tool_prefix(server) + sanitized(own_name)
+    if len(name) > MAX_NAME or name in taken:
+        digest = hashlib.sha256(own_name.encode("utf-8", "replace")).hexdigest()[:8]
+        name = f"{name[:_MAX_START]}_{digest}"
+    return name
 
 
-def _fault(name: str, description: str, schema: JsonObject) -> str:
-    """Return why a tool can't be used; "" where it can."""
-    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - where no server is, nobody needs it
-
-    if len(name) > MAX_NAME:
-        return f"its name is longer than {MAX_NAME} characters"
-    if len(description) + len(encode(schema)) > MAX_DEFINITION:
-        return f"its description and schema are larger than {MAX_DEFINITION // 1024} KB"
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        return f"its schema is invalid: {error.message[:200]}"
-    fields: Iterable[Any] = schema["properties"]
-    if odd := next((field for field in fields if not _FIELD.fullmatch(field)), None):
-        return f"its input has a field with an invalid name: {odd[:80]!r}"
-    return ""
+def _definition(own_name: str, given: JsonObject) -> Definition | str:
+    """Return a tool's definition, or why it can't be used."""
+    if len(encode(given.get("inputSchema"))) > MAX_GIVEN:
+        return f"its schema is larger than {MAX_GIVEN // 1024} KB"
+    schema = InputSchema(given.get("inputSchema"))
+    if len(encode(schema.schema)) > MAX_SCHEMA:
+        return f"its schema is larger than {MAX_SCHEMA // 1024} KB"
+    texts = (given.get(key) for key in ("description", "title", "name"))
+    description = next((text for text in texts if isinstance(text, str) and text.strip()), own_name)
+    if len(description) > MAX_DESCRIPTION:
+        description = f"{description[:MAX_DESCRIPTION]}…"
+    return Definition(description, schema)
