@@ -101,6 +101,24 @@ async def test_servers_are_shown_connected_and_disconnected(tmp_path: Path, llm:
     assert [event["properties"]["server"] for event in changed] == ["good", "good"]
 
 
+async def test_the_settings_page_says_what_became_of_each_server(tmp_path: Path, llm: LLM) -> None:
+    async with running_server(tmp_path, config(llm, odd=liar("odd"), bad=liar("ends"))) as server:
+        await connect(server, "odd")
+        await server.client.post("/mcp/bad/connect")
+        page = (await server.client.get("/settings")).text
+        assert "5 tools left out" in page
+        assert "huge: its schema is larger than 64 KB" in page
+        assert "The program ended (exit status 4)" in page
+
+
+async def test_instructions_of_a_server_are_in_the_system_prompt(tmp_path: Path, llm: LLM) -> None:
+    async with running_server(tmp_path, config(llm, noisy=liar("noisy"))) as server:
+        await connect(server, "noisy")
+        llm.script(Answer(text="Yes. Yes."))
+        await server.ask(await server.new_session(title="MCP"), "go")
+    assert "Say everything twice." in str(llm.requests[0].body["messages"][0])
+
+
 async def test_prompts_of_a_server_are_commands(tmp_path: Path, llm: LLM) -> None:
     servers = config(llm, helper={"type": "local", "command": [sys.executable, PROGRAM]})
     async with running_server(tmp_path, servers) as server:

@@ -1,4 +1,4 @@
-"""The settings page: theme, import, and the providers' API keys, which are never shown once set."""
+"""The settings page: theme, import, MCP servers, and the providers' API keys, never shown once set."""
 
 from quart import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Redirection
@@ -47,6 +47,7 @@ async def _page(problem: str = "", status: int = 200) -> Response:
         connected=[provider for provider in providers if provider.models],
         others=[provider for provider in providers if not provider.models],
         saved=request.args.get("saved", ""),
+        mcp=services().mcp.states(),
         problem=problem,
         has_password=app_state().password is not None,
         open_to_network=open_to_network(),
