@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CLIENTS = Path(os.environ.get("OPENCODE_CLIENTS") or ROOT / ".clients")
 CLIENTS_PYTHON = CLIENTS / "python" / "bin" / "python"
+CONFORMANCE = CLIENTS / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
 POSTGRES_USER = "postgres"
 """Who runs PostgreSQL where the tests are run by root."""
 
@@ -20,6 +21,7 @@ SLOW = (
     "tests/faults/test_clients.py",
     "tests/faults/test_kill.py",
     "tests/faults/test_soak.py",
+    "tests/mcp/test_conformance.py",
     "tests/security/test_corpus.py",
     "tests/security/test_fuzz.py",
     "tests/security/test_page.py",
@@ -103,7 +105,18 @@ REQUIREMENTS = (
         otherwise="set CHROMIUM to the path of one",
     ),
     Requirement("tmux", frozenset({"attach"}), lambda: shutil.which("tmux"), package="tmux"),
-    Requirement("Node", frozenset({"published_clients"}), lambda: shutil.which("node"), package="nodejs npm"),
+    Requirement(
+        "Node",
+        frozenset({"published_clients", "conformance"}),
+        lambda: shutil.which("node"),
+        package="nodejs npm",
+    ),
+    Requirement(
+        "the MCP conformance suite",
+        frozenset({"conformance"}),
+        CONFORMANCE.exists,
+        otherwise="run tests/clients/install.sh, which needs npm",
+    ),
     Requirement(
         "opencode's own clients",
         frozenset({"cli", "attach", "published_clients"}),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings opencode's published clients for the tests, at the versions pinned beside this file: its program and SDK by npm, its
-# Python SDK by pip. They go into .clients (or $OPENCODE_CLIENTS), apart from the server's own environment.
+# Brings opencode's published clients and the MCP conformance suite for the tests, at the versions pinned beside this file: all by
+# npm, but opencode's Python SDK by pip. They go into .clients (or $OPENCODE_CLIENTS), apart from the server's own environment.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 target="${OPENCODE_CLIENTS:-$here/../../.clients}"
