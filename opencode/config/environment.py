@@ -9,6 +9,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _DATABASE = re.compile(r"postgres(?:ql)?://((?:[^@/?#]*@)?(?:[\w.,-]|:\d|\[[\da-fA-F:.]+\])+\d*/[^@/]+)")
 _ORIGIN = re.compile(r"https?://[^/@?#\s*]+")
+_HOST_NAME = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+
+MCP_KINDS = ("local", "remote")
 
 
 def text(value: str) -> str:
@@ -71,6 +74,24 @@ def origins(value: str) -> frozenset[str]:
         if not _ORIGIN.fullmatch(item):
             raise ValueError(f"must be comma-separated origins, such as https://app.example, not {item!r}")
     return frozenset(items)
+
+
+def host_names(value: str) -> frozenset[str]:
+    names = [item.strip().rstrip(".").lower() for item in value.split(",") if item.strip()]
+    for name in names:
+        if not _HOST_NAME.fullmatch(name):
+            raise ValueError(
+                "must be comma-separated host names without port, such as chat.example.org or "
+                f"*.example.org, not {name!r}"
+            )
+    return frozenset(names)
+
+
+def mcp_kinds(value: str) -> frozenset[str]:
+    kinds = frozenset(item.strip().lower() for item in value.split(",") if item.strip())
+    if not kinds <= frozenset(MCP_KINDS):
+        raise ValueError(f"must be local, remote, or local,remote, not {value!r}")
+    return kinds
 
 
 def base_url(value: str) -> str | None:

@@ -1,5 +1,6 @@
 """All settings of the server, checked once at start."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,10 +27,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Limits for one client, one session and one message; far above what people need.
 
     `requests`: per minute and client, 0 for no limit. `running`: sessions with a running turn at once.
-    `waiting`: queued prompts of one session. `message`, `attachment`: bytes.
+    `waiting`: queued prompts of one session. `message`, `attachment`: bytes. `connections`: in all.
     """
 
     requests: int = 12_000
+    connections: int = 10_000
+    client_connections: int = 1_000
+    client_streams: int = 500
     running: int = 500
     waiting: int = 100
     message: int = 4 * MEGABYTE
@@ -41,6 +45,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         """Read the limits from the environment; raises SettingsError."""
         return cls(
             requests=variables.RATE_LIMIT.read(env),
+            connections=variables.MAX_CONNECTIONS.read(env),
+            client_connections=variables.MAX_CLIENT_CONNECTIONS.read(env),
+            client_streams=variables.MAX_CLIENT_STREAMS.read(env),
             running=variables.MAX_RUNNING.read(env),
             waiting=variables.MAX_WAITING.read(env),
             message=variables.MAX_MESSAGE_KB.read(env) * 1024,
@@ -55,6 +62,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `warnings`: sentences about probable mistakes, for the log.
 
     `database_url`: of a PostgreSQL database, password included; None for SQLite in `data_dir`.
+    `hosts`: names of this server beside those that nobody else can take, lower case; `*.name`: any below it.
+    `space_id`, `space_host`: of the Hugging Face Space that this server is. `allow_mcp`: the kinds of MCP
+    servers that clients may add, `local` and `remote`.
     `stop_grace`: seconds that running turns get to finish at shutdown.
     `environ`: the environment, for provider keys, whose names the catalog knows; read nothing else from it.
     """
@@ -74,6 +84,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = field(default_factory=Limits)
     trusted_proxies: tuple[Network, ...] = ()
     cors: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
+    space_id: str | None = None
+    space_host: str = ""
+    allow_mcp: frozenset[str] = frozenset()
     log_level: str = "INFO"
     log_format: str = "TEXT"
     stop_grace: float = 5
@@ -81,6 +95,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Settings(data_dir={str(self.data_dir)!r}, host={self.host!r}, port={self.port})"
+
+    @property
+    def open_to_network(self) -> bool:
+        """Whether other machines may use the server without a password, as far as HOST tells."""
+        return self.password is None and not _is_loopback(self.host)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -102,6 +121,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raw=without_secrets(as_written) | {key: raw[key] for key in _NAMES if key in raw},
             warnings=(
                 *unknown,
+                *variables.empty_key_warnings(env),
                 *config_warnings(as_written, str(path or variables.CONFIG_CONTENT.name), env),
             ),
             fetch_allow=variables.FETCH_ALLOW.read(env),
@@ -109,11 +129,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             limits=Limits.load(env),
             trusted_proxies=variables.TRUSTED_PROXIES.read(env),
             cors=variables.CORS.read(env),
+            hosts=variables.HOSTS.read(env),
+            space_id=variables.SPACE_ID.read(env),
+            space_host=variables.SPACE_HOST.read(env).strip().lower(),
+            allow_mcp=variables.ALLOW_MCP.read(env),
             log_level=variables.LOG_LEVEL.read(env),
             log_format=variables.LOG_FORMAT.read(env),
             stop_grace=variables.STOP_GRACE.read(env),
             environ=env,
         )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _default_data_dir() -> str:

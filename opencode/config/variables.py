@@ -15,7 +15,9 @@ from .environment import (
     choice,
     database_url,
     decimal,
+    host_names,
     integer,
+    mcp_kinds,
     networks,
     optional_text,
     origins,
@@ -27,17 +29,27 @@ T = TypeVar("T")
 
 
 class Variable(msgspec.Struct, Generic[T], frozen=True):
-    """One environment variable. `default` is used where it is unset or empty; `doc` says what it sets."""
+    """One environment variable. `default` is used where it is unset or empty; `doc` says what it sets.
+
+    `if_empty`: what would happen if it was set but empty, where that is nothing that the operator can have
+    meant; the start stops then. A secret that is missing from its store looks like that.
+    """
 
     name: str
     default: str
     parse: Callable[[str], T]
     doc: str
+    if_empty: str = ""
 
     def read(self, env: Mapping[str, str]) -> T:
         """Return the variable's value; raises SettingsError, which names it, where the value is wrong."""
+        value = env.get(self.name)
+        if self.if_empty and value is not None and not value.strip():
+            raise SettingsError(
+                f"{self.name} is set but empty, so {self.if_empty}. Give it a value, or unset it."
+            )
         try:
-            return self.parse(env.get(self.name) or self.default)
+            return self.parse(value or self.default)
         except ValueError as error:
             raise SettingsError(f"{self.name} {error}.") from None
 
@@ -45,17 +57,46 @@ class Variable(msgspec.Struct, Generic[T], frozen=True):
 HOST = Variable("HOST", "0.0.0.0", text, "address to listen on")
 PORT = Variable("PORT", "7860", integer(0, 65535), "port to listen on")
 DATA_DIR = Variable("OPENCODE_DATA_DIR", "", text, "directory of the database and the keys")
-DATABASE_URL = Variable("OPENCODE_DATABASE_URL", "", database_url, "PostgreSQL database")
+DATABASE_URL = Variable(
+    "OPENCODE_DATABASE_URL",
+    "",
+    database_url,
+    "PostgreSQL database",
+    if_empty="the chats would be stored in SQLite instead of PostgreSQL",
+)
 CONFIG = Variable("OPENCODE_CONFIG", "", text, "path of the configuration file")
 CONFIG_CONTENT = Variable("OPENCODE_CONFIG_CONTENT", "", text, "the configuration itself, as JSON")
-PASSWORD = Variable("OPENCODE_SERVER_PASSWORD", "", optional_text, "password that clients must send")
+PASSWORD = Variable(
+    "OPENCODE_SERVER_PASSWORD",
+    "",
+    optional_text,
+    "password that clients must send",
+    if_empty="the server would start without a password",
+)
 USERNAME = Variable("OPENCODE_SERVER_USERNAME", "opencode", user_name, "user name that clients must send")
 FETCH_ALLOW = Variable("OPENCODE_FETCH_ALLOW", "", networks, "private networks that web fetch may reach")
 TRUSTED_PROXIES = Variable("OPENCODE_TRUSTED_PROXIES", "", networks, "networks of the proxies in front")
 CORS = Variable("OPENCODE_CORS", "", origins, "web origins that may call the API")
+HOSTS = Variable(
+    "OPENCODE_HOSTS", "", host_names, "host names of this server, which one without a password must know"
+)
+ALLOW_MCP = Variable(
+    "OPENCODE_ALLOW_MCP", "", mcp_kinds, "MCP servers that clients may add: local, remote, or both"
+)
+SPACE_ID = Variable("SPACE_ID", "", optional_text, "set by Hugging Face: this server is that Space")
+SPACE_HOST = Variable("SPACE_HOST", "", text, "set by Hugging Face: host name of the Space")
 MAX_BODY_MB = Variable("OPENCODE_MAX_BODY_MB", "32", integer(1, 1024), "MB in a request body")
 RATE_LIMIT = Variable(
     "OPENCODE_RATE_LIMIT", "12000", integer(0, 1_000_000), "requests per minute and client; 0: unlimited"
+)
+MAX_CONNECTIONS = Variable(
+    "OPENCODE_MAX_CONNECTIONS", "10000", integer(10, 1_000_000), "open connections in all"
+)
+MAX_CLIENT_CONNECTIONS = Variable(
+    "OPENCODE_MAX_CLIENT_CONNECTIONS", "1000", integer(1, 1_000_000), "open connections of a client"
+)
+MAX_CLIENT_STREAMS = Variable(
+    "OPENCODE_MAX_CLIENT_STREAMS", "500", integer(1, 1_000_000), "open event streams of a client"
 )
 MAX_RUNNING = Variable("OPENCODE_MAX_RUNNING", "500", integer(1, 100_000), "sessions running at once")
 MAX_WAITING = Variable("OPENCODE_MAX_WAITING", "100", integer(1, 100_000), "queued prompts of a session")
@@ -90,10 +131,22 @@ _SEARCH: tuple[Variable[Any], ...] = tuple(
 
 VARIABLES: tuple[Variable[Any], ...] = (
     *(HOST, PORT, DATA_DIR, DATABASE_URL, CONFIG, CONFIG_CONTENT, PASSWORD, USERNAME),
-    *(FETCH_ALLOW, TRUSTED_PROXIES, CORS, MAX_BODY_MB, RATE_LIMIT, MAX_RUNNING, MAX_WAITING),
+    *(FETCH_ALLOW, TRUSTED_PROXIES, CORS, HOSTS, ALLOW_MCP, SPACE_ID, SPACE_HOST),
+    *(MAX_CONNECTIONS, MAX_CLIENT_CONNECTIONS, MAX_CLIENT_STREAMS),
+    *(MAX_BODY_MB, RATE_LIMIT, MAX_RUNNING, MAX_WAITING),
     *(MAX_MESSAGE_KB, MAX_ATTACHMENTS, MAX_ATTACHMENT_MB, STOP_GRACE, LOG_LEVEL, LOG_FORMAT),
     *(DEMO_PACE, *_PROVIDERS, *_SEARCH),
 )
+
+
+def empty_key_warnings(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a sentence for each key of a provider or search service that is set but empty."""
+    names = [variable.name for variable in (*_PROVIDERS, *_SEARCH) if variable.parse is optional_text]
+    return tuple(
+        f"{name} is set but empty: it has no effect."
+        for name in names
+        if name in env and not env[name].strip()
+    )
 
 
 def check_variables(env: Mapping[str, str]) -> None:
