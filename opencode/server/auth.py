@@ -1,5 +1,7 @@
 """The optional password: HTTP Basic for programs, a cookie for people who log in on the page."""
 
+import base64
+import binascii
 import hashlib
 import hmac
 import os
@@ -24,29 +26,41 @@ COOKIE = "opencode_login"
 COOKIE_SECONDS = 30 * 24 * 3600
 
 FAILURES = 20
-"""Wrong passwords per minute and client before it has to wait."""
+"""Wrong passwords per minute and client that are answered with 401; further ones with 429."""
+
+GUESSES = 600
+"""Wrong passwords per minute and client after which no password of this client is looked at any more."""
 
 
 class Password:
-    """Checks user name and password, and login cookies. Limits the rate of wrong guesses."""
+    """Checks user name and password, and login cookies. Limits the rate of wrong guesses.
+
+    Many people may share an address: a guesser among them must not keep out who knows the password. So the
+    right one is let in however many wrong ones came before it, up to GUESSES a minute.
+    """
 
     def __init__(self, username: str, password: str, key: bytes) -> None:
         self._username = username.encode()
         self._password = password.encode()
         self._key = hashlib.blake2b(self._password, key=key, digest_size=32).digest()
         self._failures = RateLimiter(FAILURES)
+        self._guesses = RateLimiter(GUESSES)
 
-    def fits(self, username: str, password: str) -> bool:
+    def fits(self, username: bytes, password: bytes) -> bool:
         """Return whether both are right. Raise TooManyRequests if the client was wrong too often."""
         who = client()
-        if seconds := self._failures.wait(who):
-            raise TooManyRequests(f"Too many wrong passwords from {who}: wait {seconds} s.", seconds)
+        if seconds := self._guesses.wait(who):
+            raise _too_many(who, seconds)
         # Both are always compared, so that the time taken reveals nothing about either.
-        user_fits = hmac.compare_digest(username.encode(), self._username)
-        password_fits = hmac.compare_digest(password.encode(), self._password)
-        if not (user_fits and password_fits):
-            self._failures.count(who)
-        return user_fits and password_fits
+        user_fits = hmac.compare_digest(username, self._username)
+        password_fits = hmac.compare_digest(password, self._password)
+        if user_fits and password_fits:
+            return True
+        self._guesses.count(who)
+        if seconds := self._failures.wait(who):
+            raise _too_many(who, seconds)
+        self._failures.count(who)
+        return False
 
     def cookie(self) -> str:
         """Return the value of a login cookie, valid for COOKIE_SECONDS or until the password changes."""
@@ -55,11 +69,11 @@ class Password:
     def accepts(self, cookie: str) -> bool:
         """Return whether a cookie was signed by this server and has not expired."""
         until = cookie.partition(".")[0]
-        genuine = hmac.compare_digest(cookie.encode(), self._signed(until).encode())
+        genuine = hmac.compare_digest(cookie.encode("utf-8", "replace"), self._signed(until).encode())
         return genuine and until.isdecimal() and int(until) > time.time()
 
     def _signed(self, until: str) -> str:
-        return f"{until}.{hmac.new(self._key, until.encode(), 'sha256').hexdigest()}"
+        return f"{until}.{hmac.new(self._key, until.encode('utf-8', 'replace'), 'sha256').hexdigest()}"
 
 
 def register(app: Quart, state: AppState) -> None:
@@ -76,13 +90,32 @@ def register(app: Quart, state: AppState) -> None:
             return None
         if password.accepts(request.cookies.get(COOKIE, "")):
             return None
-        given = request.authorization
-        if given is not None and given.type == "basic":
-            if password.fits(given.username or "", given.password or ""):
+        given = _credentials(request.headers.get("Authorization", ""))
+        if given is not None:
+            if password.fits(*given):
                 return None
         elif request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
             return redirect(f"/login?next={quote(request.full_path.rstrip('?'))}", 303)
         return Response(b"", status=401, headers={"WWW-Authenticate": 'Basic realm="Secure Area"'})
+
+
+def _credentials(header: str) -> tuple[bytes, bytes] | None:
+    """Return user name and password in an Authorization header; None if it is not one of Basic auth.
+
+    Not by werkzeug, which raises for bytes that are no text.
+    """
+    scheme, _, token = header.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        username, colon, password = base64.b64decode(token.encode("ascii")).partition(b":")
+    except (UnicodeEncodeError, binascii.Error):
+        return None
+    return (username, password) if colon else None
+
+
+def _too_many(who: str, seconds: int) -> TooManyRequests:
+    return TooManyRequests(f"Too many wrong passwords from {who}: wait {seconds} s.", seconds)
 
 
 def _key(data_dir: Path) -> bytes:

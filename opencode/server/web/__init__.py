@@ -11,7 +11,6 @@ MODULES = (pages, actions, attachments, stream, settings, login, shared)
 
 def register(app: Quart, app_settings: Settings) -> None:
     """Add the page's routes and hooks to the app."""
-    app.config["OPENCODE_USERNAME"] = app_settings.username
     security.register(app, app_settings)
     compression.register(app)
     warm_up.register(app)
