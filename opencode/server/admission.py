@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
-from urllib.parse import urlsplit
 
 from quart import Quart, request
 
@@ -12,13 +10,14 @@ from opencode.errors import BadRequest, Forbidden, NotFound, TooManyRequests
 from opencode.provider.demo import server_address
 
 from .client import client, is_in, own_address, parse_address
+from .host_names import HostNames, host_name
 from .rate_limit import RateLimiter
 
 UNLIMITED_PATH = "/global/health"
 """A health check must not fail because of other requests."""
 
-_PRIVATE_NAMES = (".localhost", ".local", ".internal", ".lan", ".test", ".hf.space")
-"""Host names that nobody else can point at this machine; those of Spaces belong to Hugging Face."""
+_LONGEST_SHOWN = 253
+"""Characters of a host name in an error."""
 
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 
@@ -27,6 +26,7 @@ def register(app: Quart, settings: Settings) -> None:
     """Reject requests that no honest client sends, and clients that send too many."""
     limit = settings.limits.requests
     rate_limiter = RateLimiter(limit) if limit else None
+    known = HostNames(settings)
 
     @app.before_request
     async def admit() -> None:
@@ -35,7 +35,7 @@ def register(app: Quart, settings: Settings) -> None:
         if request.query_string and "\0" in "".join(request.args.values()):
             raise BadRequest("The query contains a NUL character: leave it out.", "Query")
         if settings.password is None:
-            _check_host(settings.trusted_proxies)
+            _check_hosts(known, settings.trusted_proxies)
         if rate_limiter is not None and request.path != UNLIMITED_PATH:
             _check_rate(rate_limiter, limit)
         if _HOST.fullmatch(request.host):
@@ -53,27 +53,22 @@ def _check_rate(rate_limiter: RateLimiter, limit: int) -> None:
     rate_limiter.count(address)
 
 
-def _check_host(proxies: Sequence[Network]) -> None:
-    """Reject a public host name on a connection from this machine, which may come from another site's page.
+def _check_hosts(known: HostNames, proxies: Sequence[Network]) -> None:
+    """Refuse a request for a host name that is not known to be this server's.
 
-    Such a page can make its own name resolve to this machine (DNS rebinding). For the browser it is then a
-    page of this server, and only a password could keep it out.
+    The page of another site can make its own name resolve to this server (DNS rebinding). For the browser it
+    is then a page of this server, and only a password could keep it out: whoever the peer is, since it may
+    be a browser on this machine, in its network, behind a container's gateway or behind a proxy. What the
+    browser asked a trusted proxy for may be in X-Forwarded-Host.
     """
-    peer = parse_address(request.remote_addr or "")
-    if peer is None or not peer.is_loopback or is_in(peer, proxies):
-        return
-    name = _host_name(request.host)
-    if "." in name and parse_address(name) is None and not name.endswith(_PRIVATE_NAMES):
-        raise Forbidden(
-            f"This server has no password, so it refuses the host name {name}. Use localhost, or set "
-            "OPENCODE_SERVER_PASSWORD, or name the proxy in front of it in OPENCODE_TRUSTED_PROXIES."
-        )
-
-
-@lru_cache(maxsize=256)
-def _host_name(host: str) -> str:
-    """Return the name in a Host header, without its port."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return "an invalid.name"
+    asked = request.headers.getlist("Host")
+    if is_in(parse_address(request.remote_addr or ""), proxies):
+        asked += request.headers.get("X-Forwarded-Host", "").split(",")
+    for host in asked:
+        if not known.include(host.strip()):
+            name = host_name(host)[:_LONGEST_SHOWN]
+            raise Forbidden(
+                f"This server has no password and does not know the host name {name!r}. Set OPENCODE_HOSTS "
+                "to the names that it is reached by, or set OPENCODE_SERVER_PASSWORD, or use localhost or "
+                "its IP address."
+            )

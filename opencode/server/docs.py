@@ -7,11 +7,11 @@ from quart import Quart, Response, render_template
 from opencode.schema.base import encode
 
 from .endpoint import JSON
-from .web.security import FRAMES
+from .web.security import frames
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "style-src 'self' 'unsafe-inline'; worker-src blob:; base-uri 'none'; form-action 'self'; " + FRAMES
+    "style-src 'self' 'unsafe-inline'; worker-src blob:; base-uri 'none'; form-action 'self'; "
 )
 """Swagger UI and ReDoc write style elements and attributes."""
 
@@ -49,4 +49,4 @@ def _document(app: Quart) -> bytes:
 
 
 async def _page(template: str) -> Response:
-    return Response(await render_template(template), headers={"Content-Security-Policy": _POLICY})
+    return Response(await render_template(template), headers={"Content-Security-Policy": _POLICY + frames()})

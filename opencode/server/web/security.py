@@ -9,10 +9,8 @@ from quart import Quart, Response, g, request
 from opencode.config import Settings
 from opencode.errors import Forbidden
 
+from ..app_state import app_state
 from ..cors import may_call
-
-FRAMES = "frame-ancestors 'self' https://huggingface.co https://*.hf.space"
-"""Sites that may show the page in a frame: Hugging Face shows a Space in one."""
 
 _HEADERS = {
     "x-content-type-options": "nosniff",
@@ -30,6 +28,11 @@ def nonce() -> str:
     if "nonce" not in g:
         g.nonce = secrets.token_urlsafe(16)
     return str(g.nonce)
+
+
+def frames() -> str:
+    """Return the policy of who may show a page in a frame. Hugging Face shows a Space in one of its pages."""
+    return "frame-ancestors 'self'" + (" https://huggingface.co" if app_state().settings.space_id else "")
 
 
 def register(app: Quart, settings: Settings) -> None:
@@ -64,7 +67,7 @@ def policy() -> str:
             "manifest-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
-            FRAMES,
+            frames(),
         )
     )
 
@@ -82,5 +85,8 @@ def _is_cross_site(allowed: Container[str]) -> bool:
         return site not in ("same-origin", "none")
     if origin is None:
         return False
-    hosts = {request.host, request.headers.get("X-Forwarded-Host", request.host)}
-    return urlsplit(origin).netloc not in hosts
+    host = request.headers.get("Host", "")
+    try:
+        return urlsplit(origin).netloc not in {host, request.headers.get("X-Forwarded-Host", host)}
+    except ValueError:
+        return True
