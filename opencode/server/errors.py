@@ -27,10 +27,13 @@ _HTTP_NAMES = {
 
 def too_large() -> str:
     """Return the message for a body over the limit."""
-    limit = current_app.config["MAX_CONTENT_LENGTH"] // MEGABYTE
+    largest = current_app.config["MAX_CONTENT_LENGTH"]
+    limit = request.max_content_length or largest
+    if limit < largest:
+        return f"The form exceeds the limit of {limit // 1024:,} KB for this page: send less."
     return (
-        f"The request body exceeds the limit of {limit} MB: send less at once, or ask the operator of this "
-        "server to raise OPENCODE_MAX_BODY_MB."
+        f"The request body exceeds the limit of {limit // MEGABYTE} MB: send less at once, or ask the "
+        "operator of this server to raise OPENCODE_MAX_BODY_MB."
     )
 
 
@@ -81,7 +84,9 @@ async def _http_error(error: HTTPException) -> Response:
 
 
 async def _failure(error: Exception) -> Response:
-    log.exception("%s %s failed", request.method, request.path, exc_info=error)
+    # The route, never the path: that of a shared conversation is its secret.
+    route = request.url_rule.rule if request.url_rule is not None else "(no route)"
+    log.exception("%s %s failed", request.method, route, exc_info=error)
     body = FailureBody(
         name="UnknownError", data=MessageData(message="Internal server error: see the server's log.")
     )
