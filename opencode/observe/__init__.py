@@ -4,14 +4,32 @@ Code that does the work calls `watch` or `happened` and knows none of the listen
 """
 
 from .watch import Listener, carried, current, happened, listening, origin, watch
-from .work import Commit, CutOff, ModelCall, Purpose, Request, Step, ToolCall, Turn, Work, failure_kind, now
+from .work import (
+    Commit,
+    CutOff,
+    LoopLag,
+    ModelCall,
+    Purpose,
+    Refusal,
+    RefusalReason,
+    Request,
+    Step,
+    ToolCall,
+    Turn,
+    Work,
+    failure_kind,
+    now,
+)
 
 __all__ = [
     "Commit",
     "CutOff",
     "Listener",
+    "LoopLag",
     "ModelCall",
     "Purpose",
+    "Refusal",
+    "RefusalReason",
     "Request",
     "Step",
     "ToolCall",

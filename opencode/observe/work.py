@@ -23,6 +23,8 @@ now = perf_counter
 
 Outcome = Literal["ok", "error", "aborted"]
 
+RefusalReason = Literal["client_connections", "connections", "slow_head", "client_streams"]
+
 Purpose = Literal["answer", "summary", "title"]
 """What a model's answer is used for."""
 
@@ -161,6 +163,25 @@ class Commit(Work):
 
 class CutOff(Work):
     """An event stream was closed because its client fell behind."""
+
+
+class LoopLag(Work):
+    """The event loop ran what was due `seconds` too late.
+
+    `cpu`: seconds of CPU time that its thread used meanwhile; few of them where the machine was busy, or the
+    loop waited. `stack`: what it was doing, innermost first, as `file:line function`; empty where it was
+    not late enough to look.
+    """
+
+    cpu: float = 0.0
+    stack: tuple[str, ...] = ()
+
+
+class Refusal(Work):
+    """A connection or stream was refused or closed because a limit was reached. `client`: its address."""
+
+    reason: RefusalReason
+    client: str
 
 
 _STATUS_KINDS = {

@@ -8,19 +8,36 @@ from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
 from opencode.resources import STATIC, TEMPLATES
 
-from . import admission, assets, auth, cors, direct_write, docs, errors, request_logging, web
+from . import (
+    admission,
+    assets,
+    auth,
+    cors,
+    direct_write,
+    docs,
+    errors,
+    request_head,
+    request_logging,
+    stream_limit,
+    web,
+)
 from .api import event, history, instance, mcp, message, pending_requests, provider, session, transfer
 from .app_state import AppState
+from .request_body import FIELDS, LimitedRequest
 
 
 def build_app(state: AppState) -> Quart:
     """Return an app with this state, which is open while the app serves."""
     settings = state.settings
     app = Quart("opencode", template_folder=str(TEMPLATES), static_folder=None)
+    app.request_class = LimitedRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_FORM_PARTS"] = FIELDS
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
     state.attach(app)
+    request_head.register(app)
+    stream_limit.register(app)
     request_logging.register(app)
     direct_write.register(app)
     errors.register(app)

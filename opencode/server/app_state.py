@@ -11,9 +11,10 @@ from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
 from opencode.provider.demo import DEMO
 from opencode.session.services import Services, open_services
-from opencode.telemetry import Metrics
+from opencode.telemetry import Metrics, watching_loop
 from opencode.telemetry import opened as telemetry_opened
 
+from .concurrency import ConcurrencyLimit
 from .shutdown import on_stop_signal
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 class AppState:
     """The one object that an app keeps. All but `settings` and `password` is there while `open` is entered.
 
-    `password`: None if none is set.
+    `password`: None if none is set. `streams`: the open event streams of each client.
     """
 
     services: Services
@@ -40,6 +41,12 @@ class AppState:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.password: Password | None = None
+        self.streams = ConcurrencyLimit(settings.limits.client_streams)
+
+    @property
+    def open_to_network(self) -> bool:
+        """Whether other machines may use the server without a password, as far as HOST tells."""
+        return self.settings.open_to_network
 
     def attach(self, app: Quart) -> None:
         """Give the state to an app, whose handlers find it by `app_state`."""
@@ -60,9 +67,14 @@ class AppState:
             self.feeds = Feeds(services, markdown)
             for warning in services.warnings:
                 log.warning("%s", warning)
+            if self.open_to_network:
+                log.warning(
+                    "no password is set: whoever can reach this server may read every chat and spend its "
+                    "keys; set OPENCODE_SERVER_PASSWORD, or HOST=127.0.0.1 to serve this machine only"
+                )
             log.info("database: %s", services.store.place)
             _log_providers(services.providers.defaults())
-            with on_stop_signal(lambda: services.stop(self.settings.stop_grace)):
+            with watching_loop(), on_stop_signal(lambda: services.stop(self.settings.stop_grace)):
                 yield
 
 

@@ -26,6 +26,11 @@ def client() -> str:
         if previous is None or not is_in(address, proxies):
             break
         address = previous
+    return client_name(address)
+
+
+def client_name(address: Address | None) -> str:
+    """Return what a client is counted by: an IPv4 address, or the /64 network of an IPv6 address."""
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((int(address), 64), strict=False))
     return str(address or "unknown")

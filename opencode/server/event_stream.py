@@ -12,8 +12,10 @@ from typing import Generic, Protocol, TypeVar
 from quart import Response, request
 
 from opencode.bus import Bus, Event, Framed, Lagged, Subscription
+from opencode.errors import TooManyRequests
 from opencode.schema.event import ServerHeartbeat
 
+from . import stream_limit
 from .direct_write import direct_writer
 from .write_timeout import WriteTimeout
 
@@ -93,6 +95,11 @@ class EventStream(Generic[T]):
         heartbeat: float,
         until: Callable[[T], bool] | None = None,
     ) -> None:
+        try:
+            stream_limit.enter()
+        except TooManyRequests:
+            subscription.leave()
+            raise
         self._subscription = subscription
         self._form = form
         self._heartbeat = heartbeat
@@ -126,7 +133,7 @@ class EventStream(Generic[T]):
         `first`: what is sent before the events that follow. `has_ended`: none follow.
         """
         self._first = first
-        self._has_ended = self._has_ended or has_ended
+        self._has_ended = self._has_ended or has_ended or request.method == "HEAD"
         response = Response(
             self,
             content_type="text/event-stream",

@@ -14,6 +14,7 @@ from opencode.errors import SettingsError
 from . import hypercorn_compat
 from .app import build_app
 from .app_state import AppState
+from .connections import Connections
 from .shutdown import stop_signals
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ async def _serve(settings: Settings) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve  # noqa: PLC0415 - other servers do without it
 
     config = hypercorn_config(f"{settings.host}:{settings.port}")
+    connections = Connections(settings.limits, settings.trusted_proxies, raise_open_files())
+    hypercorn_compat.limit_connections(config, connections)
     try:
         listening = config.create_sockets().insecure_sockets
     except OSError as error:
@@ -83,7 +86,7 @@ def hypercorn_config(bind: str) -> "Config":
     """Return hypercorn's configuration for an address, `host:port`."""
     from hypercorn.config import Config  # noqa: PLC0415
 
-    hypercorn_compat.close_connections_early()
+    hypercorn_compat.guard_connections()
     config = Config()
     config.bind = [bind]
     config.graceful_timeout = GRACE_SECONDS
@@ -92,6 +95,19 @@ def hypercorn_config(bind: str) -> "Config":
     config.include_server_header = False
     config.errorlog = log
     return config
+
+
+def raise_open_files() -> int | None:
+    """Raise the limit of open files to what the system allows; return it, None if there is none."""
+    try:
+        import resource  # noqa: PLC0415 - not available on Windows
+    except ImportError:
+        return None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard not in (soft, resource.RLIM_INFINITY):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return None if soft == resource.RLIM_INFINITY else soft
 
 
 def _reason(error: OSError) -> str:

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from opencode import observe
 from opencode.session.services import Services
 
+from .loop_lag import watching_loop
 from .metrics import Metrics
 from .setup import traced
 from .worklog import WorkLog
 
-__all__ = ["Metrics", "opened"]
+__all__ = ["Metrics", "opened", "watching_loop"]
 
 
 @asynccontextmanager

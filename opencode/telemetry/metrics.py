@@ -31,6 +31,7 @@ STEP = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 600)
 TOOL = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 REQUEST = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 120)
 COMMIT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+LOOP_LAG = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 """Upper bounds in seconds."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -82,6 +83,15 @@ class Metrics(observe.Listener):
         self._cut_off = counter(
             "subscribers_cut_off", "Event streams closed because their client fell behind."
         )
+        self._refusals = counter(
+            "refusals", "Connections and event streams refused or closed by a limit.", ["reason"]
+        )
+        self._loop_lag = histogram(
+            "loop_lag_seconds",
+            "How late the event loop ran what was due, measured ten times a second.",
+            [],
+            LOOP_LAG,
+        )
         self._commits = histogram("commit_seconds", "Duration of a database transaction.", [], COMMIT)
         self._failed_commits = counter("commit_failures", "Database transactions that failed.")
         self._ended: dict[type[observe.Work], Callable[[Any], None]] = {
@@ -92,6 +102,8 @@ class Metrics(observe.Listener):
             observe.ToolCall: self._tool_call,
             observe.Commit: self._commit,
             observe.CutOff: lambda _: self._cut_off.inc(),
+            observe.Refusal: lambda work: self._refusals.labels(work.reason).inc(),
+            observe.LoopLag: lambda work: self._loop_lag.observe(work.seconds),
         }
         registry.register(_Gauges(services))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):

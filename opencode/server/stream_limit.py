@@ -1,0 +1,46 @@
+"""Limit the event streams that a client has open at once: each event is written to all of them."""
+
+from typing import Any
+
+from quart import Quart, request
+
+from opencode import observe
+from opencode.errors import TooManyRequests
+
+from .app_state import app_state
+from .client import client
+
+_KEY = "opencode.stream_of"
+
+RETRY_SECONDS = 10
+
+
+def register(app: Quart) -> None:
+    """Count a stream until its request has ended, however it ends."""
+    inner = app.asgi_app
+
+    async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "extensions": {**(scope.get("extensions") or {})}}
+        try:
+            await inner(scope, receive, send)
+        finally:
+            if scope["type"] == "http" and (entered := scope["extensions"].pop(_KEY, None)) is not None:
+                limit, who = entered
+                limit.leave(who)
+
+    app.asgi_app = asgi_app  # type: ignore[method-assign]
+
+
+def enter() -> None:
+    """Count a stream of the current request's client; raises TooManyRequests if it has too many."""
+    state, who = app_state(), client()
+    if state.streams.enter(who):
+        observe.happened(observe.Refusal(reason="client_streams", client=who))
+        raise TooManyRequests(
+            f"{state.settings.limits.client_streams:,} event streams are open from {who}, as many as may be: "
+            "close some, or ask the operator of this server to raise OPENCODE_MAX_CLIENT_STREAMS.",
+            RETRY_SECONDS,
+        )
+    extensions: dict[str, Any] = request.scope["extensions"]
+    extensions[_KEY] = (state.streams, who)
