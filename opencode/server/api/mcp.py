@@ -2,7 +2,8 @@
 
 from quart import Blueprint
 
-from opencode.schema.mcp import AddMcpBody, McpStatus
+from opencode.errors import Forbidden
+from opencode.schema.mcp import AddMcpBody, McpLocalConfig, McpStatus
 
 from ..app_state import services
 from ..endpoint import endpoint
@@ -45,9 +46,16 @@ async def mcp_statuses() -> dict[str, McpStatus]:
 async def add_mcp(body: AddMcpBody) -> dict[str, McpStatus]:
     """Add an MCP server and connect it. It is kept until this server stops.
 
-    Requires a password to be set, because a local MCP server is a program that runs on this machine. One with
-    the same name is replaced. The response comes when the MCP server has connected or failed to.
+    The operator must have allowed the kind, local or remote, with OPENCODE_ALLOW_MCP, and set a password: a
+    local MCP server is a program that runs on this machine. One with the same name is replaced. The response
+    comes when the MCP server has connected or failed to.
     """
+    kind = "local" if isinstance(body.config, McpLocalConfig) else "remote"
+    if kind not in services().settings.allow_mcp:
+        raise Forbidden(
+            f"Adding {kind} MCP servers is switched off: the operator of this server can allow it with "
+            f"OPENCODE_ALLOW_MCP={kind}, or add the server to opencode.json."
+        )
     return await services().mcp.add(body.name, body.config)
 
 
