@@ -13,7 +13,9 @@ from quart import Quart, request
 
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
+from opencode.server import hypercorn_compat
 from opencode.server.app import create_app
+from opencode.server.connections import Connections
 from opencode.server.run import hypercorn_config
 
 QUICK = RetryPolicy(attempts=3, first=0.01, longest=0.02)
@@ -131,9 +133,13 @@ async def running_server(
 
 
 @asynccontextmanager
-async def serving(app: Quart) -> AsyncIterator[tuple[str, asyncio.Event]]:
+async def serving(
+    app: Quart, connections: Connections | None = None
+) -> AsyncIterator[tuple[str, asyncio.Event]]:
     """Serve an app until the block ends; yields its address, and what stops it before that."""
     hypercorn = hypercorn_config("127.0.0.1:0")
+    if connections is not None:
+        hypercorn_compat.limit_connections(hypercorn, connections)
     sockets = hypercorn.create_sockets()
     port = sockets.insecure_sockets[0].getsockname()[1]
     hypercorn.bind = [f"fd://{sockets.insecure_sockets[0].detach()}"]

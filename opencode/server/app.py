@@ -35,6 +35,7 @@ def build_app(state: AppState) -> Quart:
     app.config["MAX_FORM_PARTS"] = FIELDS
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # a redirect to the merged path would be made outside of our handlers
     state.attach(app)
     request_head.register(app)
     stream_limit.register(app)

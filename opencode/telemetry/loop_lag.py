@@ -16,8 +16,8 @@ TICK_SECONDS = 0.1
 SAMPLE_SECONDS = 0.1
 """How late the loop must be for its stack to be read."""
 
-_WAITING = frozenset({"select", "run_forever", "run_until_complete", "run"})
-"""Innermost functions of a loop that waits: the machine was busy, or another thread kept the interpreter."""
+_WAITING = ("selectors", "asyncio.runners", "asyncio.base_events", "uvloop")
+"""Modules of the innermost frame of a loop that waits: the machine or another thread was busy."""
 
 FRAMES = 12
 """Innermost frames that are reported."""
@@ -73,8 +73,12 @@ class _LoopWatch:
         while not self._ended.wait(TICK_SECONDS / 2):
             if not self._stack and time.monotonic() - self._due > SAMPLE_SECONDS:
                 frame = sys._current_frames().get(self._thread_id)
-                if frame is not None and frame.f_code.co_name not in _WAITING:
+                if frame is not None and not _waits(frame):
                     self._stack = tuple(_places(frame))
+
+
+def _waits(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).startswith(_WAITING)
 
 
 def _places(frame: FrameType | None) -> Iterator[str]:

@@ -27,7 +27,7 @@ DIFFERENT = {
     "GET /skill": "always empty: there are no skills",
     "GET /event": "events have `id:` lines; `Last-Event-ID` replays missed events",
     "GET /global/event": "events have `id:` lines; `Last-Event-ID` replays missed events",
-    "POST /mcp": "only if the server has a password, because it can start a local program",
+    "POST /mcp": "only the kinds in `OPENCODE_ALLOW_MCP` and with a password set: a local one is a program",
     "PUT /auth/{providerID}": "API keys only; stored readable by the server's user only",
 }
 

@@ -46,6 +46,11 @@ def test_an_empty_environment_gives_the_defaults_of_settings() -> None:
         ("OPENCODE_SERVER_USERNAME", "a:b", "not contain a colon"),
         ("OPENCODE_TRUSTED_PROXIES", "10.0.0.0/99", "comma-separated networks"),
         ("OPENCODE_CORS", "app.example", "comma-separated origins"),
+        ("OPENCODE_HOSTS", "https://app.example", "host names without port"),
+        ("OPENCODE_HOSTS", "app.example:80", "host names without port"),
+        ("OPENCODE_HOSTS", "*", "host names without port"),
+        ("OPENCODE_ALLOW_MCP", "yes", "local, remote, or local,remote, not 'yes'"),
+        ("OPENCODE_MAX_CLIENT_STREAMS", "0", "a whole number from 1"),
         ("OPENCODE_DEMO_PACE", "fast", "a number, 0 or greater, not 'fast'"),
         (
             "OPENAI_BASE_URL",
@@ -63,6 +68,40 @@ def test_a_wrong_value_is_refused_with_the_name_of_its_variable(name: str, value
         Settings.load({name: value, "OPENCODE_CONFIG_CONTENT": "{}"})
     assert reason in caught.value.message
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["OPENCODE_SERVER_PASSWORD", "OPENCODE_DATABASE_URL"])
+@pytest.mark.parametrize("value", ["", " ", "\n"])
+def test_a_secret_that_is_set_but_empty_stops_the_start(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({name: value, "OPENCODE_CONFIG_CONTENT": "{}"})
+    assert caught.value.message.startswith(f"{name} is set but empty, so the ")
+    assert caught.value.message.endswith("Give it a value, or unset it.")
+
+
+@pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "HF_TOKEN", "EXA_API_KEY"])
+def test_an_empty_key_is_told(name: str) -> None:
+    settings = Settings.load({name: " ", "OPENCODE_CONFIG_CONTENT": "{}"})
+    assert settings.warnings == (f"{name} is set but empty: it has no effect.",)
+
+
+@pytest.mark.parametrize(
+    ("env", "is_open"),
+    [
+        ({}, True),
+        ({"HOST": "0.0.0.0"}, True),
+        ({"HOST": "::"}, True),
+        ({"HOST": "192.168.1.2"}, True),
+        ({"HOST": "box.local"}, True),
+        ({"HOST": "127.0.0.1"}, False),
+        ({"HOST": "127.9.9.9"}, False),
+        ({"HOST": "::1"}, False),
+        ({"HOST": "localhost"}, False),
+        ({"HOST": "0.0.0.0", "OPENCODE_SERVER_PASSWORD": "x"}, False),
+    ],
+)
+def test_a_server_without_a_password_beyond_this_machine_is_open(env: dict[str, str], is_open: bool) -> None:
+    assert Settings.load({**env, "OPENCODE_CONFIG_CONTENT": "{}"}).open_to_network is is_open
 
 
 @pytest.mark.parametrize("url", ["user:geheim@host/v1", "ftp://host/?key=geheim"])

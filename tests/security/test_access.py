@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from opencode.config import Settings
+from opencode.errors import Forbidden
 from opencode.server.app import create_app
 from opencode.server.client import client
 from tests.harness import running_server
@@ -119,10 +120,10 @@ async def test_guessing_from_one_address_locks_out_no_other_behind_a_proxy(tmp_p
             headers = {"X-Forwarded-For": f"203.0.113.{number}, 198.51.100.1"}
             wrong = await server.client.get("/session", auth=("me", "guess"), headers=headers)
             assert wrong.status_code == 401
-        refused = await server.client.get("/session", auth=("me", "sesame"), headers=guesser)
+        refused = await server.client.get("/session", auth=("me", "guess"), headers=guesser)
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) > 0
-        login = {"username": "me", "password": "sesame"}
+        login = {"username": "me", "password": "guess"}
         page = await server.client.post("/login", data=login, headers=guesser)
         assert page.status_code == 429 and "wait" in page.text
         assert "retry-after" in page.headers
@@ -141,10 +142,11 @@ async def test_an_address_that_no_trusted_proxy_vouches_for_is_no_way_to_guess_o
         assert [answer.status_code for answer in answers] == [401] * 20 + [429]
 
 
-async def test_a_public_name_leads_to_a_server_without_a_password_through_a_known_proxy_only(
-    tmp_path: Path,
-) -> None:
-    """DNS rebinding: a page whose own name now stands for 127.0.0.1 is of the same origin for its browser."""
+REBOUND = ("evil.example", "EVIL.example.:80", "evil_x.example", "127.0.0.1.evil.example", "me-my.hf.space")
+
+
+async def test_a_server_without_a_password_answers_to_known_names_only(tmp_path: Path) -> None:
+    """DNS rebinding: a page whose own name now is this server's is of the same origin for its browser."""
     rebound = {"Host": "evil.example:7860", "Origin": "http://evil.example:7860"}
     async with running_server(tmp_path) as server:
         for path in ("/session", "/", "/event", "/config"):
@@ -152,11 +154,60 @@ async def test_a_public_name_leads_to_a_server_without_a_password_through_a_know
             assert refused.status_code == 403
             assert "OPENCODE_SERVER_PASSWORD" in refused.text
         assert (await server.client.post("/session", headers=rebound)).status_code == 403
-        for host in ("localhost", "127.0.0.1:7860", "[::1]:7860", "api", "box.local", "me-my.hf.space"):
-            assert (await server.client.get("/session", headers={"Host": host})).status_code == 200
-    for env in (ENV, {"OPENCODE_TRUSTED_PROXIES": "127.0.0.1/32"}):
+        for host in REBOUND:
+            assert (await server.client.get("/session", headers={"Host": host})).status_code == 403, host
+        for host in ("localhost", "LOCALHOST.:7860", "127.0.0.1:7860", "[::1]:7860", "api", "box.local"):
+            assert (await server.client.get("/session", headers={"Host": host})).status_code == 200, host
+    async with running_server(tmp_path, env=ENV) as server:
+        assert (await server.client.get("/session", headers=rebound)).status_code == 200
+
+
+async def test_names_of_the_operator_and_of_a_space_are_known(tmp_path: Path) -> None:
+    env = {"OPENCODE_HOSTS": "Chat.example, *.corp.example", "SPACE_HOST": "me-my.hf.space"}
+    async with running_server(tmp_path, env=env) as server:
+        for host in ("chat.example", "CHAT.example:7860", "a.corp.example", "me-my.hf.space"):
+            assert (await server.client.get("/session", headers={"Host": host})).status_code == 200, host
+        for host in ("x.chat.example", "corp.example", "evilcorp.example", "you-your.hf.space"):
+            assert (await server.client.get("/session", headers={"Host": host})).status_code == 403, host
+
+
+async def test_the_name_that_a_browser_asked_a_trusted_proxy_for_must_be_known(tmp_path: Path) -> None:
+    proxied = {"OPENCODE_TRUSTED_PROXIES": "127.0.0.1/32", "OPENCODE_HOSTS": "chat.example"}
+    for env, forwarded, status in (
+        (proxied, "evil.example", 403),
+        (proxied, "chat.example, evil.example", 403),
+        (proxied, "chat.example", 200),
+        ({}, "evil.example", 200),
+    ):
         async with running_server(tmp_path, env=env) as server:
-            assert (await server.client.get("/session", headers=rebound)).status_code == 200
+            headers = {"X-Forwarded-Host": forwarded}
+            assert (await server.client.get("/session", headers=headers)).status_code == status
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "10.0.0.5", "172.17.0.1", "192.168.1.9", "203.0.113.9", "::1"])
+async def test_the_name_counts_whoever_the_peer_is(tmp_path: Path, peer: str) -> None:
+    app = create_app(Settings.load({"OPENCODE_DATA_DIR": str(tmp_path), "HOME": str(tmp_path)}))
+    async with app.test_request_context(
+        "/session", headers={"Remote-Addr": peer, "Host": "evil.example"}
+    ) as context:
+        with pytest.raises(Forbidden, match="OPENCODE_HOSTS"):
+            await app.preprocess_request(context)
+
+
+@pytest.mark.parametrize(
+    ("env", "policy"),
+    [
+        ({}, "frame-ancestors 'self'"),
+        ({"SPACE_ID": "me/my"}, "frame-ancestors 'self' https://huggingface.co"),
+    ],
+)
+async def test_only_the_page_of_a_space_is_shown_in_a_frame_of_hugging_face(
+    tmp_path: Path, env: dict[str, str], policy: str
+) -> None:
+    async with running_server(tmp_path, env=env) as server:
+        for path in ("/", "/docs", "/redoc", "/settings"):
+            policies = (await server.client.get(path)).headers["content-security-policy"].split("; ")
+            assert policy in policies, path
 
 
 async def test_pages_of_configured_origins_may_call_and_post(tmp_path: Path) -> None:

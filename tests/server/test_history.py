@@ -152,11 +152,12 @@ async def test_going_back_is_refused_while_the_agent_works(server: Server, llm: 
     assert (await server.client.post(f"/session/{session_id}/revert", json=body)).status_code == 200
 
 
-async def test_a_shared_address_is_one_of_https_behind_a_proxy_that_says_so(server: Server) -> None:
-    session_id = await server.new_session(title="Shown")
-    proxied = {"X-Forwarded-Proto": "https", "Host": "me-agent.hf.space"}
-    shared = await server.client.post(f"/session/{session_id}/share", headers=proxied)
-    assert shared.json()["share"]["url"].startswith(f"https://me-agent.hf.space/share/{session_id}/")
+async def test_a_shared_address_is_one_of_https_behind_a_proxy_that_says_so(tmp_path: Path) -> None:
+    async with running_server(tmp_path, env={"OPENCODE_HOSTS": "chat.example"}) as server:
+        session_id = await server.new_session(title="Shown")
+        proxied = {"X-Forwarded-Proto": "https", "Host": "chat.example"}
+        shared = await server.client.post(f"/session/{session_id}/share", headers=proxied)
+        assert shared.json()["share"]["url"].startswith(f"https://chat.example/share/{session_id}/")
 
 
 async def test_a_shared_session_has_an_address_until_it_is_unshared(server: Server) -> None:

@@ -86,7 +86,7 @@ async def test_a_key_set_at_run_time_connects_and_is_never_shown(tmp_path: Path)
 
 
 async def test_the_demo_names_the_address_that_it_was_asked_at(tmp_path: Path) -> None:
-    async with running_server(tmp_path) as server:
+    async with running_server(tmp_path, env={"SPACE_HOST": "me-my.hf.space"}) as server:
         for headers, address in (
             ({}, str(server.client.base_url).rstrip("/")),
             ({"Host": "me-my.hf.space", "X-Forwarded-Proto": "https"}, "https://me-my.hf.space"),

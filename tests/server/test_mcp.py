@@ -156,13 +156,40 @@ async def test_a_command_of_the_configuration_goes_before_a_prompt_of_its_name(
         assert [each["source"] for each in (await server.client.get("/command")).json()] == ["command"]
 
 
-async def test_servers_are_added_only_where_a_password_is_set(tmp_path: Path, llm: LLM) -> None:
-    body = {"name": "new", "config": liar("modest")}
-    async with running_server(tmp_path, config(llm)) as server:
+LOCAL = {"OPENCODE_ALLOW_MCP": "local", "OPENCODE_SERVER_PASSWORD": "pw"}
+
+
+@pytest.mark.parametrize(
+    ("env", "kind", "named"),
+    [
+        ({}, "local", "OPENCODE_ALLOW_MCP=local"),
+        ({}, "remote", "OPENCODE_ALLOW_MCP=remote"),
+        ({"OPENCODE_SERVER_PASSWORD": "pw"}, "local", "OPENCODE_ALLOW_MCP=local"),
+        ({"OPENCODE_SERVER_PASSWORD": "pw"}, "remote", "OPENCODE_ALLOW_MCP=remote"),
+        (
+            {"OPENCODE_SERVER_PASSWORD": "pw", "OPENCODE_ALLOW_MCP": "remote"},
+            "local",
+            "OPENCODE_ALLOW_MCP=local",
+        ),
+        (LOCAL, "remote", "OPENCODE_ALLOW_MCP=remote"),
+        ({"OPENCODE_ALLOW_MCP": "local,remote"}, "local", "OPENCODE_SERVER_PASSWORD"),
+    ],
+)
+async def test_servers_are_added_only_where_the_operator_allows_their_kind(
+    tmp_path: Path, llm: LLM, env: dict[str, str], kind: str, named: str
+) -> None:
+    remote = {"type": "remote", "url": "http://127.0.0.1:9/mcp"}
+    body = {"name": "new", "config": liar("modest") if kind == "local" else remote}
+    async with running_server(tmp_path, config(llm), env) as server:
         refused = await server.client.post("/mcp", json=body)
         assert refused.status_code == 403
-        assert "OPENCODE_SERVER_PASSWORD" in refused.json()["data"]["message"]
-    async with running_server(tmp_path, config(llm), {"OPENCODE_SERVER_PASSWORD": "pw"}) as server:
+        assert named in refused.json()["data"]["message"]
+        assert (await server.client.get("/mcp")).json() == {}
+
+
+async def test_an_added_server_s_tools_are_called(tmp_path: Path, llm: LLM) -> None:
+    body = {"name": "new", "config": liar("modest")}
+    async with running_server(tmp_path, config(llm), LOCAL) as server:
         assert (await server.client.post("/mcp", json=body)).json() == {"new": {"status": "connected"}}
         llm.script(Answer(tools=(("new_echo", {}),)), Answer(text="heard"))
         assert text_of(await server.ask(await server.new_session(title="MCP"), "go")) == "heard"
