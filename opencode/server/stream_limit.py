@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from quart import Quart, request
+from quart import Quart, Response, g, request
 
 from opencode import observe
 from opencode.errors import TooManyRequests
@@ -31,11 +31,24 @@ def register(app: Quart) -> None:
 
     app.asgi_app = asgi_app  # type: ignore[method-assign]
 
+    @app.after_request
+    async def close_refused(response: Response) -> Response:
+        # Kept alive, it would count as one of the client's connections, and soon nothing else had room.
+        if g.get("stream_refused") and request.http_version.startswith("1"):
+            response.headers["Connection"] = "close"
+        return response
+
 
 def enter() -> None:
-    """Count a stream of the current request's client; raises TooManyRequests if it has too many."""
+    """Count a stream of the current request's client; raises TooManyRequests if it has too many.
+
+    Only streams that are followed count. The answer to a prompt ends with its turn, and turns are limited.
+    """
+    if request.method != "GET":
+        return
     state, who = app_state(), client()
     if state.streams.enter(who):
+        g.stream_refused = True
         observe.happened(observe.Refusal(reason="client_streams", client=who))
         raise TooManyRequests(
             f"{state.settings.limits.client_streams:,} event streams are open from {who}, as many as may be: "
