@@ -15,14 +15,21 @@ from .hypercorn_compat import transport_of
 FULL_BYTES = 64 * 1024
 """How much may wait in a connection before the next piece goes the usual way, which waits for the client."""
 
+FEW_WRITERS = 20
+"""So many are flushed at the end of every turn of the event loop."""
+
+WRITER_SECONDS = 0.0002
+LATEST_SECONDS = 0.25
+"""How long pieces for many writers are collected: for each of them, and at most."""
+
 _KEY = "opencode.direct_writer"
 
 
 class DirectWriter:
     """An HTTP/1.1 connection whose response has begun, is chunked and has not ended.
 
-    What is written in one turn of the event loop goes out at its end, in one chunk, and before anything that
-    is sent the usual way from the next turn on.
+    What is written in one turn of the event loop goes out at its end, in one chunk; beside many writers a
+    little later, see EndOfTurn. Call `flush` before anything is sent the usual way.
     """
 
     def __init__(self, transport: asyncio.WriteTransport, end_of_turn: "EndOfTurn") -> None:
@@ -44,6 +51,8 @@ class DirectWriter:
 
     def flush(self) -> None:
         """Write the collected pieces as one chunk; drop them if the connection has closed meanwhile."""
+        if not self._pieces:
+            return  # an empty chunk would end the response
         chunk = b"%x\r\n%b\r\n" % (self._size, b"".join(self._pieces))
         self._pieces.clear()
         self._size = 0
@@ -55,19 +64,30 @@ class DirectWriter:
 
 
 class EndOfTurn:
-    """Flushes all writers that were written to in one turn of the event loop, at its end."""
+    """Flushes all writers that were written to in one turn of the event loop, at its end.
+
+    A write takes some ten microseconds of the loop. Were each event written to hundreds of streams at once,
+    the turn that produces them would wait for its listeners. So after a flush of many writers the next one
+    comes WRITER_SECONDS later for each of them: listeners take a bounded share of the loop, however many.
+    """
 
     def __init__(self) -> None:
         self._writers: list[DirectWriter] = []
+        self._many = 0
 
     def add(self, writer: DirectWriter) -> None:
-        """Flush a writer at the end of this turn."""
+        """Flush a writer at the end of this turn, or soon after it."""
         if not self._writers:
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop = asyncio.get_running_loop()
+            if self._many > FEW_WRITERS:
+                loop.call_later(min(LATEST_SECONDS, self._many * WRITER_SECONDS), self._flush)
+            else:
+                loop.call_soon(self._flush)
         self._writers.append(writer)
 
     def _flush(self) -> None:
         writers, self._writers = self._writers, []
+        self._many = len(writers)
         for writer in writers:
             writer.flush()
 

@@ -109,6 +109,7 @@ class EventStream(Generic[T]):
         self._timeout = WriteTimeout(WRITE_TIMEOUT_SECONDS)
         self._first: bytes | None = None
         self._has_ended = False
+        self._writer = direct_writer(request)
         self._directly = self._direct_write()
 
     @contextmanager
@@ -150,7 +151,11 @@ class EventStream(Generic[T]):
         if self._first is not None:  # sent even if empty: direct writes need a response that has begun
             piece, self._first = self._first, None
         else:
-            piece = await self._next()
+            try:
+                piece = await self._next()
+            finally:
+                if self._writer is not None:
+                    self._writer.flush()  # what it has collected comes first
         self._timeout.sending()
         return piece
 
@@ -187,7 +192,7 @@ class EventStream(Generic[T]):
 
         The event that ends the stream is left to the stream, which ends with it.
         """
-        writer = direct_writer(request)
+        writer = self._writer
         if writer is None:
             return None
         write, form, until = writer.write, self._form.event, self._until

@@ -9,6 +9,7 @@ from opencode.errors import TooManyRequests
 
 from .app_state import app_state
 from .client import client
+from .concurrency import ConcurrencyLimit
 
 _KEY = "opencode.stream_of"
 
@@ -20,13 +21,15 @@ def register(app: Quart) -> None:
     inner = app.asgi_app
 
     async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            scope = {**scope, "extensions": {**(scope.get("extensions") or {})}}
-        try:
+        if scope["type"] != "http":
             await inner(scope, receive, send)
+            return
+        counted: list[tuple[ConcurrencyLimit, str]] = []
+        extensions = {**(scope.get("extensions") or {}), _KEY: counted}
+        try:
+            await inner({**scope, "extensions": extensions}, receive, send)
         finally:
-            if scope["type"] == "http" and (entered := scope["extensions"].pop(_KEY, None)) is not None:
-                limit, who = entered
+            for limit, who in counted:
                 limit.leave(who)
 
     app.asgi_app = asgi_app  # type: ignore[method-assign]
@@ -44,7 +47,9 @@ def enter() -> None:
 
     Only streams that are followed count. The answer to a prompt ends with its turn, and turns are limited.
     """
-    if request.method != "GET":
+    extensions: dict[str, Any] = request.scope.get("extensions") or {}
+    counted = extensions.get(_KEY)
+    if counted is None or request.method != "GET":
         return
     state, who = app_state(), client()
     if state.streams.enter(who):
@@ -55,5 +60,4 @@ def enter() -> None:
             "close some, or ask the operator of this server to raise OPENCODE_MAX_CLIENT_STREAMS.",
             RETRY_SECONDS,
         )
-    extensions: dict[str, Any] = request.scope["extensions"]
-    extensions[_KEY] = (state.streams, who)
+    counted.append((state.streams, who))

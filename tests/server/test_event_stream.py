@@ -24,6 +24,9 @@ class Connection:
         self.written.append(piece)
         return True
 
+    def flush(self) -> None:
+        """Nothing is collected."""
+
 
 def delta(text: str) -> PartDelta:
     return PartDelta(session_id="ses_1", message_id="msg_1", part_id="prt_1", field="text", delta=text)
