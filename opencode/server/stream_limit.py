@@ -1,7 +1,8 @@
 """Limit the event streams that a client has open at once: each event is written to all of them."""
 
-from typing import Any
+from typing import Any, cast
 
+from hypercorn.typing import HTTPScope
 from quart import Quart, Response, g, request
 
 from opencode import observe
@@ -27,7 +28,7 @@ def register(app: Quart) -> None:
         counted: list[tuple[ConcurrencyLimit, str]] = []
         extensions = {**(scope.get("extensions") or {}), _KEY: counted}
         try:
-            await inner({**scope, "extensions": extensions}, receive, send)
+            await inner(cast(HTTPScope, {**scope, "extensions": extensions}), receive, send)
         finally:
             for limit, who in counted:
                 limit.leave(who)

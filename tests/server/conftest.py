@@ -8,6 +8,9 @@ import pytest
 
 from tests.harness import Server, running_server
 from tests.llm.server import LLM
+from tests.loop import free_loop
+
+__all__ = ["free_loop"]
 
 WIRES = {
     "anthropic": "@ai-sdk/anthropic",
