@@ -4,7 +4,7 @@ Nothing is asked of the user: such a question is declined, as by a client that w
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import anyio
 from mcp.client import Client
@@ -30,7 +30,7 @@ MAX_ROUNDS = 10
 _PAUSE_SECONDS = 0.1
 """Pause before a call is repeated that the server only wanted to be repeated."""
 
-_RESULT: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(InputRequiredResult | CallToolResult)
+_RESULT: TypeAdapter[Any] = TypeAdapter(cast(Any, InputRequiredResult | CallToolResult))
 
 
 async def call_tool(
