@@ -46,10 +46,11 @@ clean:
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
+# --no-deps: the files pin everything, and pip would warn about names of extras that others have misspelled.
 $(VENV)/.run: requirements.txt | $(BIN)/python
-	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install -q --no-deps --disable-pip-version-check -r requirements.txt
 	touch $@
 
 $(VENV)/.dev: requirements-dev.txt | $(BIN)/python
-	$(BIN)/pip install -q --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/pip install -q --no-deps --disable-pip-version-check -r requirements-dev.txt
 	touch $@

@@ -14,6 +14,7 @@ from opencode.session.services import Services, open_services
 from opencode.telemetry import Metrics, watching_loop
 from opencode.telemetry import opened as telemetry_opened
 
+from . import memory
 from .concurrency import ConcurrencyLimit
 from .shutdown import on_stop_signal
 
@@ -62,6 +63,7 @@ class AppState:
             open_services(self.settings, retry) as services,
             telemetry_opened(services) as metrics,
             aclosing(Markdown()) as markdown,
+            memory.given_back(),
         ):
             self.services, self.metrics, self.markdown = services, metrics, markdown
             self.feeds = Feeds(services, markdown)
