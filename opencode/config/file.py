@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from opencode.errors import SettingsError
 from opencode.schema.base import JsonObject
+from opencode.schema.explain import explain
 
 from .schema import Config
 
@@ -72,22 +73,11 @@ def parse_config(raw: JsonObject, path: Path | None) -> Config:
     try:
         config = msgspec.convert(raw, Config)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{source}: {_error_text(error, raw)}.") from None
+        raise SettingsError(f"{source}: {explain(error, Config, raw, whole='the file')}") from None
     for key, value in (("model", config.model), ("small_model", config.small_model)):
         if value is not UNSET and "/" not in value:
             raise SettingsError(f'{source}: {key} must be "provider/model", not {value!r}.')
     return config
-
-
-def _error_text(error: msgspec.ValidationError, raw: JsonObject) -> str:
-    """Return the error with the name of the entry that it is in, which msgspec shows as `[...]`."""
-    for section, entries in raw.items():
-        for name, entry in entries.items() if isinstance(entries, dict) else ():
-            try:
-                msgspec.convert({section: {name: entry}}, Config)
-            except msgspec.ValidationError as entry_error:
-                return str(entry_error).replace("[...]", f".{name}", 1)
-    return str(error)
 
 
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|,(?=(?:\s|//[^\n]*|/\*.*?\*/)*[}\]])', re.DOTALL)

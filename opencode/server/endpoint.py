@@ -9,10 +9,10 @@ from quart import Response, request
 
 from opencode.errors import BadRequest
 from opencode.schema.base import JsonObject, encode
+from opencode.schema.explain import explain, not_json
 
 from .fields import MAX_BYTES, Fields
 from .json_body import check_values
-from .validation import explain, not_json
 
 JSON = "application/json"
 ATTRIBUTE = "_opencode_endpoint"

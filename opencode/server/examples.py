@@ -1,11 +1,9 @@
 """Examples in the API document: requests to start from, and this server's responses."""
 
 from opencode.schema.base import JsonObject
+from opencode.schema.explain import MESSAGE_ID, PART_ID, SESSION_ID
 
-SESSION_ID = "ses_df4138e47ffeqoHJuwQ2779I2I"
 PROMPT_ID = "msg_20bec721f001f1OoCjxsWbNg2c"
-MESSAGE_ID = "msg_20bec7225002DFKnsFHfuB0wxp"
-PART_ID = "prt_20bec72d5001l3bSsOUDtDUf0W"
 
 _DOT = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAA"

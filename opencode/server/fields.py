@@ -11,6 +11,8 @@ from typing import Any, Union
 import msgspec
 from msgspec import UNSET, Raw, inspect
 
+from opencode.schema.explain import member
+
 CLOSE = 0.8
 """Similarity from which an unknown name is taken for a misspelled one; see difflib."""
 
@@ -48,23 +50,6 @@ class Fields:
             if len(name) <= MAX_LENGTH and (meant := _nearest(name, known)):
                 return f"Unknown field {path}{name}: did you mean {path}{meant}?"
         return None
-
-
-def member(info: inspect.Type, value: Any) -> inspect.Type:
-    """Return a type without its metadata; of a union, the member that a decoded JSON value is meant for."""
-    if isinstance(info, inspect.Metadata):
-        return member(info.type, value)
-    if not isinstance(info, inspect.UnionType):
-        return info
-    structs = [option for option in info.types if isinstance(option, inspect.StructType)]
-    if isinstance(value, dict):
-        for option in structs:
-            if option.tag_field is None or value.get(option.tag_field) == option.tag:
-                return option
-    for kind, plain in ((str, inspect.StrType), (list, inspect.ListType), (dict, inspect.DictType)):
-        if isinstance(value, kind):
-            return next((option for option in info.types if isinstance(option, plain)), info)
-    return info
 
 
 def _unknown(info: inspect.Type, value: Any, path: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -8,11 +8,11 @@ from msgspec import inspect
 from quart import Quart
 
 from opencode.config import Settings
+from opencode.schema.explain import explain, member
 from opencode.schema.prompt import CreateSessionBody, PromptBody
 from opencode.server.app import create_app
 from opencode.server.endpoint import ATTRIBUTE, Endpoint
-from opencode.server.fields import MAX_BYTES, Fields, member
-from opencode.server.validation import explain
+from opencode.server.fields import MAX_BYTES, Fields
 from tests.clients.contract import document, shape
 from tests.harness import Server
 

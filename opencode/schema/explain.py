@@ -1,4 +1,4 @@
-"""What is wrong with a request, in words: the field by its path, what was sent, what is allowed, an example.
+"""What is wrong with a value, in words: the field by its path, what was given, what is allowed, an example.
 
 msgspec's own messages say where it is wrong, and nothing else of them reaches a client.
 """
@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from .examples import MESSAGE_ID, PART_ID, SESSION_ID
-from .fields import member
+SESSION_ID = "ses_df4138e47ffeqoHJuwQ2779I2I"
+MESSAGE_ID = "msg_20bec7225002DFKnsFHfuB0wxp"
+PART_ID = "prt_20bec72d5001l3bSsOUDtDUf0W"
+"""Examples of ids."""
 
 MAX_SHOWN = 80
 """Characters of a value, and of an example, that a message shows."""
@@ -28,10 +30,17 @@ _ABSENT = object()
 Step = str | int
 
 
-def explain(error: msgspec.ValidationError, kind: Any, value: Any, examples: Iterable[Any] = ()) -> str:
+def explain(
+    error: msgspec.ValidationError,
+    kind: Any,
+    value: Any,
+    examples: Iterable[Any] = (),
+    whole: str = "The body",
+) -> str:
     """Return what is wrong with `value`, decoded JSON that is no `kind`.
 
-    `examples`: values of that kind from which the example of the wrong field is taken.
+    `examples`: values of that kind from which the example of the wrong field is taken. `whole`: the name of
+    the value itself.
     """
     steps = _steps(error, kind, value)
     info, sent = _locate(inspect.type_info(kind), value, steps)
@@ -39,13 +48,30 @@ def explain(error: msgspec.ValidationError, kind: Any, value: Any, examples: Ite
     if missing:
         steps = [*steps, missing[1]]
         info, sent = _locate(inspect.type_info(kind), value, steps)
-    name = _name(steps) or "The body"
+    name = _name(steps) or whole
     example = _example(info, steps, examples)
     such_as = f", such as {example}" if example else ""
     if missing or sent is _ABSENT:
         return f"{name} is missing: send {_allowed(info)}{such_as}."
     shown = _kind_of(sent) if _SECRET.search(_name(steps)) else _shown(sent)
     return f"{name} must be {_allowed(info)}, not {shown}" + (f". Example: {example}." if example else ".")
+
+
+def member(info: inspect.Type, value: Any) -> inspect.Type:
+    """Return a type without its metadata; of a union, the member that a decoded JSON value is meant for."""
+    if isinstance(info, inspect.Metadata):
+        return member(info.type, value)
+    if not isinstance(info, inspect.UnionType):
+        return info
+    structs = [option for option in info.types if isinstance(option, inspect.StructType)]
+    if isinstance(value, dict):
+        for option in structs:
+            if option.tag_field is None or value.get(option.tag_field) == option.tag:
+                return option
+    for kind, plain in ((str, inspect.StrType), (list, inspect.ListType), (dict, inspect.DictType)):
+        if isinstance(value, kind):
+            return next((option for option in info.types if isinstance(option, plain)), info)
+    return info
 
 
 def not_json(error: Exception, data: bytes) -> str:

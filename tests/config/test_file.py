@@ -1,0 +1,33 @@
+"""A wrong opencode.json stops the start with one line: where it is wrong, and what is allowed there."""
+
+import json
+from typing import Any
+
+import pytest
+
+from opencode.config import Settings
+from opencode.errors import SettingsError
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"share": "never"}, 'share must be one of "auto", "disabled", "manual", not "never"'),
+    ({"agent": {"x": {"mode": "no"}}}, 'agent.x.mode must be one of "all", "primary", "subagent", not "no"'),
+    ({"permission": {"webfetch": "maybe"}}, 'permission.webfetch must be one of "allow", "ask", "deny" or'),
+    ({"mcp": {"a": {"type": "locl"}}}, 'mcp.a.type must be one of "local", "remote", not "locl"'),
+    ({"command": {"a": {}}}, "command.a.template is missing: send a string"),
+    ({"provider": {"a": {"options": []}}}, "provider.a.options must be a JSON object, not an array"),
+]
+
+
+@pytest.mark.parametrize(("config", "message"), WRONG)
+def test_the_place_and_the_allowed_values_are_named(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"OPENCODE_CONFIG_CONTENT": json.dumps(config)})
+    assert caught.value.message.startswith(f"OPENCODE_CONFIG_CONTENT: {message}")
+
+
+def test_a_secret_of_the_wrong_type_is_not_shown() -> None:
+    config = {"provider": {"a": {"options": {"apiKey": ["sk-secret"]}}}, "mcp": {}}
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"OPENCODE_CONFIG_CONTENT": json.dumps(config)})
+    assert "provider.a.options.apiKey must be a string" in caught.value.message
+    assert "sk-secret" not in caught.value.message
