@@ -288,6 +288,7 @@ WORDS = b"hello " * 1000
         ("gzip", gzip.compress(WORDS) + b"\0" * 512),
         ("none", gzip.compress(WORDS)),
     ],
+    ids=lambda value: value if isinstance(value, str) else "body",
 )
 async def test_a_body_is_unpacked_as_often_as_it_was_packed(
     site: Site, fetch: Fetch, coding: str, body: bytes
