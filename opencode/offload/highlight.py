@@ -1,13 +1,10 @@
 """Highlighted code, within a time limit: a lexer's patterns may need minutes for hostile code."""
 
-import signal
-import threading
 import time
-from collections.abc import Callable
 from functools import cache
 from html import escape
-from types import FrameType
-from typing import TypeVar
+
+from .time_limit import OutOfTime, time_limit
 
 LONGEST = 60_000
 """Characters above which code is shown without highlighting."""
@@ -19,8 +16,6 @@ TEXT_SECONDS = 0.5
 """Processor time for all code of one text."""
 
 _SHORTEST = 0.001
-
-T = TypeVar("T")
 
 
 class Highlighter:
@@ -47,37 +42,11 @@ class Highlighter:
         began = time.process_time()
         lexer = get_lexer_by_name(language)
         seconds = min(BLOCK_SECONDS, self._left - (time.process_time() - began))
-        return within(seconds, lambda: str(highlight(code, lexer, HtmlFormatter(nowrap=True))))
-
-
-class _Late(BaseException):
-    """The time is up; not an Exception, which lexers catch."""
-
-
-def _late(number: int, frame: FrameType | None) -> None:
-    raise _Late
-
-
-def within(seconds: float, work: Callable[[], T]) -> T | None:
-    """Return what `work` returns, or None if that takes more processor time, or can not be limited here.
-
-    The timer counts the process's own time and has its own signal: a timer that limits the caller runs on.
-    """
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        return None
-    if seconds < _SHORTEST:
-        return None
-    before = signal.signal(signal.SIGVTALRM, _late)
-    try:
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
         try:
-            return work()
-        finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    except _Late:
-        return None
-    finally:
-        signal.signal(signal.SIGVTALRM, before)
+            with time_limit(seconds):
+                return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))
+        except OutOfTime:
+            return None
 
 
 @cache

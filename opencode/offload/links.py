@@ -26,7 +26,7 @@ _CLOSING = {")": "(", "]": "[", "}": "{"}
 def host(url: str) -> str:
     """Return a URL's host without `www.`; text that is not a URL is returned unchanged."""
     try:
-        return (urlsplit(url).hostname or url).removeprefix("www.")
+        return (urlsplit(url[:LONGEST]).hostname or url).removeprefix("www.")
     except ValueError:
         return url
 

@@ -7,6 +7,7 @@ from quart import Blueprint, Response
 
 from opencode.errors import BadRequest
 from opencode.schema.base import encode
+from opencode.schema.explain import SESSION_ID
 from opencode.schema.message import FileDiff
 from opencode.schema.prompt import CreateSessionBody, UpdateSessionBody
 from opencode.schema.session import Session, SessionStatus, Todo
@@ -15,7 +16,7 @@ from opencode.store import SessionQuery
 from ..app_state import services
 from ..client import own_address
 from ..endpoint import JSON, endpoint
-from ..examples import SESSION, SESSION_ID, SHARED_SESSION, TODOS
+from ..examples import SESSION, SHARED_SESSION, TODOS
 
 blueprint = Blueprint("session", __name__, url_prefix="/session")
 

@@ -3,10 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from urllib.parse import urlsplit
-
-LONGEST = 2_000
-"""Characters of a URL that are looked at for its host."""
 
 _shared: ContextVar[str] = ContextVar("shared", default="")
 
@@ -31,14 +27,6 @@ def file_address(session_id: str, part_id: str, number: int | None, version: str
     base = f"{shared()}/file" if shared() else f"/file/{session_id}"
     place = part_id if number is None else f"{part_id}/{number}"
     return f"{base}/{place}?v={version}"
-
-
-def host(url: str) -> str:
-    """Return a URL's host without `www.`; text that is not a URL is returned unchanged."""
-    try:
-        return (urlsplit(url[:LONGEST]).hostname or url).removeprefix("www.")
-    except ValueError:
-        return url
 
 
 def web_address(url: str) -> str:

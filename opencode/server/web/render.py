@@ -11,13 +11,14 @@ from markupsafe import Markup
 
 from opencode import __version__
 from opencode.clock import now_ms
+from opencode.offload.links import host
 from opencode.resources import STATIC, TEMPLATES
 from opencode.schema.error import failure_text
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import TextPart
 from opencode.schema.transfer import YEAR_9999
 
-from .addresses import host, shared, web_address
+from .addresses import shared, web_address
 from .attachments import attachment
 from .tool_view import cut, tool_view
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from opencode.offload.links import LONGEST, host
 from opencode.schema.base import JsonObject, encode, given
 from opencode.schema.part import (
     ToolPart,
@@ -21,7 +22,6 @@ from opencode.schema.part import (
     ToolStateRunning,
 )
 
-from .addresses import LONGEST, host
 from .attachments import Attachment, attachment
 
 TITLE = 300
