@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType, structs
 from opencode.config import MEGABYTE, Limits
 from opencode.errors import BadRequest, BodyTooLarge
 from opencode.schema.base import JsonObject, encode, given
-from opencode.schema.message import AssistantMessage, Message
+from opencode.schema.message import AssistantMessage, Message, UserMessage
 from opencode.schema.part import (
     FilePart,
     Part,
@@ -18,13 +18,18 @@ from opencode.schema.part import (
     ToolPart,
     ToolStateCompleted,
 )
-from opencode.schema.prompt import FilePartInput, PartInput, PromptBody, SubtaskPartInput, TextPartInput
+from opencode.schema.prompt import FilePartInput, PartInput, PromptBody, TextPartInput
 from opencode.schema.session import PermissionRule, Todo
 
 MAX_PARTS = 1_000
 MAX_TITLE = 1_000
 MAX_METADATA = 256 * 1024
 MAX_RULES = 1_000
+MAX_ADDRESS = 8_000
+
+FILE_HEAD = 512
+"""Bytes of a file's name, type and source that do not count as text."""
+
 MAX_TODOS = 1_000
 
 ANSWER_BYTES = 4 * MEGABYTE
@@ -36,12 +41,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 def check_prompt(body: PromptBody, parts: list[PartInput], limits: Limits) -> None:
     """Raise BodyTooLarge if a prompt exceeds the limits of parts, text or files."""
-    size = len(given(body.system, "").encode())
-    for part in parts:
-        if isinstance(part, TextPartInput):
-            size += len(part.text.encode()) + _metadata_size(part.metadata)
-        elif isinstance(part, SubtaskPartInput):
-            size += len(part.prompt.encode())
+    size = _instructions_size(body) + sum(map(_part_size, parts))
     _check("The message", len(parts), size, limits.message)
     _check_files("The message", [part for part in parts if isinstance(part, FilePartInput)], limits)
 
@@ -56,7 +56,7 @@ def check_parts(info: Message, parts: list[Part], limits: Limits, place: str) ->
     if isinstance(info, AssistantMessage):
         limit = max(limit, ANSWER_BYTES)
     else:
-        size += len(given(info.system, "").encode())
+        size += _instructions_size(info)
     _check(place, len(parts), size, limit)
     files = _files(parts)
     _check_files(place, files, limits)
@@ -98,13 +98,19 @@ def _files(parts: Iterable[Part]) -> list[FilePart]:
     return files
 
 
-def _part_size(part: Part) -> int:
+def _instructions_size(prompt: PromptBody | UserMessage) -> int:
+    """Return the size of what a prompt says beside its parts."""
+    system = len(given(prompt.system, "").encode())
+    return system + sum(len(encode(field)) for field in (prompt.format, prompt.tools) if field)
+
+
+def _part_size(part: Part | PartInput) -> int:
     """Return the size of a part in bytes, without the content of files."""
     match part:
-        case TextPart() | ReasoningPart():
+        case TextPart() | ReasoningPart() | TextPartInput():
             return len(part.text.encode()) + _metadata_size(part.metadata)
-        case FilePart():
-            return 0
+        case FilePart() | FilePartInput():
+            return max(0, len(encode(structs.replace(part, url=""))) - FILE_HEAD)
         case ToolPart(state=ToolStateCompleted() as state):
             return len(encode(structs.replace(state, attachments=UNSET))) + _metadata_size(part.metadata)
         case _:
@@ -118,12 +124,16 @@ def _metadata_size(metadata: JsonObject | UnsetType) -> int:
 def check_url(url: str, name: str) -> None:
     """Raise BadRequest if a file's URL is neither a valid data: URL nor an http(s) URL."""
     if url.startswith("https://") or url.startswith("http://"):
+        if len(url) > MAX_ADDRESS:
+            raise BadRequest(f"{name}: url has {len(url):,} characters; the limit is {MAX_ADDRESS:,}.")
         return
     if not url.startswith("data:"):
         raise BadRequest(f"{name}: url must be a data: URL with the content, or an https:// URL.")
     head, comma, body = url.partition(",")
     if not comma:
         raise BadRequest(f"{name}: the data: URL has no comma before its content.")
+    if len(head) > MAX_ADDRESS:
+        raise BadRequest(f"{name}: the data: URL has {len(head):,} characters before its content.")
     if head.endswith(";base64") and (problem := _base64_problem(body)):
         raise BadRequest(f"{name}: the content is not valid base64: {problem}.")
 
@@ -163,11 +173,15 @@ def check_todos(todos: list[Todo]) -> None:
 
 
 def check_rules(rules: list[PermissionRule]) -> None:
-    """Raise BadRequest if a session has too many permission rules."""
+    """Raise BadRequest or BodyTooLarge if a session has too many permission rules, or too long ones."""
     if len(rules) > MAX_RULES:
         raise BadRequest(
             f"The session would have {len(rules):,} permission rules; the limit is {MAX_RULES:,}. Start a "
             "new session with only the rules it needs."
+        )
+    if (size := len(encode(rules))) > MAX_METADATA:
+        raise BodyTooLarge(
+            f"The permission rules have {_kilobytes(size)} KB; the limit is {_kilobytes(MAX_METADATA)} KB."
         )
 
 

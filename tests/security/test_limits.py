@@ -163,6 +163,25 @@ async def test_a_message_that_is_too_much_is_refused_whole(tmp_path: Path) -> No
         for body, words in (
             ({"content": "é" * 1025}, ("3 KB", "2 KB", "OPENCODE_MAX_MESSAGE_KB")),
             ({"content": "a", "system": "b" * 2048}, ("OPENCODE_MAX_MESSAGE_KB",)),
+            ({"content": "a", "tools": {"b" * 2048: False}}, ("OPENCODE_MAX_MESSAGE_KB",)),
+            (
+                {
+                    "content": "a",
+                    "format": {
+                        "type": "json_schema",
+                        "schema": {"type": "object", "description": "b" * 2048},
+                    },
+                },
+                ("OPENCODE_MAX_MESSAGE_KB",),
+            ),
+            (
+                {
+                    "parts": [
+                        {"type": "file", "mime": "text/plain", "url": "data:,a", "filename": "b" * 4096},
+                    ]
+                },
+                ("OPENCODE_MAX_MESSAGE_KB",),
+            ),
             ({"parts": [text, *[image(9)] * 3]}, ("3 files", "at most 2", "OPENCODE_MAX_ATTACHMENTS")),
             ({"parts": [image(1024 * 1024 + 3)]}, ("cat.png", "1 MB", "OPENCODE_MAX_ATTACHMENT_MB")),
             ({"parts": [text] * 1_001}, ("1,001 parts",)),

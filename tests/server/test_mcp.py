@@ -182,7 +182,7 @@ async def test_servers_are_added_only_where_the_operator_allows_their_kind(
     body = {"name": "new", "config": liar("modest") if kind == "local" else remote}
     async with running_server(tmp_path, config(llm), env) as server:
         refused = await server.client.post("/mcp", json=body)
-        assert refused.status_code == 403
+        assert refused.status_code == 400
         assert named in refused.json()["data"]["message"]
         assert (await server.client.get("/mcp")).json() == {}
 

@@ -2,7 +2,7 @@
 
 from quart import Blueprint
 
-from opencode.errors import Forbidden
+from opencode.errors import BadRequest
 from opencode.schema.mcp import AddMcpBody, McpLocalConfig, McpStatus
 
 from ..app_state import services
@@ -23,7 +23,7 @@ async def mcp_statuses() -> dict[str, McpStatus]:
 @endpoint(
     dict[str, McpStatus],
     body=AddMcpBody,
-    errors=(400, 403),
+    errors=(400,),
     examples={
         "A program": {
             "name": "files",
@@ -52,7 +52,7 @@ async def add_mcp(body: AddMcpBody) -> dict[str, McpStatus]:
     """
     kind = "local" if isinstance(body.config, McpLocalConfig) else "remote"
     if kind not in services().settings.allow_mcp:
-        raise Forbidden(
+        raise BadRequest(
             f"Adding {kind} MCP servers is switched off: the operator of this server can allow it with "
             f"OPENCODE_ALLOW_MCP={kind}, or add the server to opencode.json."
         )
