@@ -76,7 +76,7 @@ class Witness:
 async def witnessed(tmp_path: Path, llm: LLM) -> AsyncIterator[tuple[Server, Witness]]:
     """A server whose every answer and event is looked at."""
     llm.on("one", reply)
-    env = GUARDED | {"ANTHROPIC_BASE_URL": llm.url}
+    env = GUARDED | {"ANTHROPIC_BASE_URL": llm.url, "OPENCODE_ALLOW_MCP": "local,remote"}
     async with running_server(tmp_path, configuration(llm), env) as server:
         witness = Witness()
         server.client.event_hooks["response"].append(witness.look)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
-from opencode.errors import Forbidden, NotFound, nearest
+from opencode.errors import BadRequest, NotFound, nearest
 from opencode.schema.mcp import McpConfig, McpStatus
 
 from ..egress import Egress
@@ -101,9 +101,9 @@ class McpServers:
         ]
 
     async def add(self, name: str, config: McpConfig) -> dict[str, McpStatus]:
-        """Add or replace a server, and connect it; raises Forbidden."""
+        """Add or replace a server, and connect it; raises BadRequest."""
         if not self._may_add:
-            raise Forbidden(
+            raise BadRequest(
                 "MCP servers can only be added if this server has a password, because they run programs: set "
                 "OPENCODE_SERVER_PASSWORD, or add the server to opencode.json."
             )
