@@ -33,7 +33,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     requests: int = 12_000
     connections: int = 10_000
     client_connections: int = 1_000
-    client_streams: int = 200
+    client_streams: int = 256
     running: int = 500
     waiting: int = 100
     message: int = 4 * MEGABYTE

@@ -96,7 +96,7 @@ MAX_CLIENT_CONNECTIONS = Variable(
     "OPENCODE_MAX_CLIENT_CONNECTIONS", "1000", integer(1, 1_000_000), "open connections of a client"
 )
 MAX_CLIENT_STREAMS = Variable(
-    "OPENCODE_MAX_CLIENT_STREAMS", "200", integer(1, 1_000_000), "open event streams of a client"
+    "OPENCODE_MAX_CLIENT_STREAMS", "256", integer(1, 1_000_000), "open event streams of a client"
 )
 MAX_RUNNING = Variable("OPENCODE_MAX_RUNNING", "500", integer(1, 100_000), "sessions running at once")
 MAX_WAITING = Variable("OPENCODE_MAX_WAITING", "100", integer(1, 100_000), "queued prompts of a session")
