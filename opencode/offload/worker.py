@@ -10,6 +10,7 @@ import resource
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import msgspec
@@ -18,7 +19,7 @@ from opencode.offload import jobs
 from opencode.offload.time_limit import OutOfTime, time_limit
 
 RECYCLE_MEGABYTES = 200
-"""A worker that was larger ends after its reply: freeing memory rarely makes a process smaller."""
+"""A worker that is larger after a job ends with its reply."""
 
 NICENESS = 5
 """Work on untrusted content waits for the server, not the other way round."""
@@ -59,8 +60,16 @@ def _run(work: Callable[[Any], Any], kind: "jobs.Kind[Any, Any]", frame: bytes) 
         return Reply("depth", none, last=False)
     except Exception:  # noqa: BLE001 - whatever a library raises about hostile content
         return Reply("failed", none, last=False)
-    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return Reply("done", msgspec.Raw(result), last=largest > RECYCLE_MEGABYTES)
+    return Reply("done", msgspec.Raw(result), last=_resident_megabytes() > RECYCLE_MEGABYTES)
+
+
+def _resident_megabytes() -> int:
+    """Return the size of this process now, 0 if the system does not say; getrusage counts its parent."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
 
 
 def _limit(megabytes: int) -> None:

@@ -13,7 +13,7 @@ def test_code_is_coloured_and_code_that_takes_too_long_is_plain() -> None:
     assert '<span class="k">if</span>' in highlighter.html("if x:\n    pass\n", "python")
     began = time.process_time()
     assert highlighter.html(CUBIC, "easytrieve") == CUBIC
-    assert BLOCK_SECONDS <= time.process_time() - began < 3 * BLOCK_SECONDS
+    assert BLOCK_SECONDS / 2 < time.process_time() - began < 3 * BLOCK_SECONDS
 
 
 def test_all_code_of_a_text_shares_its_time() -> None:

@@ -84,6 +84,15 @@ async def test_a_worker_that_was_killed_is_replaced(schemas: Pool[SchemaJob, str
     assert await schemas.run(SchemaJob(GOOD, '{"a": 1}')) is None
 
 
+async def test_a_large_server_has_workers_that_are_used_again(schemas: Pool[SchemaJob, str | None]) -> None:
+    large = bytearray(300 * 2**20)
+    for at in range(0, len(large), 4096):
+        large[at] = 1
+    await schemas.run(SchemaJob(GOOD))
+    assert len(workers()) == 1
+    del large
+
+
 async def test_idle_workers_end(
     schemas: Pool[SchemaJob, str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
