@@ -73,7 +73,9 @@ def parse_config(raw: JsonObject, path: Path | None) -> Config:
     try:
         config = msgspec.convert(raw, Config)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{source}: {explain(error, Config, raw, whole='the file')}") from None
+        raise SettingsError(
+            f"{source}: {explain(error, Config, raw, whole='the file', show=False)}"
+        ) from None
     for key, value in (("model", config.model), ("small_model", config.small_model)):
         if value is not UNSET and "/" not in value:
             raise SettingsError(f'{source}: {key} must be "provider/model", not {value!r}.')

@@ -36,11 +36,12 @@ def explain(
     value: Any,
     examples: Iterable[Any] = (),
     whole: str = "The body",
+    show: bool = True,
 ) -> str:
     """Return what is wrong with `value`, decoded JSON that is no `kind`.
 
     `examples`: values of that kind from which the example of the wrong field is taken. `whole`: the name of
-    the value itself.
+    the value itself. `show`: whether the wrong value may be shown; it may be a secret.
     """
     steps = _steps(error, kind, value)
     info, sent = _locate(inspect.type_info(kind), value, steps)
@@ -53,8 +54,9 @@ def explain(
     such_as = f", such as {example}" if example else ""
     if missing or sent is _ABSENT:
         return f"{name} is missing: send {_allowed(info)}{such_as}."
-    shown = _kind_of(sent) if _SECRET.search(_name(steps)) else _shown(sent)
-    return f"{name} must be {_allowed(info)}, not {shown}" + (f". Example: {example}." if example else ".")
+    shown = _shown(sent) if show and not _SECRET.search(_name(steps)) else _kind_of(sent)
+    known = "" if shown == "a string" and _is_string(info) else f", not {shown}"
+    return f"{name} must be {_allowed(info)}{known}" + (f". Example: {example}." if example else ".")
 
 
 def member(info: inspect.Type, value: Any) -> inspect.Type:
@@ -200,6 +202,18 @@ def _allowed(info: inspect.Type) -> str:
         case inspect.ListType(item_type=item):
             text = "an array of arrays" if isinstance(item, inspect.ListType) else "an array"
     return text
+
+
+def _is_string(info: inspect.Type) -> bool:
+    """Return whether a type has strings, so that "not a string" would say nothing."""
+    match info:
+        case inspect.Metadata(type=inner):
+            return _is_string(inner)
+        case inspect.UnionType(types=options):
+            return any(map(_is_string, options))
+        case inspect.LiteralType() | inspect.EnumType() | inspect.StrType():
+            return True
+    return False
 
 
 def _one_of(values: Iterable[Any]) -> str:

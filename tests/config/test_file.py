@@ -9,10 +9,10 @@ from opencode.config import Settings
 from opencode.errors import SettingsError
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"share": "never"}, 'share must be one of "auto", "disabled", "manual", not "never"'),
-    ({"agent": {"x": {"mode": "no"}}}, 'agent.x.mode must be one of "all", "primary", "subagent", not "no"'),
+    ({"share": "never"}, 'share must be one of "auto", "disabled", "manual"'),
+    ({"agent": {"x": {"mode": "no"}}}, 'agent.x.mode must be one of "all", "primary", "subagent"'),
     ({"permission": {"webfetch": "maybe"}}, 'permission.webfetch must be one of "allow", "ask", "deny" or'),
-    ({"mcp": {"a": {"type": "locl"}}}, 'mcp.a.type must be one of "local", "remote", not "locl"'),
+    ({"mcp": {"a": {"type": "locl"}}}, 'mcp.a.type must be one of "local", "remote"'),
     ({"command": {"a": {}}}, "command.a.template is missing: send a string"),
     ({"provider": {"a": {"options": []}}}, "provider.a.options must be a JSON object, not an array"),
 ]

@@ -111,6 +111,8 @@ async def everything(server: Server, data_dir: Path, session_id: str, only: str 
     names = {
         "session_id": session_id,
         "message_id": messages[-1]["info"]["id"],
+        "part_id": messages[0]["parts"][0]["id"],
+        "number": "0",
         "provider_id": "local",
         "token": (await server.client.get(f"/session/{session_id}"))
         .json()["share"]["url"]
