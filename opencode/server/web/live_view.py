@@ -106,6 +106,8 @@ class LiveView:
         self._messages: dict[str, MessageWithParts] = {}
         self._growing: dict[str, LiveText] = {}
         self._dirty: set[str] = set()
+        self._unsent: set[str] = set()
+        """Parts whose element is in no event yet, so that it can't be the target of a partial."""
         self._whole: dict[str, MessageWithParts] = {}
         self._partials: list[str | Callable[[], Awaitable[str]]] = []
         self._next_render = 0.0
@@ -163,6 +165,7 @@ class LiveView:
             await self._render_growing()
         whole, partials = self._whole, self._partials
         self._whole, self._partials = {}, []
+        self._unsent.clear()
         html = await message_partials(whole.values(), self._markdown)
         return html + "".join([each if isinstance(each, str) else await each() for each in partials])
 
@@ -188,9 +191,11 @@ class LiveView:
         self._begin(part)
         if message.info.id in self._whole:
             return
-        if isinstance(part, TextPart) and grown is not None and part.id not in self._growing:
+        has_ended = grown is not None and part.id not in self._growing
+        if isinstance(part, TextPart) and grown is not None and has_ended and part.id not in self._unsent:
             self._partials.append(partial(self._finished, part, grown))
         else:
+            self._unsent.add(part.id)
             self._partials.append(partial(self._part, part))
 
     async def _part(self, part: Part) -> str:

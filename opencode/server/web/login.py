@@ -6,6 +6,7 @@ from quart import Blueprint, Response, redirect, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as Redirection
 
+from opencode.config.variables import USERNAME
 from opencode.errors import TooManyRequests
 
 from ..app_state import app_state
@@ -77,7 +78,14 @@ async def refuse_body(_: RequestEntityTooLarge) -> Response:
 
 
 def _page(target: str, problem: str, status: int) -> Response:
-    html = page("login.html", next=_local_path(target), problem=problem, nonce=nonce())
+    username = app_state().settings.username
+    html = page(
+        "login.html",
+        next=_local_path(target),
+        problem=problem,
+        username=username if username == USERNAME.default else "",  # one that was chosen is not told
+        nonce=nonce(),
+    )
     return Response(html, status=status, content_type=HTML)
 
 
