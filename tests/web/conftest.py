@@ -152,10 +152,28 @@ async def launched() -> AsyncIterator[Browser]:
         await browser.close()
 
 
+class Browsers:
+    """One browser for all tests, started anew if it has crashed."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._stack = stack
+        self._browser: Browser | None = None
+
+    async def get(self) -> Browser:
+        if self._browser is None or not self._browser.is_connected():
+            self._browser = await self._stack.enter_async_context(launched())
+        return self._browser
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with launched() as browser:
-        yield browser
+async def browsers() -> AsyncIterator[Browsers]:
+    async with AsyncExitStack() as stack:
+        yield Browsers(stack)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(browsers: Browsers) -> Browser:
+    return await browsers.get()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
