@@ -1,5 +1,6 @@
 """The message box offers the commands of the configuration."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -127,8 +128,11 @@ async def test_a_click_chooses_and_other_texts_open_no_list(page: Page) -> None:
 
 
 @pytest.mark.parametrize("site", [{"mcp": MCP}], indirect=True)
-async def test_a_prompt_of_an_mcp_server_is_listed_and_run(page: Page, llm: LLM) -> None:
+async def test_a_prompt_of_an_mcp_server_is_listed_and_run(page: Page, site: Site, llm: LLM) -> None:
     llm.script(Answer(text="It is fine."))
+    async with asyncio.timeout(15):
+        while (await site.server.client.get("/mcp")).json()["probe"]["status"] != "connected":  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     box = page.locator("#box")
     await box.fill("/rev")
     await expect(offered(page)).to_have_text("/probe:review Have code reviewed.", use_inner_text=True)
