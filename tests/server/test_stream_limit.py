@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness import Server, running_server
 
-LIMIT = {"OPENCODE_MAX_CLIENT_STREAMS": "3"}
+LIMIT = {"OPENCODE_MAX_CLIENT_STREAMS": "3", "OPENCODE_DEMO_PACE": "0"}
 
 
 async def all_left(server: Server) -> None:
@@ -37,7 +37,8 @@ async def test_one_more_stream_is_refused_and_prompts_are_answered(tmp_path: Pat
 
 
 async def test_many_listeners_get_every_event_in_order(tmp_path: Path) -> None:
-    async with running_server(tmp_path) as server, AsyncExitStack() as stack:
+    at_once = {"OPENCODE_DEMO_PACE": "0"}
+    async with running_server(tmp_path, env=at_once) as server, AsyncExitStack() as stack:
         session_id = await server.new_session(title="Named")
         streams = [await stack.enter_async_context(server.listen()) for _ in range(40)]
         sent = await server.stream(session_id, "long")
