@@ -96,7 +96,7 @@ async def test_a_tab_that_missed_it_offers_undo_once_it_is_connected_again(
     site.wire.cut()
     await site.server.client.post(f"/chat/{session_id}/delete")
     site.wire.mend()
-    await page.wait_for_url(re.compile(rf"/\?deleted={session_id}"))
+    await page.wait_for_url(re.compile(rf"/\?deleted={session_id}"), timeout=35_000)
     await page.click("text=Undo")
     await page.wait_for_url(CHAT)
     await expect(page.locator(".assistant")).to_contain_text("hi")

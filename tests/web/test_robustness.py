@@ -12,6 +12,9 @@ from tests.llm.server import LLM, Answer
 from tests.web.conftest import OpenPage, Site, serving
 from tests.web.test_conversation import CHAT, at_rest, begin, markup, say, shown
 
+RECONNECTED = 35_000
+"""Milliseconds within which a page whose connection was cut is connected and up to date again."""
+
 WORDS = tuple(f"word{number} " for number in range(60))
 
 PAYLOADS = (
@@ -76,7 +79,7 @@ async def test_messages_added_and_removed_during_a_gap_are_caught_up(
     messages = await site.server.messages(session_id)
     await site.server.client.delete(f"/session/{session_id}/message/{messages[0]['info']['id']}")
     site.wire.mend()
-    await expect(page.locator(".assistant").last).to_contain_text("two")
+    await expect(page.locator(".assistant").last).to_contain_text("two", timeout=RECONNECTED)
     await expect(page.locator(".user")).to_have_count(1)
 
 
@@ -90,7 +93,7 @@ async def test_a_message_that_could_not_be_sent_is_kept_in_the_box(page: Page, s
     assert await page.input_value("#box") == "precious words"
     site.wire.mend()
     await page.press("#box", "Enter")
-    await expect(page.locator(".user").last).to_contain_text("precious words")
+    await expect(page.locator(".user").last).to_contain_text("precious words", timeout=RECONNECTED)
 
 
 async def test_hostile_text_is_shown_as_text_everywhere(page: Page, llm: LLM, tmp_path: Path) -> None:
