@@ -4,7 +4,7 @@ This module imports none of the libraries that do the work: the server knows the
 """
 
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -71,6 +71,14 @@ class SchemaJob(msgspec.Struct, frozen=True):
 
     schema: JsonObject
     answer: str | None = None
+
+
+class Reply(msgspec.Struct, array_like=True):
+    """What a worker writes after a job. `last`: whether it ends now."""
+
+    outcome: Literal["done", "time", "memory", "depth", "failed"]
+    result: msgspec.Raw
+    last: bool
 
 
 HTML: Kind[HtmlJob, HtmlPage] = Kind(

@@ -16,9 +16,6 @@ def render(job: MarkdownJob) -> list[RenderedMarkdown | None]:
 def _rendered(text: str, *, growing: bool) -> RenderedMarkdown | None:
     try:
         with time_limit(TEXT_SECONDS):
-            if not growing:
-                return RenderedMarkdown(blocks(text))
-            grown = grow(text)
-            return RenderedMarkdown(grown.finished, grown.open, grown.rest)
+            return grow(text) if growing else RenderedMarkdown(blocks(text))
     except (OutOfTime, RecursionError):
         return None

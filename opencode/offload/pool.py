@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from .jobs import Kind
+from .jobs import Kind, Reply
 
 IDLE_SECONDS = 60
 """How long an idle worker is kept."""
@@ -31,7 +31,6 @@ WAIT_SECONDS = 30
 Input = TypeVar("Input")
 Output = TypeVar("Output")
 
-Outcome = Literal["done", "time", "memory", "depth", "failed"]
 Reason = Literal["size", "wait", "time", "memory", "depth", "failed"]
 
 
@@ -41,12 +40,6 @@ class NotDone(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason: Reason = reason
-
-
-class _Reply(msgspec.Struct, array_like=True):
-    outcome: Outcome
-    result: msgspec.Raw
-    last: bool
 
 
 class Pool(Generic[Input, Output]):
@@ -90,7 +83,7 @@ class Pool(Generic[Input, Output]):
                 with contextlib.suppress(NotDone):
                     self._put(await _Worker.start(self._name))
 
-    async def _run(self, frame: bytes) -> _Reply:
+    async def _run(self, frame: bytes) -> Reply:
         worker = self._take() or await _Worker.start(self._name)
         try:
             reply = await worker.reply(frame, self._kind.seconds * SLOWNESS + GRACE_SECONDS)
@@ -159,13 +152,13 @@ class _Worker:
             raise
         return worker
 
-    async def reply(self, frame: bytes, seconds: float) -> _Reply:
+    async def reply(self, frame: bytes, seconds: float) -> Reply:
         """Have the worker do a job; raises NotDone if it does not reply in time, or ends."""
         if self.idle is not None:
             self.idle.cancel()
         assert self._process.stdin is not None
         self._process.stdin.writelines((len(frame).to_bytes(4, "big"), frame))
-        return msgspec.msgpack.decode(await self._frame(seconds), type=_Reply)
+        return msgspec.msgpack.decode(await self._frame(seconds), type=Reply)
 
     async def _frame(self, seconds: float) -> bytes:
         """Return the next frame that the worker writes, within `seconds`; raises NotDone."""

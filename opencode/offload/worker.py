@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import msgspec
 
 from opencode.offload import jobs
+from opencode.offload.jobs import Reply
 from opencode.offload.time_limit import OutOfTime, time_limit
 
 RECYCLE_MEGABYTES = 200
@@ -23,14 +24,6 @@ RECYCLE_MEGABYTES = 200
 
 NICENESS = 5
 """Work on untrusted content waits for the server, not the other way round."""
-
-
-class Reply(msgspec.Struct, array_like=True):
-    """The outcome of a job. `last`: whether the worker ends now."""
-
-    outcome: Literal["done", "time", "memory", "depth", "failed"]
-    result: msgspec.Raw
-    last: bool
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from opencode.offload.markdown import Grown, blocks, grow
+from opencode.offload.jobs import RenderedMarkdown
+from opencode.offload.markdown import blocks, grow
 
 TEXT = """# Title
 
@@ -117,11 +118,11 @@ def test_blocks_are_finished_once_and_only_the_last_is_parsed_again() -> None:
 
 
 def test_what_an_unfinished_line_may_become_is_left_open() -> None:
-    assert grow("one\n\ntwo\n#") == Grown(["<p>one</p>\n"], "<p>two</p>\n", 5)
-    assert grow("one\n#") == Grown([], "<p>one</p>\n", 0)
-    assert grow("") == Grown([], "", 0)
-    assert grow("é\n\n😀") == Grown([], "<p>é</p>\n<p>😀</p>\n", 0)
-    assert grow("é\n\n😀\n") == Grown(["<p>é</p>\n"], "<p>😀</p>\n", 3)
+    assert grow("one\n\ntwo\n#") == RenderedMarkdown(["<p>one</p>\n"], "<p>two</p>\n", 5)
+    assert grow("one\n#") == RenderedMarkdown([], "<p>one</p>\n", 0)
+    assert grow("") == RenderedMarkdown([], "", 0)
+    assert grow("é\n\n😀") == RenderedMarkdown([], "<p>é</p>\n<p>😀</p>\n", 0)
+    assert grow("é\n\n😀\n") == RenderedMarkdown(["<p>é</p>\n"], "<p>😀</p>\n", 3)
 
 
 @pytest.mark.parametrize(
