@@ -2,41 +2,16 @@
 
 import base64
 import gzip
-import ipaddress
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
-from opencode.config import Settings
 from opencode.errors import ToolError
-from opencode.tool.base import ToolResult
-from opencode.tool.webfetch import WebFetch
-from tests.tool.calls import Call
-from tests.tool.web import Site, answer, serving
-
-Fetch = Callable[..., Awaitable[ToolResult]]
+from tests.tool.conftest import Fetch
+from tests.tool.web import Site, answer
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 MEGABYTE = 1024 * 1024
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with serving() as site:
-        yield site
-
-
-@pytest.fixture
-async def fetch(tmp_path: Path) -> AsyncIterator[Fetch]:
-    tool = WebFetch(Settings(data_dir=tmp_path, fetch_allow=(ipaddress.ip_network("127.0.0.1/32"),)))
-
-    async def fetch(url: str, **args: object) -> ToolResult:
-        return await tool.run(tool.parse({"url": url, **args}), Call().context)
-
-    yield fetch
-    await tool.close()
 
 
 @pytest.mark.parametrize("content_type", ["application/octet-stream", None, "binary/octet-stream"])

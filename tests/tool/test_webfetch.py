@@ -1,6 +1,5 @@
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -10,12 +9,10 @@ import pytest
 from opencode import __version__
 from opencode.config import Settings
 from opencode.errors import ToolError
-from opencode.tool.base import ToolResult
 from opencode.tool.webfetch import WebFetch
 from tests.tool.calls import Call
-from tests.tool.web import Site, answer, redirect, serving
-
-Fetch = Callable[..., Awaitable[ToolResult]]
+from tests.tool.conftest import Fetch
+from tests.tool.web import Site, answer, redirect
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 MEGABYTE = 1024 * 1024
@@ -27,23 +24,6 @@ ARTICLE = (
     + "<pre><code>def hover():\n    return True</code></pre></article>"
     "<script>track('secret')</script></body></html>"
 )
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with serving() as site:
-        yield site
-
-
-@pytest.fixture
-async def fetch(tmp_path: Path) -> AsyncIterator[Fetch]:
-    tool = WebFetch(Settings(data_dir=tmp_path, fetch_allow=(ipaddress.ip_network("127.0.0.1/32"),)))
-
-    async def fetch(url: str, **args: object) -> ToolResult:
-        return await tool.run(tool.parse({"url": url, **args}), Call().context)
-
-    yield fetch
-    await tool.close()
 
 
 async def test_a_page_comes_back_as_the_markdown_of_its_article(site: Site, fetch: Fetch) -> None:
