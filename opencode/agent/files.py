@@ -8,8 +8,8 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import UNSET
 
-from opencode.provider.attachment_errors import names_attachment
 from opencode.provider.base import Attachment, ModelRequest, Text, ToolOutput, UserTurn
+from opencode.provider.wire.attachment_errors import names_attachment
 from opencode.schema.base import given
 from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.part import FilePart, Part, RetryPart, ToolPart, ToolStateCompleted

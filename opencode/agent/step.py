@@ -12,10 +12,10 @@ from opencode.errors import (
     OutputTooLong,
     StructuredOutputFailed,
 )
-from opencode.provider.attachment_errors import may_refuse_attachment
 from opencode.provider.base import Finish, ModelRequest, ToolDefinition, merge_options
 from opencode.provider.cost import cost_usd
 from opencode.provider.registry import Resolved
+from opencode.provider.wire.attachment_errors import may_refuse_attachment
 from opencode.schema.agent import Agent
 from opencode.schema.base import given
 from opencode.schema.message import JsonSchemaFormat, MessageWithParts, UserMessage

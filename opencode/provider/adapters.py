@@ -6,11 +6,11 @@ from msgspec import UNSET, UnsetType, structs
 
 from opencode.config import ProviderOptions
 
-from .anthropic import AnthropicAdapter
 from .base import Adapter
-from .compatible import CompatibleAdapter
-from .openai import OpenAIAdapter
-from .timeouts import Timeouts
+from .chat.adapter import ChatAdapter
+from .messages.adapter import MessagesAdapter
+from .responses.adapter import ResponsesAdapter
+from .wire.timeouts import Timeouts
 
 ANTHROPIC = "@ai-sdk/anthropic"
 OPENAI = "@ai-sdk/openai"
@@ -26,10 +26,10 @@ def open_adapter(provider_id: str, npm: str, url: str, key: str | None, options:
     if npm == ANTHROPIC:
         # opencode's addresses end in the version, which this SDK adds itself.
         url = url.rstrip("/").removesuffix("/v1")
-        return AnthropicAdapter(provider_id, key, url or None, options.headers, timeouts)
+        return MessagesAdapter(provider_id, key, url or None, options.headers, timeouts)
     if npm == OPENAI:
-        return OpenAIAdapter(provider_id, key, url or None, options.headers, timeouts)
-    return CompatibleAdapter(provider_id, key, url, options.headers, timeouts)
+        return ResponsesAdapter(provider_id, key, url or None, options.headers, timeouts)
+    return ChatAdapter(provider_id, key, url, options.headers, timeouts)
 
 
 def _timeouts(options: ProviderOptions) -> Timeouts:

@@ -14,7 +14,7 @@ from opencode.schema.base import given
 from . import catalog
 from .adapters import ANTHROPIC, COMPATIBLE, OPENAI
 from .configured_provider import ConfiguredProvider
-from .demo import DEMO, DEMO_MODELS, DEMO_NAME, TOKENS_PER_SECOND, DemoAdapter
+from .demo.adapter import DEMO, DEMO_MODELS, DEMO_NAME, TOKENS_PER_SECOND, DemoAdapter
 from .keys import Keys
 
 PREFERRED = ("anthropic", "openai", "huggingface")

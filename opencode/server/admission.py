@@ -7,7 +7,7 @@ from quart import Quart, request
 
 from opencode.config import Network, Settings
 from opencode.errors import BadRequest, Forbidden, NotFound, TooManyRequests
-from opencode.provider.demo import server_address
+from opencode.provider.demo.adapter import server_address
 
 from .client import client, is_in, own_address, parse_address
 from .host_names import HostNames, host_name

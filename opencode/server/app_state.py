@@ -9,7 +9,7 @@ from quart import Quart, current_app
 
 from opencode.agent.retry import RetryPolicy
 from opencode.config import Settings
-from opencode.provider.demo import DEMO
+from opencode.provider.demo.adapter import DEMO
 from opencode.session.services import Services, open_services
 from opencode.telemetry import Metrics, watching_loop
 from opencode.telemetry import opened as telemetry_opened

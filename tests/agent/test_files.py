@@ -9,8 +9,8 @@ from msgspec import UNSET
 
 from opencode.agent.files import file_content, refused_files
 from opencode.errors import ModelAPIError, ModelError
-from opencode.provider.attachment_errors import may_refuse_attachment
 from opencode.provider.base import Attachment, Text
+from opencode.provider.wire.attachment_errors import may_refuse_attachment
 from opencode.schema.error import UnknownData, UnknownError
 from opencode.schema.part import CreatedTime, FilePart, RetryPart, ToolStateCompleted
 from tests.provider.wire_case import model

@@ -204,7 +204,7 @@ async def test_events_cut_in_half_and_calls_cut_in_half_are_mended(server: Serve
 async def test_an_endless_answer_is_cut_off(
     server: Server, llm: LLM, models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opencode.provider.wire.MAX_ANSWER_BYTES", 1_000_000)
+    monkeypatch.setattr("opencode.provider.wire.adapter.MAX_ANSWER_BYTES", 1_000_000)
     model = models(0)
     model.script(Answer(text="more and more " * 1000, endless=True))
     mirror, session_id = await model.turn(server)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from opencode.provider.body_limits import MAX_LIST_BYTES, MAX_REFUSAL_BYTES, truncate
+from opencode.provider.wire.body_limits import MAX_LIST_BYTES, MAX_REFUSAL_BYTES, truncate
 
 CHUNK = b"x" * 1_000_003
 

@@ -19,7 +19,7 @@ from opencode.provider.base import (
     ToolOutput,
     UserTurn,
 )
-from opencode.provider.compatible import CompatibleAdapter
+from opencode.provider.chat.adapter import ChatAdapter
 from opencode.schema.provider import Interleaved, Limit
 from tests.llm.server import LLM, Answer, Raw
 
@@ -311,4 +311,4 @@ async def test_half_a_character_from_the_model_does_not_stop_the_answer(llm: LLM
 async def test_a_provider_without_an_address_says_so(llm: LLM) -> None:
 
     with pytest.raises(ModelAPIError, match=r"base URL of provider local is invalid: \(none\)"):
-        await take(CompatibleAdapter("local", None, None), asking())
+        await take(ChatAdapter("local", None, None), asking())

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from opencode.provider.adapters import OPENAI
-from opencode.provider.compatible import CompatibleAdapter
+from opencode.provider.chat.adapter import ChatAdapter
 from opencode.provider.configured_provider import ConfiguredProvider
-from opencode.provider.timeouts import Timeouts
+from opencode.provider.wire.timeouts import Timeouts
 from opencode.schema.message import ModelChoice
 from opencode.schema.provider import ApiAuth
 from tests.provider.model_server import SECRET, Connect, by_id, refusal, serving
@@ -124,12 +124,12 @@ async def test_time_outs_and_headers_of_opencode_json_reach_the_adapter(
 ) -> None:
     opened: list[Timeouts] = []
 
-    class Recorded(CompatibleAdapter):
+    class Recorded(ChatAdapter):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             opened.append(args[-1])
 
-    monkeypatch.setattr("opencode.provider.adapters.CompatibleAdapter", Recorded)
+    monkeypatch.setattr("opencode.provider.adapters.ChatAdapter", Recorded)
     async with serving("m") as server:
         options = {
             "baseURL": server.url,

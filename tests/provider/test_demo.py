@@ -20,7 +20,7 @@ from opencode.provider.base import (
     ToolOutput,
     UserTurn,
 )
-from opencode.provider.demo import DEMO_MODELS, DemoAdapter
+from opencode.provider.demo.adapter import DEMO_MODELS, DemoAdapter
 from opencode.schema.base import JsonObject
 
 ALL_TOOLS = ("websearch", "webfetch", "todowrite")

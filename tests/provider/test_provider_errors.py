@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from opencode.errors import ContextOverflow, ModelAPIError, ModelAuthError
-from opencode.provider.provider_errors import retry_after
+from opencode.provider.wire.errors import retry_after
 from tests.llm.server import LLM, Answer, Drop, Silence, Status
 
 from .wire_case import KEY, WIRES, adapter, answer_of, asking, take

@@ -91,23 +91,23 @@ async def test_each_provider_is_spoken_to_on_its_own_wire(connect: Connect) -> N
         )
     }
     assert wires == {
-        "anthropic": "AnthropicAdapter",
-        "openai": "OpenAIAdapter",
-        "huggingface": "CompatibleAdapter",
-        "claude-like": "AnthropicAdapter",
-        "gpt-like": "OpenAIAdapter",
-        "plain": "CompatibleAdapter",
+        "anthropic": "MessagesAdapter",
+        "openai": "ResponsesAdapter",
+        "huggingface": "ChatAdapter",
+        "claude-like": "MessagesAdapter",
+        "gpt-like": "ResponsesAdapter",
+        "plain": "ChatAdapter",
     }
 
 
 @pytest.mark.parametrize(
     ("environ", "adapter"),
     [
-        ({"OPENAI_BASE_URL": f"{NOWHERE}/v1"}, "CompatibleAdapter"),
-        ({"OPENAI_BASE_URL": f"{NOWHERE}/v1", "OPENAI_API_KEY": "k"}, "CompatibleAdapter"),
-        ({"OPENAI_BASE_URL": f"{NOWHERE}/v1", "OPENAI_API": "responses"}, "OpenAIAdapter"),
-        ({"OPENAI_BASE_URL": "https://eu.api.openai.com/v1", "OPENAI_API_KEY": "k"}, "OpenAIAdapter"),
-        ({"OPENAI_API_KEY": "k", "OPENAI_API": "chat"}, "CompatibleAdapter"),
+        ({"OPENAI_BASE_URL": f"{NOWHERE}/v1"}, "ChatAdapter"),
+        ({"OPENAI_BASE_URL": f"{NOWHERE}/v1", "OPENAI_API_KEY": "k"}, "ChatAdapter"),
+        ({"OPENAI_BASE_URL": f"{NOWHERE}/v1", "OPENAI_API": "responses"}, "ResponsesAdapter"),
+        ({"OPENAI_BASE_URL": "https://eu.api.openai.com/v1", "OPENAI_API_KEY": "k"}, "ResponsesAdapter"),
+        ({"OPENAI_API_KEY": "k", "OPENAI_API": "chat"}, "ChatAdapter"),
     ],
 )
 async def test_an_openai_base_url_elsewhere_is_spoken_to_in_chat_completions(

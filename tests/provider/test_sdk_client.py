@@ -10,7 +10,7 @@ import pytest
 
 from opencode import observe
 from opencode.errors import ModelAPIError, ModelError
-from opencode.provider.wire import WireAdapter
+from opencode.provider.wire.adapter import WireAdapter
 from opencode.schema.provider import ApiAuth
 from tests.llm.answer import Answer, Drop, Status
 from tests.llm.server import LLM

@@ -1,6 +1,6 @@
 import pytest
 
-from opencode.provider.sse import EventTooLarge, SSEDecoder
+from opencode.provider.wire.sse import EventTooLarge, SSEDecoder
 
 STREAM = (
     b": a comment\r\n\r\n"

@@ -121,7 +121,7 @@ async def test_garbage_inside_the_stream_is_quoted(llm: LLM, wire: str) -> None:
 async def test_an_event_that_never_ends_is_refused(
     llm: LLM, wire: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opencode.provider.sse.SSEDecoder.__init__.__defaults__", (10_000,))
+    monkeypatch.setattr("opencode.provider.wire.sse.SSEDecoder.__init__.__defaults__", (10_000,))
     llm.script(Raw((b"data: ", *((b"x" * 1000),) * 100), end=False))
     with pytest.raises(ModelAPIError, match="more than 10,000 bytes") as failure:
         await answer_of(wire, llm)

@@ -3,7 +3,6 @@
 from contextlib import aclosing
 from typing import Any
 
-from opencode.provider.anthropic import AnthropicAdapter
 from opencode.provider.base import (
     Adapter,
     BlockEnd,
@@ -19,9 +18,10 @@ from opencode.provider.base import (
     ToolDefinition,
     UserTurn,
 )
-from opencode.provider.compatible import CompatibleAdapter
-from opencode.provider.openai import OpenAIAdapter
-from opencode.provider.timeouts import Timeouts
+from opencode.provider.chat.adapter import ChatAdapter
+from opencode.provider.messages.adapter import MessagesAdapter
+from opencode.provider.responses.adapter import ResponsesAdapter
+from opencode.provider.wire.timeouts import Timeouts
 from opencode.schema.provider import Capabilities, Cost, Interleaved, Limit, Modalities, Model, ModelApi
 from tests.llm.server import LLM
 
@@ -36,8 +36,8 @@ def adapter(wire: str, url: str, key: str | None = KEY, **settings: Any) -> Adap
     """Return an adapter for a wire, for the server at `url`."""
     timeouts = Timeouts(connect_s=5, header_s=settings.pop("header_s", 10), idle_s=settings.pop("idle_s", 10))
     if wire == "anthropic":
-        return AnthropicAdapter("anthropic", key, url, timeouts=timeouts, **settings)
-    kind = OpenAIAdapter if wire == "openai" else CompatibleAdapter
+        return MessagesAdapter("anthropic", key, url, timeouts=timeouts, **settings)
+    kind = ResponsesAdapter if wire == "openai" else ChatAdapter
     return kind(wire, key, f"{url}/v1", timeouts=timeouts, **settings)
 
 

@@ -105,7 +105,8 @@ async def test_a_tab_that_missed_it_offers_undo_once_it_is_connected_again(
 async def test_what_the_api_deletes_cannot_be_undone(open_page: OpenPage, site: Site) -> None:
     session_id = await site.server.new_session(title="Gone")
     page = await open_page(f"/chat/{session_id}")
-    await site.server.client.delete(f"/session/{session_id}")
+    deleted = await site.server.client.delete(f"/session/{session_id}")
+    assert deleted.status_code == 200, deleted.text
     await expect(page.locator("#notice")).to_contain_text("This chat was deleted.")
     await expect(page.locator("text=Undo")).to_have_count(0)
     await page.click("#notice >> text=New chat")

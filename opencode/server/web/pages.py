@@ -7,7 +7,7 @@ from typing import Any
 from quart import Blueprint, Response, request
 
 from opencode.errors import RequestError
-from opencode.provider.demo import DEMO
+from opencode.provider.demo.adapter import DEMO
 from opencode.schema.provider import Model
 from opencode.schema.session import Session, Todo
 from opencode.session.reverted import without_reverted

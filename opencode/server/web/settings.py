@@ -4,7 +4,7 @@ from quart import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Redirection
 
 from opencode.errors import RequestError
-from opencode.provider.demo import DEMO
+from opencode.provider.demo.adapter import DEMO
 from opencode.schema.provider import ApiAuth
 
 from ..app_state import app_state, services

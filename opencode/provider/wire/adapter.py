@@ -6,7 +6,7 @@ rest does, so the body goes out as bytes and the answer comes in as bytes.
 
 import asyncio
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -17,10 +17,10 @@ from opencode import observe
 from opencode.errors import ModelError
 from opencode.schema.base import JsonObject
 
-from .base import Adapter, Finish, ModelRequest, StreamEvent
-from .batch import EventBatch
+from ..base import Adapter, ModelRequest, StreamEvent
+from .errors import ProviderErrors, without_login
 from .payload import encode_json, repaired
-from .provider_errors import ProviderErrors, without_login
+from .reader import Reader
 from .sdk_client import SDKClient
 from .sse import EventTooLarge, SSEDecoder
 from .timeouts import SilenceLimit, Timeouts
@@ -31,45 +31,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LIST_TIMEOUT_S = 30.0
-LONGEST_NAME = 200
-"""Characters that are kept of the model and the id in a provider's answer."""
-
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
 """More than the longest answer of any model takes on any wire; a longer stream is stopped."""
 GRACE_S = 5.0
 """How long to wait after a complete answer for what may follow it: usage and the end marker."""
 DRAIN_S = 0.05
 """How long to wait for the end of a finished stream, so that its connection can be reused."""
-
-
-class Reader(ABC):
-    """Reads one answer: payloads in, StreamEvents out through `batch`.
-
-    `whole`: the answer is complete, though more may follow. `done`: its end marker was read.
-    """
-
-    def __init__(self, errors: ProviderErrors) -> None:
-        self.errors = errors
-        self.batch = EventBatch()
-        self.whole = False
-        self.done = False
-        self.answered_by = ""
-        self.answer_id = ""
-
-    def name_answer(self, model: Any, answer_id: Any) -> None:
-        """Note the model and the id that the provider names in its answer; what is no text is ignored."""
-        if isinstance(model, str):
-            self.answered_by = model[:LONGEST_NAME]
-        if isinstance(answer_id, str):
-            self.answer_id = answer_id[:LONGEST_NAME]
-
-    @abstractmethod
-    def read(self, payload: bytes) -> None:
-        """Read one event's JSON; raises ModelError if it is an error, ValueError if it is not valid."""
-
-    @abstractmethod
-    def finish(self) -> Finish:
-        """Close open blocks and calls, through `batch`, and return how the complete answer ended."""
 
 
 class WireAdapter(Adapter):

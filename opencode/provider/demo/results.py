@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from opencode.schema.base import JsonObject
 
-from .base import ToolOutput
+from ..base import ToolOutput
 
 _LINK = re.compile(r"\[(?P<title>[^\]\n]+)\]\((?P<url>https?://[^\s)]+)\)|(?P<bare>https?://[^\s)>\]\"'`]+)")
 _SENTENCE = re.compile(r".+?[.!?](?=\s+[A-Z\[\"']|\s*$)", re.DOTALL)

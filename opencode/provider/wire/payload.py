@@ -11,7 +11,7 @@ def encode_json(value: JsonObject) -> bytes:
     try:
         return encode(value)
     except UnicodeEncodeError:
-        return encode(_whole_characters(value))
+        return encode(whole_characters(value))
 
 
 def repaired(payload: bytes) -> bytes | None:
@@ -20,14 +20,15 @@ def repaired(payload: bytes) -> bytes | None:
         value = json.loads(payload.decode("utf-8", "replace"))
     except ValueError:
         return None
-    return encode(_whole_characters(value))
+    return encode(whole_characters(value))
 
 
-def _whole_characters(value: Any) -> Any:
+def whole_characters(value: Any) -> Any:
+    """Return a JSON value with the halves of surrogate pairs that stand alone replaced by U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
-        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+        return {whole_characters(key): whole_characters(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_whole_characters(item) for item in value]
+        return [whole_characters(item) for item in value]
     return value

@@ -1,20 +1,14 @@
-"""OpenAI's Responses API."""
+"""Reads streams of the Responses API."""
 
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from opencode.schema.base import JsonObject
 from opencode.schema.part import CacheTokens, Tokens
 
-from .base import BlockEnd, Finish, ModelRequest, StopReason, ToolCallEnd, ToolCallStart
-from .openai_request import responses_body
-from .provider_errors import ProviderErrors
-from .wire import Reader, WireAdapter
-
-if TYPE_CHECKING:
-    import httpx2
+from ..base import BlockEnd, Finish, StopReason, ToolCallEnd, ToolCallStart
+from ..wire.errors import ProviderErrors
+from ..wire.reader import Reader
 
 _INCOMPLETE: dict[str, StopReason] = {
     "max_output_tokens": "length",
@@ -74,31 +68,6 @@ class _Event(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Event).decode
-
-
-class OpenAIAdapter(WireAdapter):
-    sdk_name = "openai"
-    path = "/responses"
-    default_url = "https://api.openai.com/v1"
-
-    def _build_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
-        return sdk.AsyncOpenAI(
-            api_key=self._key or "not used",
-            base_url=self._base_url,
-            default_headers=self._headers,
-            max_retries=0,
-            http_client=http_client,
-        )
-
-    def _body(self, request: ModelRequest) -> JsonObject:
-        return responses_body(request)
-
-    def _reader(self, request: ModelRequest) -> Reader:
-        return ResponsesReader(self._errors)
-
-    async def _list(self, client: Any) -> list[str]:
-        page = await client.models.list(extra_headers=self._own_headers())
-        return [model.id for model in page.data]
 
 
 class ResponsesReader(Reader):

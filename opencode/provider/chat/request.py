@@ -5,7 +5,7 @@ from typing import Any
 from opencode.schema.base import JsonObject
 from opencode.schema.provider import Interleaved
 
-from .base import (
+from ..base import (
     AssistantTurn,
     Attachment,
     ModelRequest,
@@ -15,7 +15,7 @@ from .base import (
     ToolOutput,
     UserTurn,
 )
-from .payload import encode_json
+from ..wire.payload import encode_json
 
 MAX_TOKENS = 32_000
 _RENAMED = {"reasoningEffort": "reasoning_effort", "textVerbosity": "verbosity"}

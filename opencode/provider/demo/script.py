@@ -8,8 +8,8 @@ import msgspec
 from opencode.errors import ModelAPIError
 from opencode.schema.base import JsonObject
 
-from .base import AssistantTurn, Attachment, ModelRequest, Text, ToolCall, ToolOutput, UserTurn
-from .demo_results import describe, quoted
+from ..base import AssistantTurn, Attachment, ModelRequest, Text, ToolCall, ToolOutput, UserTurn
+from .results import describe, quoted
 
 TITLE_LENGTH = 50
 

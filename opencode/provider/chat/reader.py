@@ -1,24 +1,16 @@
-"""Chat Completions: OpenRouter, Ollama, vLLM, llama.cpp, LM Studio, the Hugging Face router and others.
-
-Servers differ in details, so the reader accepts all known forms.
-"""
+"""Reads Chat Completions streams. Servers differ in details, so all known forms are accepted."""
 
 import secrets
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from opencode.schema.base import JsonObject, encode
+from opencode.schema.base import encode
 from opencode.schema.part import CacheTokens, Tokens
 
-from .base import Finish, ModelRequest, StopReason, ToolCallEnd, ToolCallStart
-from .compatible_request import chat_body
-from .provider_errors import ProviderErrors
-from .wire import Reader, WireAdapter
-
-if TYPE_CHECKING:
-    import httpx2
+from ..base import Finish, StopReason, ToolCallEnd, ToolCallStart
+from ..wire.errors import ProviderErrors
+from ..wire.reader import Reader
 
 END = b"[DONE]"
 
@@ -94,36 +86,6 @@ class _Call(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Chunk, strict=False).decode
-
-
-class CompatibleAdapter(WireAdapter):
-    sdk_name = "openai"
-    path = "/chat/completions"
-    needs_key = False
-
-    def _build_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
-        return sdk.AsyncOpenAI(
-            api_key=self._key or "not used",
-            base_url=self._base_url,
-            default_headers=self._headers,
-            max_retries=0,
-            http_client=http_client,
-        )
-
-    def _own_headers(self) -> dict[str, Any]:
-        """Return headers that also keep the user's OpenAI organization and project from other servers."""
-        omit = self._client.sdk.Omit()
-        return {"OpenAI-Organization": omit, "OpenAI-Project": omit, **super()._own_headers()}
-
-    def _body(self, request: ModelRequest) -> JsonObject:
-        return chat_body(request)
-
-    def _reader(self, request: ModelRequest) -> Reader:
-        return ChatReader(self._errors)
-
-    async def _list(self, client: Any) -> list[str]:
-        page = await client.models.list(extra_headers=self._own_headers())
-        return [model.id for model in page.data or []]
 
 
 class ChatReader(Reader):

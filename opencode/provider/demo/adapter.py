@@ -14,7 +14,7 @@ import msgspec
 from opencode.schema.part import Tokens
 from opencode.schema.provider import Capabilities, Cost, Limit, Modalities, Model, ModelApi
 
-from .base import (
+from ..base import (
     Adapter,
     AssistantTurn,
     BlockEnd,
@@ -32,7 +32,7 @@ from .base import (
     ToolOutput,
     UserTurn,
 )
-from .demo_script import Call, Script, script_for
+from .script import Call, Script, script_for
 
 DEMO = "demo"
 DEMO_NAME = "Demo (offline, scripted)"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from opencode.schema.base import JsonObject
 
-from .base import (
+from ..base import (
     Attachment,
     ModelRequest,
     Reasoning,
@@ -13,7 +13,7 @@ from .base import (
     ToolOutput,
     UserTurn,
 )
-from .payload import encode_json
+from ..wire.payload import encode_json
 
 MIN_OUTPUT_TOKENS = 16
 """The API's minimum."""

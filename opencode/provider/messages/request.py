@@ -6,7 +6,7 @@ from typing import Any
 
 from opencode.schema.base import JsonObject
 
-from .base import (
+from ..base import (
     Attachment,
     ModelRequest,
     Reasoning,
