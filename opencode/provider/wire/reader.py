@@ -36,6 +36,14 @@ class Reader(ABC):
     def read(self, payload: bytes) -> None:
         """Read one event's JSON; raises ModelError if it is an error, ValueError if it is not valid."""
 
+    def read_answer(self, payload: bytes) -> None:
+        """Read a whole answer's JSON, which some servers send where a stream was asked for; raises as `read`."""
+        raise ValueError("this wire has no whole answers")
+
+    def end_marker(self) -> None:
+        """Note `[DONE]`, which some servers send on every wire: nothing follows."""
+        self.done = True
+
     @abstractmethod
     def finish(self) -> Finish:
         """Close open blocks and calls, through `batch`, and return how the complete answer ended."""
