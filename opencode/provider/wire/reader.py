@@ -37,7 +37,7 @@ class Reader(ABC):
         """Read one event's JSON; raises ModelError if it is an error, ValueError if it is not valid."""
 
     def read_answer(self, payload: bytes) -> None:
-        """Read a whole answer's JSON, which some servers send where a stream was asked for; raises as `read`."""
+        """Read a whole answer's JSON, which some servers send in place of a stream; raises as `read`."""
         raise ValueError("this wire has no whole answers")
 
     def end_marker(self) -> None:
