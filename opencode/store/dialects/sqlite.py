@@ -41,6 +41,9 @@ KEPT_LOG_BYTES = 4_000_000
 BUSY_MILLISECONDS = 5000
 """How long a statement waits for another program's lock."""
 
+LARGE = 100_000
+"""Characters of a row that is given to the driver as it is: within a text of many rows it would be copied."""
+
 _PRAGMAS = (
     f"page_size={PAGE_BYTES}",
     "journal_mode=WAL",  # readers never wait for the writer
@@ -98,10 +101,12 @@ class Sqlite(Dialect):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def upsert(self, connection: Connection, table: Table, rows: list[Row]) -> None:
-        if _READS_JSON and len(rows) > 1:
-            connection.execute(_upsert_all(table), {"rows": _as_json(table, rows)})
-        else:
-            connection.execute(upsert_one(Insert, table), rows)
+        small = [row for row in rows if len(row["data"]) < LARGE] if _READS_JSON and "data" in table.c else []
+        if len(small) > 1:
+            connection.execute(_upsert_all(table), {"rows": _as_json(table, small)})
+            rows = [row for row in rows if len(row["data"]) >= LARGE]
+        for row in rows:  # one by one: a statement with all of them would hold copies of all
+            connection.execute(upsert_one(Insert, table), row)
 
     def contains(self, column: ColumnElement[str], words: str) -> ColumnElement[bool]:
         return column.contains(words, autoescape=True)  # its LIKE knows the cases of ASCII without lower()
