@@ -31,15 +31,18 @@ def file_content(part: FilePart) -> Text | Attachment:
     mime = mime.strip().lower()
     if not part.url.startswith("data:"):
         return Attachment(mime, part.url, filename=filename)
-    head, _, body = part.url[5:].partition(",")
+    comma = part.url.find(",")  # the content is cut out once, and only if it is needed: it may be large
+    head, start = part.url[5:comma], part.url[comma + 1 : comma + 1 + _BEGINNING]
     is_base64 = head.endswith(";base64")
     try:
-        start = _bytes(body[:_BEGINNING], is_base64)
-        found = sniff(start, mime)
-        if found is None and is_text(start, mime):
+        beginning = _bytes(start, is_base64)
+        found = sniff(beginning, mime)
+        if found is None and is_text(beginning, mime):
             charset = _CHARSET.search(parameters) or _CHARSET.search(head)
-            return _text(_bytes(body, is_base64), charset and charset[1], filename, mime)
+            content = _bytes(part.url[comma + 1 :], is_base64)
+            return _text(content, charset and charset[1], filename, mime)
         if found is not None or _kind(mime) in _MEDIA:
+            body = part.url[comma + 1 :]
             data = body if is_base64 else base64.b64encode(unquote_to_bytes(body)).decode()
             return Attachment(found or mime, part.url, data=data, filename=filename)
     except binascii.Error:

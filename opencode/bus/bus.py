@@ -197,6 +197,10 @@ class Bus:
 
     def _remember(self, event: Event) -> None:
         self._newest = event.id
+        if event.file_size > self._ring_limit:  # it is encoded only if someone listens
+            self._ring.clear()
+            self._ring_bytes, self._floor = 0, event.id
+            return
         self._ring.append(event)
         self._ring_bytes += len(event.frame)
         while self._ring_bytes > self._ring_limit:

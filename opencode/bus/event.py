@@ -2,7 +2,8 @@
 
 from functools import cached_property
 
-from opencode.schema.event import EventProperties, envelope
+from opencode.schema.event import EventProperties, PartUpdated, envelope
+from opencode.schema.part import FilePart
 
 
 class Event:
@@ -13,7 +14,17 @@ class Event:
         self.properties = properties
         session_id = getattr(properties, "session_id", None)
         self.session_id: str | None = session_id if isinstance(session_id, str) else None
-        self.frame = b"id: %b\ndata: %b\n\n" % (event_id.encode(), envelope(event_id, properties))
+
+    @cached_property
+    def frame(self) -> bytes:
+        """The event as it is sent, encoded when it is first asked for: at once, unless it is very large."""
+        return envelope(self.id, self.properties, b"id: %b\ndata: " % self.id.encode(), b"\n\n")
+
+    @property
+    def file_size(self) -> int:
+        """Characters of the file that the event is about, which its frame has more than once for a moment."""
+        part = self.properties.part if isinstance(self.properties, PartUpdated) else None
+        return len(part.url) if isinstance(part, FilePart) else 0
 
     @property
     def json(self) -> bytes:

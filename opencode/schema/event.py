@@ -255,12 +255,17 @@ EVENT_TYPES: tuple[type[EventProperties], ...] = (
 )
 
 
-def envelope(event_id: str, properties: EventProperties) -> bytes:
-    """Return the event's JSON. `event_id` and the type contain no characters that JSON escapes."""
-    return b'{"id":"%b","type":"%b","properties":%b}' % (
+def envelope(event_id: str, properties: EventProperties, before: bytes = b"", after: bytes = b"") -> bytes:
+    """Return the event's JSON between `before` and `after`, with one copy of what may be a large file.
+
+    `event_id` and the type contain no characters that JSON escapes.
+    """
+    return b'%b{"id":"%b","type":"%b","properties":%b}%b' % (
+        before,
         event_id.encode(),
         properties.type.encode(),
         encode(properties),
+        after,
     )
 
 

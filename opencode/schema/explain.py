@@ -76,7 +76,7 @@ def member(info: inspect.Type, value: Any) -> inspect.Type:
     return info
 
 
-def not_json(error: Exception, data: bytes) -> str:
+def not_json(error: Exception, data: bytes | bytearray) -> str:
     """Return why a body is no JSON."""
     if isinstance(error, UnicodeDecodeError):
         return "The body is not UTF-8 text: send a JSON object in UTF-8."

@@ -13,6 +13,7 @@ from opencode.schema.explain import explain, not_json
 
 from .fields import MAX_BYTES, Fields
 from .json_body import check_values
+from .request_body import take_body
 
 JSON = "application/json"
 ATTRIBUTE = "_opencode_endpoint"
@@ -89,8 +90,9 @@ def endpoint(
         @wraps(handler)
         async def view(**arguments: Any) -> Response:
             if decoder is not None:
-                data = await request.get_data(True, False, False)
-                arguments["body"] = decode_body(decoder, data, body_required, fields, spec.examples.values())
+                arguments["body"] = decode_body(
+                    decoder, await take_body(), body_required, fields, spec.examples.values()
+                )
             if query is not None:
                 arguments["query"] = decode_query(query)
             value = await handler(**arguments)
@@ -108,7 +110,7 @@ def endpoint(
 
 def decode_body(
     decoder: msgspec.json.Decoder[Any],
-    data: bytes,
+    data: bytes | bytearray,
     required: bool,
     fields: Fields | None = None,
     examples: Iterable[Any] = (),
@@ -118,7 +120,7 @@ def decode_body(
     Raises BadRequest that says what is wrong and where, and BodyTooLarge. `fields`: those that must not be
     misspelled.
     """
-    if not data.strip():
+    if not data or data.isspace():
         if required:
             raise BadRequest("The request has no body: send a JSON object.")
         data = b"{}"
@@ -147,7 +149,7 @@ def decode_query(kind: Any) -> Any:
         raise BadRequest(explain(error, kind, parameters), "Query") from None
 
 
-def _decode_json(data: bytes) -> Any:
+def _decode_json(data: bytes | bytearray) -> Any:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -29,7 +29,7 @@ class Fields:
         self._info = inspect.type_info(kind)
         self._known_only = msgspec.json.Decoder(_known_only(self._info, {}))
 
-    def are_known(self, data: bytes) -> bool:
+    def are_known(self, data: bytes | bytearray) -> bool:
         """Return whether a valid body has known fields only; values are skipped, so it costs little.
 
         A body over MAX_BYTES, which carries files, is not looked at.

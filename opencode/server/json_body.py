@@ -21,13 +21,13 @@ _COUNTED = 1 << 20
 """Bytes that are counted at once."""
 
 
-def check_values(data: bytes) -> None:
+def check_values(data: bytes | bytearray) -> None:
     """Raise BodyTooLarge if a JSON body has too many values."""
     if len(data) > MAX_VALUES and _has_too_many(data) and _has_too_many(_without_strings(data)):
         raise BodyTooLarge(f"The body has more than {MAX_VALUES:,} JSON values: send less at once.")
 
 
-def _has_too_many(data: bytes) -> bool:
+def _has_too_many(data: bytes | bytearray) -> bool:
     count = 0
     for start in range(0, len(data), _COUNTED):
         count += sum(data.count(mark, start, start + _COUNTED) for mark in (b",", b"[", b"{"))
@@ -36,7 +36,7 @@ def _has_too_many(data: bytes) -> bool:
     return False
 
 
-def _without_strings(data: bytes) -> bytes:
+def _without_strings(data: bytes | bytearray) -> bytes | bytearray:
     """Return JSON without the content of its strings; unchanged if it has very many."""
     if b"\\" in data:
         data = data.replace(b"\\\\", b"").replace(b'\\"', b"")

@@ -2,13 +2,14 @@
 
 import asyncio
 import re
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
-from quart import Request
+from quart import Request, request
 from quart.formparser import FormDataParser
 from quart.wrappers.request import Body
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestTimeout
 
 from opencode.errors import BodyTooLarge
 
@@ -51,9 +52,24 @@ class LimitedFormParser(FormDataParser):
     }
 
 
+class TakenBody(Body):
+    """A body that can be taken: handed over without a copy, of which a large body would have several."""
+
+    async def take(self) -> bytearray:
+        """Return the whole body once it is here, and keep nothing of it; raises what awaiting it does."""
+        for _ in range(2):  # it may become too large while it arrives
+            if self._must_raise is not None:
+                raise self._must_raise
+            await self._complete.wait()
+        data, self._data = self._data, bytearray()
+        return data
+
+
 class LimitedRequest(Request):
     """A request whose body has the limit of its route: `max_content_length`, in bytes."""
 
+    body: TakenBody
+    body_class = TakenBody
     form_data_parser_class = LimitedFormParser
 
     def __init__(self, *arguments: Any, max_content_length: int | None = None, **named: Any) -> None:
@@ -61,6 +77,19 @@ class LimitedRequest(Request):
         limit = body_limit(path, headers.get("Content-Type", ""), max_content_length or 0)
         super().__init__(*arguments, max_content_length=limit, **named)
         self.max_content_length = limit
+
+    async def take_body(self) -> bytearray:
+        """Return the body, which is read from nowhere else; raises RequestTimeout if it comes too slowly."""
+        try:
+            async with asyncio.timeout(self.body_timeout):
+                return await self.body.take()
+        except TimeoutError:
+            raise RequestTimeout from None
+
+
+async def take_body() -> bytearray:
+    """Return the body of the current request; raises RequestTimeout and RequestEntityTooLarge."""
+    return await cast(LimitedRequest, request).take_body()
 
 
 def body_limit(path: str, content_type: str, largest: int) -> int:

@@ -133,7 +133,7 @@ class RunningTurn:
     async def _answer(self) -> None:
         """Answer all prompts; with an error if the conversation can't be read or written."""
         try:
-            self.turn.load(await self._turns.history(self._live.id, self._prompts[0].id))
+            self.turn.load(await self._turns.history(self._live.id, [prompt.id for prompt in self._prompts]))
             await self.turn.run()
         except Unavailable as error:
             await self.turn.fail(self._prompts, ModelError(error.message))
@@ -194,12 +194,12 @@ class Turns:
         if running is not None and running.stopping:
             await running.wait()
 
-    async def history(self, session_id: str, first_prompt: str) -> list[MessageWithParts]:
-        """Return a session's messages for a turn that begins with `first_prompt`; raises Unavailable."""
+    async def history(self, session_id: str, prompts: Sequence[str]) -> list[MessageWithParts]:
+        """Return a session's messages for a turn that has these prompts already; raises Unavailable."""
         store = self.dependencies.store
-        if store.has_only(session_id, first_prompt):
+        if store.has_only(session_id, prompts[0]):
             return []
-        return await store.history(session_id, first_prompt)
+        return await store.history(session_id, prompts[0], prompts)
 
     def get(self, session_id: str) -> RunningTurn | None:
         return self._running.get(session_id)

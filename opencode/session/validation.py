@@ -36,6 +36,7 @@ ANSWER_BYTES = 4 * MEGABYTE
 """The limit for an assistant message, if the one for user messages is lower: it contains tool output."""
 
 _BASE64 = f"{string.ascii_letters}{string.digits}+/".encode()
+_SLICE = 2**20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -139,12 +140,16 @@ def check_url(url: str, name: str) -> None:
 
 
 def _base64_problem(text: str) -> str:
-    """Return what is wrong with base64, "" if nothing is; a fifth of the time that decoding takes."""
+    """Return what is wrong with base64, "" if nothing is; a fifth of the time that decoding takes.
+
+    It is looked at in slices, since each look makes copies.
+    """
     if len(text) % 4:
         return "its length is not a multiple of 4, which padding with = makes it"
     if not text.isascii():
         return "it has characters other than A-Z, a-z, 0-9, + and /"
-    padding = text.encode().translate(None, _BASE64)
+    slices = (text[start : start + _SLICE] for start in range(0, len(text), _SLICE))
+    padding = b"".join(each.encode().translate(None, _BASE64)[:3] for each in slices)
     if padding not in (b"", b"=", b"==") or not text.endswith(padding.decode()):
         return "it has characters other than A-Z, a-z, 0-9, + and /, or = before its end"
     return ""

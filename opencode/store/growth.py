@@ -13,8 +13,9 @@ from opencode.schema.base import encode
 from opencode.schema.part import Part, ReasoningPart, TextPart
 
 from .dialects import dialect_of
+from .files import write_files
 from .rows import PartRow, Row, decode_part
-from .tables import part, part_growth, part_outline
+from .tables import part, part_growth
 
 _decode_pieces = msgspec.json.Decoder(list[tuple[int, str]]).decode
 
@@ -36,7 +37,6 @@ _totals = (
 )
 _remove = delete(part_growth).where(_part_ids)
 _append = insert(part_growth)
-_remove_outlines = delete(part_outline).where(part_outline.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def read_part(data: str, pieces: str | None) -> Part:
@@ -63,13 +63,8 @@ def write_parts(connection: Connection, rows: Sequence[Row]) -> None:
         connection.execute(_append, new)
     ended = [row["id"] for row in rows if isinstance(row, PartRow) and row.streamed and not row["grows"]]
     _execute_in_batches(connection, _remove, ended)
-    _write_outlines(connection, [row for row in rows if isinstance(row, PartRow) and row.has_files])
-
-
-def _write_outlines(connection: Connection, rows: Sequence[PartRow]) -> None:
-    _execute_in_batches(connection, _remove_outlines, [row["id"] for row in rows if not row.outline])
-    if large := [Row(id=row["id"], data=row.outline) for row in rows if row.outline]:
-        dialect_of(connection).upsert(connection, part_outline, large)
+    if with_files := [row for row in rows if isinstance(row, PartRow) and row.has_files]:
+        write_files(connection, with_files)
 
 
 def _execute_in_batches(connection: Connection, statement: Delete, ids: Sequence[object]) -> None:

@@ -52,24 +52,57 @@ def content_size(url: str) -> int:
     return length
 
 
+def is_outline(url: str) -> bool:
+    """Return whether a URL looks like that of a file whose content is elsewhere."""
+    return _OUTLINE.fullmatch(url) is not None
+
+
 def outlined(part: Part) -> Part:
-    """Return a part without the content of its files; the part itself if they are small."""
+    """Return a part without the content of its large files, and with short names of them."""
+    return _with_files(part, [_shortened(file) for file in files_of(without_content(part)[0])])
+
+
+def without_content(part: Part) -> tuple[Part, dict[int, str]]:
+    """Return a part without the content of its large files, and their URLs by number."""
+    files = files_of(part)
+    large = {
+        number: file.url
+        for number, file in enumerate(files)
+        if len(file.url) >= SMALLEST and file.url.startswith("data:") and "," in file.url
+    }
+    outlines = [
+        structs.replace(file, url=_outline(file.url)) if number in large else file
+        for number, file in enumerate(files)
+    ]
+    return _with_files(part, outlines), large
+
+
+def files_of(part: Part) -> list[FilePart]:
+    """Return a part's files: itself, or those of a tool's result."""
     if isinstance(part, FilePart):
-        return _outlined_file(part)
-    if isinstance(part, ToolPart) and isinstance(part.state, ToolStateCompleted) and part.state.attachments:
-        files = [_outlined_file(file) for file in part.state.attachments]
-        if any(new is not old for new, old in zip(files, part.state.attachments, strict=True)):
-            return structs.replace(part, state=structs.replace(part.state, attachments=files))
-    return part
+        return [part]
+    if isinstance(part, ToolPart) and isinstance(part.state, ToolStateCompleted):
+        return part.state.attachments or []
+    return []
 
 
-def _outlined_file(file: FilePart) -> FilePart:
-    if not file.url.startswith("data:") or len(file.url) < SMALLEST:
+def _with_files(part: Part, files: list[FilePart]) -> Part:
+    """Return a part with other files; the part itself if they are the same."""
+    if all(new is old for new, old in zip(files, files_of(part), strict=True)):
+        return part
+    if isinstance(part, FilePart):
+        return files[0]
+    assert isinstance(part, ToolPart) and isinstance(part.state, ToolStateCompleted)
+    return structs.replace(part, state=structs.replace(part.state, attachments=files))
+
+
+def _outline(url: str) -> str:
+    known = summary(url)
+    return f"data:;size={known.size};version={known.version},"
+
+
+def _shortened(file: FilePart) -> FilePart:
+    if len(file.mime) <= LONGEST_NAME and len(file.filename or "") <= LONGEST_NAME:
         return file
-    known = summary(file.url)
-    return structs.replace(
-        file,
-        url=f"data:;size={known.size};version={known.version},",
-        mime=file.mime[:LONGEST_NAME],
-        filename=file.filename[:LONGEST_NAME] if file.filename else file.filename,
-    )
+    name = file.filename[:LONGEST_NAME] if file.filename else file.filename
+    return structs.replace(file, mime=file.mime[:LONGEST_NAME], filename=name)

@@ -1,6 +1,6 @@
 """Queries. Each function runs straight through, on one connection, in a thread."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Literal
 
@@ -12,10 +12,11 @@ from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
 from .dialects import dialect_of
+from .files import with_content
 from .growth import pieces, read_part
 from .outlines import outlined
 from .rows import decode_message, decode_session, decode_todo
-from .tables import message, part, part_outline, session, todo, trash
+from .tables import message, part, session, todo, trash
 
 NO_LIMIT = 2**62
 AFTER_ALL_IDS = "~"
@@ -113,16 +114,6 @@ _unfinished = select(message.c.data).where(message.c.unfinished.is_(True)).order
 
 _parts_between = (
     select(part.c.message_id, part.c.data, pieces)
-    .where(
-        part.c.session_id == bindparam("session"),
-        part.c.message_id.between(bindparam("first"), bindparam("last")),
-    )
-    .order_by(part.c.message_id, part.c.id)
-)
-
-_outlines_between = (
-    select(part.c.message_id, func.coalesce(part_outline.c.data, part.c.data).label("data"), pieces)
-    .select_from(part.outerjoin(part_outline, part_outline.c.id == part.c.id))
     .where(
         part.c.session_id == bindparam("session"),
         part.c.message_id.between(bindparam("first"), bindparam("last")),
@@ -243,8 +234,13 @@ def count_messages(connection: Connection, session_id: str, before: str | None) 
     return int(connection.execute(_messages_counted, values).scalar_one())
 
 
-def read_history(connection: Connection, session_id: str, after: str) -> list[tuple[MessageWithParts, int]]:
-    """Return the messages after the id `after`, in order, each with the size of its JSON in bytes."""
+def read_history(
+    connection: Connection, session_id: str, after: str, without: Container[str] = ()
+) -> list[tuple[MessageWithParts, int]]:
+    """Return the messages after the id `after`, in order, each with the size of its JSON in bytes.
+
+    `without`: ids of messages to leave out.
+    """
     values = {"session": session_id, "after": after}
     parts: dict[str, list[tuple[str, str | None]]] = {}
     for row in connection.execute(_parts_after, values):
@@ -252,9 +248,13 @@ def read_history(connection: Connection, session_id: str, after: str) -> list[tu
     history = []
     for data in _texts(connection, _messages_after, values):
         info = decode_message(data)
+        if info.id in without:
+            continue
         texts = parts.get(info.id, [])
-        whole = MessageWithParts(info=info, parts=[read_part(*text) for text in texts])
-        history.append((whole, len(data) + sum(len(text) + len(growth or "") for text, growth in texts)))
+        read = [read_part(*text) for text in texts]
+        size = len(data) + sum(len(text) + len(growth or "") for text, growth in texts)
+        size += sum(with_content(connection, each) for each in read)
+        history.append((MessageWithParts(info=info, parts=read), size))
     return history
 
 
@@ -301,7 +301,11 @@ def _with_parts(
         return []
     values = {"session": messages[0].session_id, "first": messages[0].id, "last": messages[-1].id}
     parts: dict[str, list[Part]] = {}
-    for row in connection.execute(_outlines_between if outlines else _parts_between, values):
+    for row in connection.execute(_parts_between, values).all():
         read = read_part(row.data, row.pieces)
-        parts.setdefault(row.message_id, []).append(outlined(read) if outlines else read)
+        if outlines:
+            read = outlined(read)
+        else:
+            with_content(connection, read)
+        parts.setdefault(row.message_id, []).append(read)
     return [MessageWithParts(info=each, parts=parts.get(each.id, [])) for each in messages]

@@ -8,22 +8,29 @@ from opencode.schema.message import AssistantMessage, Message
 from opencode.schema.part import FilePart, Part, ReasoningPart, TextPart, ToolPart
 from opencode.schema.session import Session, Todo
 
-from .outlines import outlined
+from .outlines import without_content
 
 Row = dict[str, object]
 """A table's columns by their names."""
 
 
+class FileContent(msgspec.Struct, frozen=True):
+    """A large file of a part. `number`: its place among the part's files."""
+
+    number: int
+    url: str
+
+
 class PartRow(Row):
     """A part's row. `streamed`: its text may be stored in pieces; `text`: that of one which grows.
 
-    `has_files`: an outline may be stored of it; `outline`: the present one, "" if its files are small.
+    `has_files`: content of files may be stored of it; `files`: the present one, which `data` does not have.
     """
 
     streamed: bool = False
     text: str = ""
     has_files: bool = False
-    outline: str = ""
+    files: "list[FileContent]"
 
 
 decode_session = msgspec.json.Decoder(Session).decode
@@ -68,18 +75,18 @@ def message_row(message: Message, answered: bool) -> Row:
 
 def part_row(part: Part) -> PartRow:
     finished_text = isinstance(part, TextPart) and (not part.time or bool(part.time.end))
+    stored, files = without_content(part)
     row = PartRow(
         id=part.id,
         session_id=part.session_id,
         message_id=part.message_id,
         searchable=finished_text,
         grows=False,
-        data=encode(part).decode(),
+        data=encode(stored).decode(),
     )
     row.streamed = isinstance(part, TextPart | ReasoningPart) and bool(part.time)
     row.has_files = isinstance(part, FilePart | ToolPart)
-    if row.has_files and (outline := outlined(part)) is not part:
-        row.outline = encode(outline).decode()
+    row.files = [FileContent(number, url) for number, url in files.items()]
     return row
 
 

@@ -1,7 +1,7 @@
 """Read and write what is stored: sessions, messages with their parts, todos."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -160,26 +160,32 @@ class Store(ChangeRecorder):
         async with self._reads_files:
             return await self._database.read(lambda c: files.find_file(c, session_id, part_id, number))
 
-    async def piece(self, file: StoredFile, start: int) -> tuple[bytes, int] | None:
-        """Return bytes of a file's content, from the character `start` on, and the start of the next piece.
+    async def piece(self, file: StoredFile, place: int) -> bytes | None:
+        """Return a piece of a file's content; `place`: from 0 to `file.pieces`.
 
         None if the file has been removed or changed since `file` found it.
         """
         async with self._reads_files:
-            return await self._database.read(lambda c: files.read_piece(c, file, start))
+            return await self._database.read(lambda c: files.read_piece(c, file, place))
 
-    async def history(self, session_id: str, settled: str) -> list[MessageWithParts]:
+    async def history(
+        self, session_id: str, settled: str, known: Collection[str] = ()
+    ) -> list[MessageWithParts]:
         """Return all messages in order; those before the message id `settled` are kept for the next call.
 
-        That one returns the same objects, so whoever changes one must store it too.
+        That one returns the same objects, so whoever changes one must store it too. `known`: ids from
+        `settled` on whose messages the caller has; they are not read, and are left out.
         """
         await self._catch_up(session_id)
-        known = self._history_cache.begin(session_id)
-        later = await self._database.read(lambda c: queries.read_history(c, session_id, known.newest))
+        begun = self._history_cache.begin(session_id)
+        without = {message_id for message_id in known if message_id >= settled}
+        later = await self._database.read(
+            lambda c: queries.read_history(c, session_id, begun.newest, without)
+        )
         old = [message for message, _ in later if message.info.id < settled]
-        size = known.size + sum(size for message, size in later if message.info.id < settled)
-        self._history_cache.end(session_id, known, History([*known.messages, *old], size))
-        return [*known.messages, *(message for message, _ in later)]
+        size = begun.size + sum(size for message, size in later if message.info.id < settled)
+        self._history_cache.end(session_id, begun, History([*begun.messages, *old], size))
+        return [*begun.messages, *(message for message, _ in later)]
 
     def begin_history(self, session_id: str) -> None:
         """Note that a session was stored just now and has no messages yet."""

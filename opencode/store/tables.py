@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -131,13 +132,26 @@ part_growth = Table(
 )
 """The text of parts that grow, in pieces. `total`: characters of the text up to the end of the piece."""
 
-part_outline = Table(
-    "part_outline",
+part_file = Table(
+    "part_file",
     metadata,
-    Column("id", ForeignKey("part.id", ondelete="CASCADE"), primary_key=True, info=_CONSTANT),
-    Column("data", Text, nullable=False),
+    Column("part_id", ForeignKey("part.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("head", Text, nullable=False),
+    Column("version", String(16), nullable=False),
+    Column("verbatim", Boolean, nullable=False),
 )
-"""Parts with large files as their outlines, see `outlines`."""
+"""Large files of parts, see `files`. `head`: the `data:` URL up to its comma. `verbatim`: the pieces hold the
+rest of the URL as it is, not the bytes that its base64 means."""
+
+part_file_piece = Table(
+    "part_file_piece",
+    metadata,
+    Column("part_id", ForeignKey("part.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
 
 todo = Table(
     "todo",

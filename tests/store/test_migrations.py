@@ -14,11 +14,13 @@ from sqlalchemy import create_engine
 
 import opencode.store
 from opencode.errors import SettingsError
+from opencode.schema.base import encode
 from opencode.schema.part import TextPart
-from opencode.store import SessionQuery, Store, migrations
+from opencode.store import SessionQuery, Store, migrations, outlined
 from opencode.store.tables import metadata
 from tests.program import free_port, said, start
 
+from .test_files import LARGE, base64_url, content, file_part, put, tool_part
 from .test_search import find, say
 
 DATA = Path(__file__).parent / "data"
@@ -92,6 +94,38 @@ async def test_a_postgresql_database_of_an_earlier_revision_comes_up_whole(
     await check(store)
     await store.close()
     await (await Store.open(tmp_path, url)).close()
+
+
+BACK_TO_0005 = """
+    DROP TABLE part_file_piece;
+    DROP TABLE part_file;
+    CREATE TABLE part_outline (id VARCHAR(64) NOT NULL PRIMARY KEY REFERENCES part (id), data TEXT NOT NULL);
+    UPDATE alembic_version SET version_num = '0005';
+"""
+
+
+async def test_large_files_of_an_earlier_version_come_back_whole(tmp_path: Path, url: str | None) -> None:
+    store = await Store.open(tmp_path, url)
+    picture = file_part(base64_url(LARGE), filename="ein Café.png")
+    others = tool_part("data:,small", base64_url(LARGE)[:-4] + "QR==", "data:," + "é" * 5000)
+    session = put(store, picture, others)
+    await store.commit()
+    await store.close()
+    whole = [(encode(part).decode(), part.id) for part in (picture, others)]
+    if url is None:
+        with sqlite3.connect(tmp_path / "opencode.db") as disk:
+            disk.executescript(BACK_TO_0005)
+            disk.executemany("UPDATE part SET data = ? WHERE id = ?", whole)
+    else:
+        with psycopg.connect(url) as connection:
+            connection.execute(BACK_TO_0005.encode())
+            connection.cursor().executemany("UPDATE part SET data = %s WHERE id = %s", whole)
+    store = await Store.open(tmp_path, url)
+    assert (await store.messages(session.id))[0].parts == [picture, others]
+    assert await content(store, await store.file(session.id, picture.id, None)) == LARGE
+    (outlines,) = await store.messages(session.id, outlines=True)
+    assert outlines.parts == [outlined(picture), outlined(others)]
+    await store.close()
 
 
 async def test_a_converted_database_has_the_schema_of_a_new_one(tmp_path: Path) -> None:

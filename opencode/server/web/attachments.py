@@ -89,7 +89,7 @@ async def content(session: Session, part_id: str, number: int | None) -> Respons
         return response
     if request.method != "HEAD":
         store = services().store
-        pieces = Pieces(file, lambda start: store.piece(file, start))
+        pieces = Pieces(file, lambda place: store.piece(file, place))
         response.response = response.iterable_body_class(pieces)
         response.timeout = None  # a large file on a slow line; `Pieces` ends it if the client takes nothing
     if file.size is not None:
@@ -113,7 +113,7 @@ def _disposition(file: StoredFile) -> str:
     return dump_options_header(kind, {"filename": plain, "filename*": f"UTF-8''{quote(name, safe='')}"})
 
 
-Read = Callable[[int], Awaitable[tuple[bytes, int] | None]]
+Read = Callable[[int], Awaitable[bytes | None]]
 
 
 class Pieces:
@@ -134,7 +134,7 @@ class Pieces:
 
     async def __anext__(self) -> bytes:
         self._timeout.taken()
-        if self._next >= self._file.characters:
+        if self._next >= self._file.pieces:
             raise StopAsyncIteration
         try:
             piece = await self._read(self._next)
@@ -143,9 +143,9 @@ class Pieces:
         if piece is None:
             await _disconnect()
             raise StopAsyncIteration
-        data, self._next = piece
+        self._next += 1
         self._timeout.sending()
-        return data
+        return piece
 
     async def aclose(self) -> None:
         """Stop the timer. Called at the end of the response."""

@@ -101,10 +101,10 @@ class Sqlite(Dialect):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def upsert(self, connection: Connection, table: Table, rows: list[Row]) -> None:
-        small = [row for row in rows if len(row["data"]) < LARGE] if _READS_JSON and "data" in table.c else []
+        small = [row for row in rows if len(str(row.get("data", ""))) < LARGE] if _READS_JSON else []
         if len(small) > 1:
             connection.execute(_upsert_all(table), {"rows": _as_json(table, small)})
-            rows = [row for row in rows if len(row["data"]) >= LARGE]
+            rows = [row for row in rows if len(str(row.get("data", ""))) >= LARGE]
         for row in rows:  # one by one: a statement with all of them would hold copies of all
             connection.execute(upsert_one(Insert, table), row)
 
