@@ -6,6 +6,8 @@ the chunks that HTTP/1.1 makes of them anyway. hypercorn allows it; other server
 """
 
 import asyncio
+import math
+from collections import deque
 from typing import Any
 
 from quart import Quart, Request
@@ -16,11 +18,11 @@ FULL_BYTES = 64 * 1024
 """How much may wait in a connection before the next piece goes the usual way, which waits for the client."""
 
 FEW_WRITERS = 20
-"""So many are flushed at the end of every turn of the event loop."""
+"""So many are flushed at once."""
 
 WRITER_SECONDS = 0.0002
 LATEST_SECONDS = 0.25
-"""How long pieces for many writers are collected: for each of them, and at most."""
+"""How long the next ones wait: for each of these, and at most."""
 
 _KEY = "opencode.direct_writer"
 
@@ -67,29 +69,29 @@ class EndOfTurn:
     """Flushes all writers that were written to in one turn of the event loop, at its end.
 
     A write takes some ten microseconds of the loop. Were each event written to hundreds of streams at once,
-    the turn that produces them would wait for its listeners. So after a flush of many writers the next one
-    comes WRITER_SECONDS later for each of them: listeners take a bounded share of the loop, however many.
+    whoever produces them would wait for its listeners. So many writers are flushed a few at a time, with a
+    pause after each: listeners take a small share of the loop, however many, and never hold it for long.
     """
 
     def __init__(self) -> None:
-        self._writers: list[DirectWriter] = []
-        self._many = 0
+        self._writers: deque[DirectWriter] = deque()
+        self._is_due = False
 
     def add(self, writer: DirectWriter) -> None:
         """Flush a writer at the end of this turn, or soon after it."""
-        if not self._writers:
-            loop = asyncio.get_running_loop()
-            if self._many > FEW_WRITERS:
-                loop.call_later(min(LATEST_SECONDS, self._many * WRITER_SECONDS), self._flush)
-            else:
-                loop.call_soon(self._flush)
         self._writers.append(writer)
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
-        writers, self._writers = self._writers, []
-        self._many = len(writers)
-        for writer in writers:
-            writer.flush()
+        waiting = len(self._writers)
+        share = max(FEW_WRITERS, math.ceil(waiting * FEW_WRITERS * WRITER_SECONDS / LATEST_SECONDS))
+        for _ in range(min(share, waiting)):
+            self._writers.popleft().flush()
+        self._is_due = bool(self._writers)
+        if self._is_due:
+            asyncio.get_running_loop().call_later(FEW_WRITERS * WRITER_SECONDS, self._flush)
 
 
 def register(app: Quart) -> None:

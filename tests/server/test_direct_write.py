@@ -89,3 +89,42 @@ async def test_a_client_that_does_not_read_is_cut_off_and_sees_it(server: Server
     numbers = [int(each) for each in re.findall(rb'"text":"(\d\d)x+"', rest)]
     assert numbers == list(range(len(numbers)))
     assert 0 < len(numbers) < 14
+
+
+class Kept(asyncio.WriteTransport):
+    """A connection that keeps what is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+async def test_many_listeners_are_written_to_a_few_at_a_time() -> None:
+    end_of_turn = direct_write.EndOfTurn()
+    connections = [Kept() for _ in range(250)]
+    writers = [direct_write.DirectWriter(each, end_of_turn) for each in connections]
+
+    def served() -> int:
+        return sum(bool(each.written) for each in connections)
+
+    for writer in writers:
+        assert writer.write(b"one ")
+    most = before = 0
+    async with asyncio.timeout(5):
+        while served() < len(writers):
+            await asyncio.sleep(0)
+            most, before = max(most, served() - before), served()
+            assert writers[-1].write(b"two ")  # collected, until it is this one's turn
+    assert most == direct_write.FEW_WRITERS
+    assert connections[0].written == [b"4\r\none \r\n"]
+    await asyncio.sleep(0.01)
+    assert b"".join(connections[-1].written).count(b"one ") == 1
