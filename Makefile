@@ -29,9 +29,9 @@ fuzz: $(VENV)/.dev  ## the long form of the hostile requests: EXAMPLES for every
 bench: $(VENV)/.dev  ## measure this server, beside the real opencode where that is installed; ARGS="--quick"
 	$(BIN)/python -m bench $(ARGS)
 
-soak: $(VENV)/.dev  ## the long tests: 50 kills, and a crowd for 20 minutes (SECONDS=1200)
+soak: $(VENV)/.dev  ## the long tests: 50 kills, a crowd for 20 minutes (SECONDS=1200), and one beside a hostile crowd
 	OPENCODE_KILLS=50 $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_kill.py
-	OPENCODE_SOAK_SECONDS=$(or $(SECONDS),1200) $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_soak.py
+	OPENCODE_SOAK_SECONDS=$(or $(SECONDS),1200) $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_soak.py tests/faults/test_hostile_crowd.py
 
 mutants: $(VENV)/.dev  ## put faults into the code: a test must fail for each; ARGS="--only agent --seed 2"
 	$(BIN)/python -m tests.mutation $(ARGS)
