@@ -16,8 +16,8 @@ from opencode.schema.part import (
 )
 from opencode.store import Store
 
+from .calls import interrupted
 from .exchange import is_last_step, new_answer
-from .transcript import interrupted
 
 CUT = TurnAborted("The server stopped while this answer was being written. The text so far is kept.")
 UNANSWERED = TurnAborted("The server stopped before this prompt was answered. Send it again.")

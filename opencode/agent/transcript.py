@@ -58,6 +58,7 @@ from opencode.store import Store
 from opencode.tasks import hold
 from opencode.tool.base import ToolResult
 
+from .calls import Calls, started
 from .dependencies import TurnSession
 
 
@@ -81,9 +82,10 @@ class Block:
 
 
 class Transcript:
-    """Writes one assistant message. `calls`: the step's tool calls by call id, each with its raw input.
+    """Writes one assistant message, whatever the order in which a provider's events come.
 
-    `closed`: the message's end is stored and published, or its session is deleted.
+    `calls`: the step's tool calls. `closed`: the message's end is stored and published, or its session is
+    deleted.
     """
 
     def __init__(self, store: Store, bus: Bus, session: TurnSession, message: AssistantMessage) -> None:
@@ -96,7 +98,7 @@ class Transcript:
         self.message = message
         self.closed = False
         self.parts: list[Part] = []
-        self.calls: dict[str, tuple[ToolPart, str]] = {}
+        self.calls = Calls()
 
     def open(self) -> None:
         """Begin the message and its step, in the background so that the model request need not wait."""
@@ -137,20 +139,18 @@ class Transcript:
             await self._settle()
             part = ToolPart(
                 **self._identity(),
-                call_id=event.call_id,
+                call_id=self.calls.new_id(event.call_id),
                 tool=event.name,
                 state=ToolStatePending(input={}, raw=""),
             )
-            self.calls[event.call_id] = (part, "")
+            self.calls.begin(part, event.call_id)
             self._add(part)
         elif isinstance(event, ToolCallEnd):
-            part, _ = self.calls[event.call_id]
-            part.metadata = event.metadata or UNSET
-            self.calls[event.call_id] = (part, event.raw)
+            self.calls.end(event)
 
     def tool_running(self, call_id: str, name: str, arguments: JsonObject) -> None:
         """Mark a call as running, with the tool's real name, which may differ from what the model wrote."""
-        part, _ = self.calls[call_id]
+        part = self.calls[call_id].part
         part.tool = name
         part.state = ToolStateRunning(input=arguments, time=StartTime(start=now_ms()))
         self._store.put_part(part)
@@ -158,7 +158,7 @@ class Transcript:
 
     def tool_progress(self, call_id: str, title: str, metadata: JsonObject) -> None:
         """Update and publish the title and metadata of a running call."""
-        part, _ = self.calls[call_id]
+        part = self.calls[call_id].part
         if isinstance(part.state, ToolStateRunning):
             part.state.title = title
             part.state.metadata = metadata
@@ -166,7 +166,7 @@ class Transcript:
             self._publish(part)
 
     async def tool_completed(self, call_id: str, result: ToolResult) -> None:
-        part, _ = self.calls[call_id]
+        part = self.calls[call_id].part
         files = [
             FilePart(**self._identity(), mime=file.mime, url=file.url, filename=optional(file.filename))
             for file in result.attachments
@@ -176,15 +176,15 @@ class Transcript:
             output=result.output,
             title=result.title,
             metadata=result.metadata,
-            time=CompletedTime(start=_started(part), end=now_ms()),
+            time=CompletedTime(start=started(part), end=now_ms()),
             attachments=files or UNSET,
         )
         await self._finish([part])
 
     async def tool_failed(self, call_id: str, error: ToolError) -> None:
-        part, _ = self.calls[call_id]
+        part = self.calls[call_id].part
         part.state = ToolStateError(
-            input=part.state.input, error=error.message, time=RunTime(start=_started(part), end=now_ms())
+            input=part.state.input, error=error.message, time=RunTime(start=started(part), end=now_ms())
         )
         await self._finish([part])
 
@@ -233,6 +233,7 @@ class Transcript:
         """
         await self.opened()
         self._end_block({})
+        self._ended += self.calls.interrupt("the answer ended before it was run.")
         step = StepFinishPart(**self._identity(), reason=reason, tokens=tokens, cost=cost)
         self.message.finish = reason
         self.message.tokens = tokens
@@ -252,10 +253,7 @@ class Transcript:
         with suppress(Unavailable):  # the end may be stored although the beginning was not
             await self.opened()
         self._end_block({})
-        for call, _ in self.calls.values():
-            if isinstance(call.state, ToolStatePending | ToolStateRunning):
-                call.state = interrupted(call, error.message)
-                self._ended.append(call)
+        self._ended += self.calls.interrupt(error.message)
         self._set_error(error)
         parts = list(self._ended)
         try:
@@ -374,18 +372,3 @@ class Transcript:
             "session_id": self.message.session_id,
             "message_id": self.message.id,
         }
-
-
-def interrupted(part: ToolPart, reason: str) -> ToolStateError:
-    """Return the state of a tool call that was interrupted for `reason`."""
-    return ToolStateError(
-        input=part.state.input,
-        error=f"The call was interrupted: {reason}",
-        time=RunTime(start=_started(part), end=now_ms()),
-        metadata={"interrupted": True},
-    )
-
-
-def _started(part: ToolPart) -> int:
-    state = part.state
-    return state.time.start if isinstance(state, ToolStateRunning) else now_ms()

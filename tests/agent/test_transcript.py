@@ -7,15 +7,33 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from opencode.agent.dependencies import TurnSession
 from opencode.agent.transcript import Transcript
 from opencode.bus import Bus
 from opencode.errors import ModelError, ToolError
-from opencode.provider.base import BlockEnd, ReasoningDelta, TextDelta, ToolCallEnd, ToolCallStart
+from opencode.provider.base import (
+    BlockEnd,
+    ReasoningDelta,
+    StreamEvent,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+)
 from opencode.schema.event import EventProperties, MessageRemoved, MessageUpdated, PartUpdated
 from opencode.schema.message import AssistantMessage
-from opencode.schema.part import Part, Tokens, ToolPart, ToolStateCompleted, ToolStateError
+from opencode.schema.part import (
+    Part,
+    ReasoningPart,
+    TextPart,
+    Tokens,
+    ToolPart,
+    ToolStateCompleted,
+    ToolStateError,
+)
 from opencode.store import Store, Unit
 from opencode.tool.base import ToolResult
 
@@ -186,3 +204,68 @@ async def test_what_is_stored_is_what_was_published(store: SlowStore, transcript
     stored = await store.message(SESSION, transcript.message.id)
     assert stored == transcript.snapshot()
     assert (transcript.message.cost, transcript.message.finish) == (0.5, "stop")
+
+
+async def test_calls_with_one_id_are_two_calls(transcript: Transcript) -> None:
+    for event in (
+        ToolCallStart("same", "webfetch"),
+        ToolCallStart("same", "todoread"),
+        ToolCallEnd("same", '{"url": "x"}'),
+        ToolCallEnd("same", "{}"),
+    ):
+        await transcript.write(event)
+    calls = [(call.part.tool, call.raw) for call in transcript.calls.values()]
+    assert calls == [("webfetch", '{"url": "x"}'), ("todoread", "{}")]
+    assert len({call.part.call_id for call in transcript.calls.values()}) == 2
+
+
+IDS = st.sampled_from(["a", "b", ""])
+EVENTS = st.one_of(
+    st.builds(TextDelta, st.text(max_size=3)),
+    st.builds(ReasoningDelta, st.text(max_size=3)),
+    st.builds(BlockEnd, st.sampled_from([{}, {"signature": "s"}])),
+    st.builds(ToolCallStart, IDS, st.just("webfetch")),
+    st.builds(ToolCallDelta, IDS, st.just("{")),
+    st.builds(ToolCallEnd, IDS, st.sampled_from(["", "{}", "{"])),
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+)
+@given(
+    stream=st.lists(EVENTS, max_size=12), running=st.booleans(), end=st.sampled_from([end_step, end_failed])
+)
+def test_whatever_comes_in_whatever_order_no_part_is_left_open(
+    tmp_path_factory: pytest.TempPathFactory,
+    stream: list[StreamEvent],
+    running: bool,
+    end: Callable[[Transcript], Coroutine[Any, Any, None]],
+) -> None:
+    async def write(folder: Path) -> None:
+        opened = await Store.open(folder)
+        opened.put_session(session())
+        store = SlowStore(opened)
+        published = Recorded(store)
+        message = assistant(2, parent=1).info
+        assert isinstance(message, AssistantMessage)
+        transcript = Transcript(
+            cast(Store, store), cast(Bus, published), cast(TurnSession, published), message
+        )
+        transcript.open()
+        for event in stream:
+            await transcript.write(event)
+        for call_id in list(transcript.calls)[:1] if running else ():
+            transcript.tool_running(call_id, "webfetch", {})
+        await end(transcript)
+        stored = await opened.message(SESSION, message.id)
+        await opened.close()
+        assert stored == transcript.snapshot()
+        calls = [part for part in stored.parts if isinstance(part, ToolPart)]
+        assert len(calls) == sum(isinstance(event, ToolCallStart) for event in stream)
+        assert len({call.call_id for call in calls}) == len(calls)
+        assert all(isinstance(call.state, ToolStateError) for call in calls)
+        spans = [part.time for part in stored.parts if isinstance(part, TextPart | ReasoningPart)]
+        assert all(span and span.end for span in spans)
+
+    asyncio.run(write(tmp_path_factory.mktemp("transcript")))
