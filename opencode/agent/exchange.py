@@ -19,7 +19,8 @@ from opencode.schema.session import StatusBusy, StatusRetry
 from .dependencies import TurnDependencies, TurnSession
 from .transcript import Transcript
 
-_MORE_STEPS = ("tool-calls", "pause")
+MORE_STEPS = ("tool-calls", "pause")
+"""The finish reasons after which a further step follows."""
 
 log = logging.getLogger(__name__)
 
@@ -145,4 +146,4 @@ def new_answer(prompt: UserMessage, message_id: str, agent: str, directory: str)
 
 def is_last_step(answer: AssistantMessage) -> bool:
     """Return whether no further step follows an answer that has ended."""
-    return bool(answer.error) or answer.finish not in _MORE_STEPS
+    return bool(answer.error) or answer.finish not in MORE_STEPS

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from opencode.config import PermissionConfig
 from opencode.schema.session import PermissionAction, PermissionRule
 
+DOOM_LOOP = "doom_loop"
+
 ALLOW_ALL = PermissionRule(permission="*", pattern="*", action="allow")
 
 
@@ -56,6 +58,15 @@ def is_hidden(ruleset: Iterable[PermissionRule], tool: str) -> bool:
         if matches(rule.permission, tool):
             last_match = rule
     return last_match is not None and last_match.pattern == "*" and last_match.action == "deny"
+
+
+def may_repeat(ruleset: Iterable[PermissionRule]) -> bool:
+    """Return whether a model may make the same call with the same result as often as its steps last.
+
+    That is opencode's permission `doom_loop`; a rule for all permissions does not mean it.
+    """
+    actions = [rule.action for rule in ruleset if rule.permission == DOOM_LOOP]
+    return actions[-1:] == ["allow"]
 
 
 def matches(wildcard: str, text: str) -> bool:

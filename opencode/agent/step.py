@@ -4,22 +4,13 @@ from collections.abc import Iterable
 
 from msgspec import UNSET
 
-from opencode.errors import (
-    ContentFiltered,
-    ContextOverflow,
-    ModelAPIError,
-    ModelError,
-    OutputTooLong,
-    StructuredOutputFailed,
-)
+from opencode.errors import ContextOverflow, ModelAPIError
 from opencode.provider.base import Finish, ModelRequest, ToolDefinition, merge_options
-from opencode.provider.cost import cost_usd
 from opencode.provider.registry import Resolved
 from opencode.provider.wire.attachment_errors import may_refuse_attachment
 from opencode.schema.agent import Agent
 from opencode.schema.base import given
 from opencode.schema.message import JsonSchemaFormat, MessageWithParts, UserMessage
-from opencode.schema.part import TextPart
 from opencode.schema.session import PermissionRule
 
 from . import structured
@@ -29,16 +20,13 @@ from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange
 from .files import has_files
 from .permission import is_hidden, tool_rules
+from .progress import Progress
+from .resolution import Resolution
 from .tool_execution import ToolExecution
 
 LAST_STEP = (
     "This is your last step, and tools are no longer available. Summarize what you have found or done so "
     "far, what remains, and how to continue."
-)
-
-OUT_OF_STEPS = (
-    "The model still called tools in the last of the {steps} steps of this turn. Send another prompt to "
-    "continue, or raise the agent's steps."
 )
 
 MAX_REFUSALS = 2
@@ -48,12 +36,11 @@ TOO_LONG = "Start a new session, send less, or choose a model with a larger cont
 
 
 class Step:
-    """One step. `number` counts the steps that answer `prompt`, from 1.
+    """One step. `progress`: of the answer to `prompt`; this step is counted in it already.
 
-    `failed_answers`: the number of structured answers to the prompt that did not match the schema.
     `may_overflow`: if the conversation exceeds the model's context, the message is removed and `run` returns
     False; otherwise the message ends with that error. `refused`: the user refused a tool call, which ends the
-    turn.
+    turn. `follow_up`: what the model is told before the next step, or "".
     """
 
     def __init__(
@@ -63,20 +50,19 @@ class Step:
         execution: ToolExecution,
         prompt: UserMessage,
         *,
-        number: int,
+        progress: Progress,
         rules: list[PermissionRule],
-        failed_answers: int,
         may_overflow: bool,
     ) -> None:
         self._dependencies = dependencies
         self._session = session
         self._execution = execution
         self._prompt = prompt
-        self._number = number
+        self._progress = progress
         self._rules = rules
         self._may_overflow = may_overflow
-        self.failed_answers = failed_answers
         self.refused = False
+        self.follow_up = ""
         self.exchange = Exchange(dependencies, session, prompt)
 
     async def run(self, history: Iterable[MessageWithParts]) -> bool:
@@ -99,7 +85,13 @@ class Step:
                     raise ContextOverflow(f"{error.message.rstrip('.')}. {TOO_LONG}", error.body) from None
                 await transcript.withdraw()
                 return False
-            await self._resolve(agent, resolved, finish)
+            resolution = Resolution(
+                self._dependencies, self._execution, transcript, prompt, self._progress, _limit(agent)
+            )
+            try:
+                await resolution.run(agent, effective_rules(agent, self._rules, prompt), resolved, finish)
+            finally:
+                self.refused, self.follow_up = resolution.refused, resolution.follow_up
         return True
 
     async def _ask(self, history: list[MessageWithParts], agent: Agent, resolved: Resolved) -> Finish:
@@ -132,11 +124,12 @@ class Step:
     ) -> ModelRequest:
         prompt = self._prompt
         model = resolved.model
-        last = self._number >= _limit(agent)
-        tools = [] if not model.capabilities.toolcall else self._tool_definitions(agent)
+        last = self._progress.steps >= _limit(agent)
+        answer_as_data = isinstance(prompt.format, JsonSchemaFormat)
+        usable = model.capabilities.toolcall and not (last and answer_as_data)
+        tools = self._tool_definitions(agent) if usable else []
         of_tools = self._dependencies.tools.instructions(tool.name for tool in tools)
         system = system_prompt(agent, prompt, (*self._dependencies.instructions, *of_tools))
-        answer_as_data = isinstance(prompt.format, JsonSchemaFormat)
         if isinstance(prompt.format, JsonSchemaFormat):
             tools.append(structured.definition(prompt.format))
             system = (*system, structured.INSTRUCTION)
@@ -162,45 +155,6 @@ class Step:
             for tool in self._dependencies.tools.list()
             if not is_hidden(rules, tool.name)
         ]
-
-    async def _resolve(self, agent: Agent, resolved: Resolved, finish: Finish) -> None:
-        """Run the answer's tool calls and end the step."""
-        transcript = self.exchange.transcript
-        form = self._prompt.format
-        cost = cost_usd(resolved.model, finish.tokens)
-        reason: str = finish.reason
-        error: ModelError | None = None
-        answer = structured.Answer(form) if isinstance(form, JsonSchemaFormat) else None
-        if transcript.calls:
-            reason = "tool-calls"
-            rules = effective_rules(agent, self._rules, self._prompt)
-            self.refused = not await self._execution.run(transcript, agent, rules, answer)
-            if not self.refused and self._number >= _limit(agent):
-                # Some models call tools although tool_choice is "none".
-                reason, error = "stop", ModelError(OUT_OF_STEPS.format(steps=_limit(agent)))
-        if answer is not None:
-            reason, error = self._resolve_structured(answer, reason)
-        elif reason == "content-filter":
-            error = ContentFiltered("The model declined to answer this.")
-        elif reason == "length" and not any(isinstance(part, TextPart) for part in transcript.parts):
-            error = OutputTooLong(
-                "The model reached its output limit before it wrote any text; ask for less, or choose a "
-                "variant with less reasoning effort."
-            )
-        await transcript.finish_step(reason, finish.tokens, cost, error)
-
-    def _resolve_structured(self, answer: structured.Answer, reason: str) -> tuple[str, ModelError | None]:
-        """Return the finish reason and error of a step with a structured answer; store a valid answer."""
-        if answer.value is not UNSET:
-            self.exchange.transcript.message.structured = answer.value
-            return "stop", None
-        self.failed_answers += answer.failures
-        if reason == "tool-calls" and not self.refused and self.failed_answers <= answer.retries:
-            return reason, None
-        message = (
-            "The model gave no answer that matches the schema; simplify the schema or try another model."
-        )
-        return "stop", StructuredOutputFailed(message, retries=self.failed_answers)
 
 
 def _limit(agent: Agent) -> int:

@@ -1,4 +1,6 @@
-"""Structured output: the model gives an answer that matches a JSON schema as a call of one required tool."""
+"""Structured output: an answer that matches a JSON schema, as a call of one required tool or as JSON text."""
+
+import re
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -7,9 +9,10 @@ from opencode.errors import BadRequest, ToolError
 from opencode.offload.jobs import SchemaJob
 from opencode.offload.pool import NotDone, Pool, Reason
 from opencode.provider.base import ToolDefinition
-from opencode.schema.base import JsonObject, given
+from opencode.schema.base import JsonObject, encode, given
 from opencode.schema.message import JsonSchemaFormat
 from opencode.tool.base import ToolResult
+from opencode.tool.call_input import InputError, read_input
 
 TOOL = "StructuredOutput"
 DEFAULT_RETRIES = 2
@@ -18,6 +21,13 @@ INSTRUCTION = (
     f"The user wants the final answer as data. When you are ready, call {TOOL} exactly once with input that "
     "matches its schema. Do not answer in text."
 )
+
+ASK_AGAIN = (
+    "That was not the answer as data: {mismatch}. Call {tool} with input that matches its schema, or reply "
+    "with that JSON object and nothing else."
+)
+
+_FENCED = re.compile(r"```[A-Za-z]*[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL)
 
 SchemaPool = Pool[SchemaJob, str | None]
 """Checks schemas and answers: the schema is a stranger's, and so are its regular expressions."""
@@ -61,12 +71,33 @@ class Answer:
 
     async def submit(self, raw: str, schemas: SchemaPool) -> ToolResult:
         """Set the value from the input of a call; raise ToolError, which tells the model what to correct."""
+        mismatch = await self._check(raw, schemas)
+        if mismatch is not None:
+            self.failures += 1
+            raise ToolError(f"The input was not accepted: {mismatch}. Call {TOOL} again.")
+        return ToolResult("Answer accepted.", title="Answer", metadata={"valid": True, "truncated": False})
+
+    async def read_text(self, text: str, schemas: SchemaPool) -> str | None:
+        """Set the value from an answer in plain text; return what is wrong with it, if anything.
+
+        Servers that do not know `tool_choice` answer so. The text is JSON, or holds it in one code fence.
+        """
+        fenced = _FENCED.findall(text)
+        try:
+            value = read_input(fenced[0] if len(fenced) == 1 else text, TOOL, self.schema)
+            mismatch = await self._check(encode(value).decode(), schemas) if text.strip() else "it was empty"
+        except InputError as error:
+            mismatch = f"it {error}"
+        if mismatch is not None:
+            self.failures += 1
+        return mismatch
+
+    async def _check(self, raw: str, schemas: SchemaPool) -> str | None:
+        """Set the value if JSON text matches the schema; return what is wrong otherwise."""
         try:
             mismatch = await schemas.run(SchemaJob(self.schema, raw))
         except NotDone as error:
             mismatch = f"it can't be checked ({_CAUSES[error.reason]})"
-        if mismatch is not None:
-            self.failures += 1
-            raise ToolError(f"The input was not accepted: {mismatch}. Call {TOOL} again.")
-        self.value = msgspec.json.decode(raw)
-        return ToolResult("Answer accepted.", title="Answer", metadata={"valid": True, "truncated": False})
+        if mismatch is None:
+            self.value = msgspec.json.decode(raw)
+        return mismatch

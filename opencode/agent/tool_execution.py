@@ -11,6 +11,7 @@ from opencode.schema.message import ModelChoice
 from opencode.schema.session import PermissionRule, Todo
 from opencode.store import Store
 from opencode.tool.base import Started, Task, TaskAnswer, ToolContext, Waits
+from opencode.tool.registry import ParsedCall
 
 from . import structured
 from .dependencies import TurnDependencies, TurnSession
@@ -39,6 +40,30 @@ class StoredTodos:
         await self._session.commit(unit, [TodoUpdated(session_id=self._session_id, todos=todos)])
 
 
+class OutputLimit:
+    """The output limit at which an answer was cut. `calls_cut`: the calls whose input it cut.
+
+    `told`: the sentence for the model.
+    """
+
+    def __init__(self, tokens: int) -> None:
+        self.tokens = tokens
+        self.calls_cut = 0
+        self.told = (
+            f"Your answer was cut at {tokens:,} tokens, the output limit, before the input of this call was "
+            "complete. Write less in one answer: call it again with shorter input, or in several calls."
+        )
+
+    def cuts(self, transcript: Transcript, call_id: str, call: ParsedCall) -> bool:
+        """Return whether the limit cut the input of a call, and count it: only the last call can be cut."""
+        raw = transcript.calls[call_id].raw
+        is_last = call_id == next(reversed(transcript.calls))
+        is_cut = raw is None or bool(call.fault) or not raw.strip()
+        if is_cut and is_last:
+            self.calls_cut += 1
+        return is_cut and is_last
+
+
 class ToolExecution:
     """Runs tool calls; each one ends with a result or an error that the model can read."""
 
@@ -48,17 +73,23 @@ class ToolExecution:
         self._remember = remember
 
     async def run(
-        self, transcript: Transcript, agent: Agent, rules: list[PermissionRule], answer: Answer | None
+        self,
+        transcript: Transcript,
+        agent: Agent,
+        rules: list[PermissionRule],
+        answer: Answer | None,
+        limit: OutputLimit | None = None,
     ) -> bool:
         """Run all calls of the step; return whether the turn continues.
 
         It does not if the user refused a call without feedback. `answer` receives the call of the structured
-        output tool. Cancelling this cancels the calls.
+        output tool. `limit`: the output limit that ended the answer, and with it perhaps a call's input.
+        Cancelling this cancels the calls.
         """
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._run_one(transcript, call_id, agent, rules, answer))
+                    group.create_task(self._run_one(transcript, call_id, agent, rules, answer, limit))
                     for call_id in transcript.calls
                 ]
         except ExceptionGroup as group_error:
@@ -72,8 +103,9 @@ class ToolExecution:
         agent: Agent,
         rules: list[PermissionRule],
         answer: Answer | None,
+        limit: OutputLimit | None,
     ) -> bool:
-        part, raw = transcript.calls[call_id]
+        part, raw = transcript.calls[call_id].part, transcript.calls[call_id].raw
         reference = ToolReference(message_id=part.message_id, call_id=call_id)
         waits = Waits()
 
@@ -128,9 +160,15 @@ class ToolExecution:
             waits=waits,
         )
         tools = self._dependencies.tools
-        call = tools.read(part.tool, raw, {structured.TOOL: answer.schema} if answer is not None else None)
+        call = tools.read(
+            part.tool, raw or "", {structured.TOOL: answer.schema} if answer is not None else None
+        )
         transcript.tool_running(call_id, call.tool, call.input)
         try:
+            if limit is not None and limit.cuts(transcript, call_id, call):
+                raise ToolError(limit.told)
+            if raw is None:
+                raise ToolError(f"The input of {call.tool} did not come to its end. Call it again.")
             if answer is not None and call.tool == structured.TOOL:
                 answered = raw if call.fault else encode(call.input).decode()
                 result = await answer.submit(answered, self._dependencies.schemas)

@@ -4,17 +4,18 @@ from itertools import takewhile
 from weakref import proxy
 
 from opencode import ids
-from opencode.clock import now_ms
 from opencode.errors import AgentServerError, ModelError
-from opencode.schema.base import optional
-from opencode.schema.event import EventProperties, MessageUpdated, PartUpdated
+from opencode.schema.base import JsonObject, optional
 from opencode.schema.message import AssistantMessage, MessageWithParts, UserMessage
-from opencode.schema.part import CompactionPart, CreatedTime, Part, TextPart, ToolPart
+from opencode.schema.part import CompactionPart, TextPart
+from opencode.schema.provider import Model
 from opencode.schema.session import PermissionRule, StatusBusy
 
-from .compaction import cleared, compaction_of, is_nearly_full, old_output, tokens_in_use
+from .compaction import compaction_of, is_nearly_full, old_output, tokens_in_use
 from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange, is_last_step
+from .own_messages import add_user_message, clear_output, follow_up
+from .progress import Progress
 from .step import Step
 from .subtask import Subtasks, subtasks_of
 from .summary import Summary
@@ -41,9 +42,8 @@ class Turn:
         self._execution = ToolExecution(dependencies, session, lambda rules: turn._remember(rules))  # noqa: PLW0108
         self._exchange: Exchange | None = None
         self._insert_at = 0
-        self._steps: dict[str, int] = {}
+        self._progress: dict[str, Progress] = {}
         self._origin: dict[str, str] = {}
-        self._failed_answers: dict[str, int] = {}
         self._refused = False
         self._compacted = False
 
@@ -136,15 +136,15 @@ class Turn:
         """Take the next step of a prompt's answer; compact the conversation if it exceeds the context."""
         assert isinstance(prompt.info, UserMessage)
         origin = self._origin.get(prompt.info.id, prompt.info.id)
-        number = self._steps[origin] = self._steps.get(origin, 0) + 1
+        progress = self._progress.setdefault(origin, Progress())
+        progress.steps += 1
         step = Step(
             self._dependencies,
             self._session,
             self._execution,
             prompt.info,
-            number=number,
+            progress=progress,
             rules=self._rules,
-            failed_answers=self._failed_answers.get(origin, 0),
             may_overflow=not self._compacted and bool(self._summarizable(prompt)),
         )
         fits = True
@@ -153,12 +153,14 @@ class Turn:
             fits = await step.run(self._history)
         finally:
             self._end(keep=fits)
-        self._failed_answers[origin] = step.failed_answers
         self._refused = step.refused
-        if fits:
-            self._compacted = False
-        else:
+        if not fits:
             await self._compact(prompt, overflow=True)
+            return
+        # A summary that did not help is not followed by another one.
+        self._compacted = self._compacted and await self._is_nearly_full(prompt)
+        if step.follow_up:
+            await self._follow(prompt, step.follow_up, {"structured_retry": True})
 
     async def _run_subtasks(self, prompt: MessageWithParts) -> None:
         subtasks = Subtasks(self._dependencies, self._session, self._execution, prompt)
@@ -187,20 +189,29 @@ class Turn:
         used = tokens_in_use(self._history)
         if self._compacted or not used or not self._summarizable(prompt):
             return False
-        choice = prompt.info.model
-        try:
-            model = (await self._dependencies.providers.resolve(choice.provider_id, choice.model_id)).model
-        except AgentServerError:
-            return False  # the step gets the same error and stores it
-        if not is_nearly_full(model, used):
+        model = await self._model(prompt.info)
+        if model is None or not is_nearly_full(model, used):
             return False
         old, freed = old_output(self._history, model)
         if old:
-            await self._clear_output(old)
+            await clear_output(self._dependencies, self._session, old)
         if not is_nearly_full(model, used - freed):
             return False
         await self._compact(prompt, overflow=False)
         return True
+
+    async def _is_nearly_full(self, prompt: MessageWithParts) -> bool:
+        assert isinstance(prompt.info, UserMessage)
+        model = await self._model(prompt.info)
+        return model is not None and is_nearly_full(model, tokens_in_use(self._history))
+
+    async def _model(self, prompt: UserMessage) -> Model | None:
+        """Return the model of a prompt; None if it can't be used: the step gets that error and stores it."""
+        choice = prompt.model
+        try:
+            return (await self._dependencies.providers.resolve(choice.provider_id, choice.model_id)).model
+        except AgentServerError:
+            return None
 
     async def _compact(self, prompt: MessageWithParts, overflow: bool) -> None:
         """Replace the conversation by a summary, then continue the prompt if its answer had begun."""
@@ -208,7 +219,7 @@ class Turn:
         self._compacted = True
         covered = self._summarizable(prompt)
         begun = self.answer_to(prompt.info.id) is not None
-        request = self._follow_up(prompt.info)
+        request = follow_up(self._session, prompt.info)
         part = CompactionPart(
             id=ids.ascending("prt"),
             session_id=request.session_id,
@@ -217,19 +228,25 @@ class Turn:
             overflow=optional(True if overflow else None),
             tail_start_id=optional(None if begun else prompt.info.id),
         )
-        compaction = await self._add_user_message(request, part)
+        compaction = await add_user_message(self._dependencies, self._session, request, part)
+        self._history.append(compaction)
         if await self._summarize(compaction, covered) and begun:
-            continuation = self._follow_up(prompt.info)
-            self._origin[continuation.id] = self._origin.get(prompt.info.id, prompt.info.id)
-            text = TextPart(
-                id=ids.ascending("prt"),
-                session_id=continuation.session_id,
-                message_id=continuation.id,
-                text=CONTINUE,
-                synthetic=True,
-                metadata={"compaction_continue": True},
-            )
-            await self._add_user_message(continuation, text)
+            await self._follow(prompt, CONTINUE, {"compaction_continue": True})
+
+    async def _follow(self, prompt: MessageWithParts, text: str, metadata: JsonObject) -> None:
+        """Add a message of the server's own to the conversation, whose answer is the prompt's."""
+        assert isinstance(prompt.info, UserMessage)
+        info = follow_up(self._session, prompt.info)
+        self._origin[info.id] = self._origin.get(prompt.info.id, prompt.info.id)
+        part = TextPart(
+            id=ids.ascending("prt"),
+            session_id=info.session_id,
+            message_id=info.id,
+            text=text,
+            synthetic=True,
+            metadata=metadata,
+        )
+        self._history.append(await add_user_message(self._dependencies, self._session, info, part))
 
     async def _summarize(self, compaction: MessageWithParts, covered: list[MessageWithParts]) -> bool:
         """Answer a compaction request with a summary; return whether that succeeded."""
@@ -247,48 +264,9 @@ class Turn:
             return list(self._history)
         return self._history[: self._history.index(prompt)]
 
-    async def _add_user_message(self, info: UserMessage, part: Part) -> MessageWithParts:
-        """Store, publish and append a user message that the server writes itself."""
-        message = MessageWithParts(info=info, parts=[part])
-        unit = self._dependencies.store.unit()
-        unit.put_message(info)
-        unit.put_part(part)
-        events: list[EventProperties] = [
-            MessageUpdated(session_id=info.session_id, info=info),
-            PartUpdated(session_id=info.session_id, part=part, time=now_ms()),
-        ]
-        await self._session.commit(unit, events)
-        self._history.append(message)
-        return message
-
-    async def _clear_output(self, old: list[ToolPart]) -> None:
-        """Mark the output of tool calls as cleared: stored first, then published and taken over."""
-        parts = [cleared(part) for part in old]
-        unit = self._dependencies.store.unit()
-        for part in parts:
-            unit.put_part(part)
-        now = now_ms()
-        events = [PartUpdated(session_id=part.session_id, part=part, time=now) for part in parts]
-        await self._session.commit(unit, events)
-        for part, new in zip(old, parts, strict=True):
-            part.state = new.state
-
     async def _remember(self, rules: list[PermissionRule]) -> None:
         self._rules = [*self._rules, *rules]
         await self._session.allow(rules)
-
-    def _follow_up(self, prompt: UserMessage) -> UserMessage:
-        """Return a new user message with the settings of a prompt."""
-        return UserMessage(
-            id=self._session.new_message_id(),
-            session_id=prompt.session_id,
-            time=CreatedTime(created=now_ms()),
-            agent=prompt.agent,
-            model=prompt.model,
-            format=prompt.format,
-            system=prompt.system,
-            tools=prompt.tools,
-        )
 
 
 def _is_prompt(message: MessageWithParts) -> bool:

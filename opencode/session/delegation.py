@@ -20,6 +20,9 @@ from opencode.tool.base import Started, Task, TaskAnswer
 
 from .sessions import Sessions
 
+MAX_DEPTH = 3
+"""Sessions of tasks below each other: each may take all its steps for every step of the one above."""
+
 
 class Answering(Protocol):
     """A prompt that was sent and is being answered."""
@@ -74,6 +77,8 @@ class Delegation:
             if child.parent_id == parent.id:
                 return child
             raise ToolError(f"{task.session_id} is not a task of this session. Omit task_id.")
+        if await self._depth(parent) >= MAX_DEPTH:
+            raise ToolError(f"A task can't delegate further than {MAX_DEPTH} levels. Do the work yourself.")
         rules = [*given(parent.permission, []), *_restrictions(agent)]
         body = CreateSessionBody(
             parent_id=parent.id,
@@ -82,6 +87,14 @@ class Delegation:
             permission=rules or UNSET,
         )
         return await self._sessions.create(body)
+
+    async def _depth(self, session: Session) -> int:
+        """Return how many sessions are above a session."""
+        depth = 0
+        while session.parent_id and depth < MAX_DEPTH:
+            session = await self._sessions.get(session.parent_id)
+            depth += 1
+        return depth
 
 
 def _restrictions(agent: Agent) -> list[PermissionRule]:

@@ -121,3 +121,40 @@ async def test_references_within_the_schema_are_followed_and_lost_ones_are_a_mis
     lost = Answer(JsonSchemaFormat(schema={**schema, "$defs": {}}))
     with pytest.raises(ToolError, match="can't be applied"):
         await lost.submit('{"age": 7}', schemas)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"n": 3}',
+        ' \n{"n": 3}\n',
+        '```json\n{"n": 3}\n```',
+        'Here it is:\n```\n{"n": 3}\n```\nDone.',
+        '"{\\"n\\": 3}"',
+        '{"n": "3"}',
+    ],
+)
+async def test_json_in_plain_text_is_an_answer(schemas: SchemaPool, text: str) -> None:
+    answer = Answer(JsonSchemaFormat(schema=SCHEMA))
+    assert await answer.read_text(text, schemas) is None
+    assert (answer.value, answer.failures) == ({"n": 3}, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("Three.", "not valid JSON"),
+        ("", "empty"),
+        ("[3]", "JSON object"),
+        ('{"n": "x"}', "not of type"),
+        ('The answer is {"n": 3}.', "not valid JSON"),
+        ('```\n{"n": 3}\n```\nor\n```\n{"n": 4}\n```', "not valid JSON"),
+    ],
+)
+async def test_text_that_is_no_answer_is_counted_and_its_fault_is_told(
+    schemas: SchemaPool, text: str, fault: str
+) -> None:
+    answer = Answer(JsonSchemaFormat(schema=SCHEMA))
+    assert fault in (await answer.read_text(text, schemas) or "")
+    assert answer.failures == 1
+    assert not answer.value

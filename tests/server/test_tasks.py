@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from opencode.session.delegation import MAX_DEPTH
 from tests.harness import Server, running_server, text_of
 from tests.llm.server import LLM, Answer, Request, Silence
 from tests.server.conftest import WIRES, provider_config
@@ -194,3 +195,21 @@ async def test_an_unknown_command_is_refused_with_the_nearest_name(tmp_path: Pat
         assert response.status_code == 400
         assert "translate" in response.json()["data"]["message"]
         assert await server.messages(session_id) == []
+
+
+async def test_agents_that_may_delegate_do_so_a_few_levels_deep(tmp_path: Path, llm: LLM) -> None:
+    task = {**TASK, "subagent_type": "chief"}
+    llm.on(
+        "one",
+        lambda request: Answer(text="ok") if request.has_tool_output else Answer(tools=(("task", task),)),
+    )
+    config = provider_config(llm) | {"agent": {"chief": {"mode": "all", "tools": {"task": True}}}}
+    async with running_server(tmp_path, config) as server:
+        session_id = await server.new_session(title="Named")
+        assert text_of(await server.ask(session_id, "go", agent="chief")) == "ok"
+        depth = 0
+        while below := await children(server, session_id):
+            depth, session_id = depth + 1, below[0]["id"]
+        (refused,) = calls((await server.messages(session_id))[1])
+    assert depth == MAX_DEPTH
+    assert "can't delegate further" in refused["state"]["error"]

@@ -307,6 +307,34 @@ async def test_data_that_never_fits_is_an_error(server: Server, llm: LLM) -> Non
     assert answer["info"]["error"]["name"] == "StructuredOutputError"
 
 
+@pytest.mark.parametrize("wire", WIRES)
+async def test_data_in_plain_text_is_taken_and_what_does_not_fit_is_asked_for_again(
+    server: Server, llm: LLM, wire: str
+) -> None:
+    schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    llm.script(Answer(text="Seven."), Answer(text='```json\n{"age": 7}\n```'))
+    session_id = await server.new_session(title="Named")
+    answer = await server.ask(
+        session_id,
+        "How old?",
+        format={"type": "json_schema", "schema": schema},
+        model={"providerID": wire, "modelID": "one"},
+    )
+    assert answer["info"]["structured"] == {"age": 7}
+    assert "not the answer as data" in str(llm.requests[1].body)
+    prompt, first, follow_up, _ = await server.messages(session_id)
+    assert first["info"]["parentID"] == prompt["info"]["id"]
+    assert follow_up["parts"][0]["synthetic"] is True
+
+
+async def test_data_is_named_as_models_name_tools(server: Server, llm: LLM) -> None:
+    schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    llm.script(Answer(tools=(("functions.structured_output", '"{\\"age\\": \\"7\\"}"'),)))
+    session_id = await server.new_session(title="Named")
+    answer = await server.ask(session_id, "How old?", format={"type": "json_schema", "schema": schema})
+    assert answer["info"]["structured"] == {"age": 7}
+
+
 async def test_an_agents_step_limit_ends_in_words(tmp_path: Path, llm: LLM) -> None:
     config = provider_config(llm) | {"agent": {"build": {"steps": 2}}}
     async with running_server(tmp_path, config) as server:
@@ -325,7 +353,7 @@ async def test_a_model_that_calls_tools_beyond_its_step_limit_is_asked_no_more(
         llm.script(*[Answer(tools=(("todoread", {}),))] * 2)
         session_id = await server.new_session(title="Named")
         answer = await server.ask(session_id, "go")
-        assert "last of the 2 steps" in answer["info"]["error"]["data"]["message"]
+        assert "after the 2 steps" in answer["info"]["error"]["data"]["message"]
         llm.script(Answer(text="On it goes."))
         assert text_of(await server.ask(session_id, "and now?")) == "On it goes."
     assert len(llm.requests) == 3
