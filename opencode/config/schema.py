@@ -60,9 +60,12 @@ class ModelConfig(msgspec.Struct):
 
 
 class ProviderOptions(ConfigStruct):
-    """`timeout`, `header_timeout`, `chunk_timeout`: milliseconds, or false for no limit."""
+    """`api_key`: one key, or several that are used one after the other.
 
-    api_key: str | UnsetType = UNSET
+    `timeout`, `header_timeout`, `chunk_timeout`: milliseconds, or false for no limit.
+    """
+
+    api_key: str | list[str] | UnsetType = UNSET
     base_url: str | UnsetType = field(default=UNSET, name="baseURL")
     headers: dict[str, str] = field(default_factory=dict)
     timeout: int | Literal[False] | UnsetType = UNSET

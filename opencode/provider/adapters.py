@@ -1,5 +1,6 @@
 """Opens the adapter for a wire. opencode names a wire by the npm package that implements it."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import UNSET, UnsetType, structs
@@ -8,6 +9,7 @@ from opencode.config import ProviderOptions
 
 from .base import Adapter
 from .chat.adapter import ChatAdapter
+from .key_rotation import KeyRotation
 from .messages.adapter import MessagesAdapter
 from .responses.adapter import ResponsesAdapter
 from .wire.timeouts import Timeouts
@@ -17,11 +19,18 @@ OPENAI = "@ai-sdk/openai"
 COMPATIBLE = "@ai-sdk/openai-compatible"
 
 
-def open_adapter(provider_id: str, npm: str, url: str, key: str | None, options: ProviderOptions) -> Adapter:
+def open_adapter(
+    provider_id: str, npm: str, url: str, keys: Sequence[str], options: ProviderOptions
+) -> Adapter:
     """Return a new adapter. `npm`: opencode's driver; all but two of them speak Chat Completions.
 
-    `url`: the base URL, "" for the SDK's default.
+    `url`: the base URL, "" for the SDK's default. Several `keys` are used one after the other.
     """
+    adapters = [_one(provider_id, npm, url, key, options) for key in keys or ("",)]
+    return adapters[0] if len(adapters) == 1 else KeyRotation(provider_id, adapters)
+
+
+def _one(provider_id: str, npm: str, url: str, key: str, options: ProviderOptions) -> Adapter:
     timeouts = _timeouts(options)
     if npm == ANTHROPIC:
         # opencode's addresses end in the version, which this SDK adds itself.

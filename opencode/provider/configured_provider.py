@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -43,7 +43,7 @@ class ConfiguredProvider:
         npm: str,
         url: str = "",
         elsewhere: bool = False,
-        key: str | None = None,
+        keys: Sequence[str] = (),
         env: list[str] | None = None,
         config: ProviderConfig | None = None,
         built_in: tuple[Adapter, Mapping[str, Model]] | None = None,
@@ -54,7 +54,7 @@ class ConfiguredProvider:
         self._source = source
         self._npm = npm
         self._url = url
-        self._key = key
+        self._keys = keys
         self._env = env or []
         self._config = config or ProviderConfig()
         self._built_in = built_in
@@ -91,7 +91,7 @@ class ConfiguredProvider:
         key = (model.api.npm, model.api.url)
         adapter = self._adapters.get(key)
         if adapter is None:
-            adapter = self._adapters[key] = open_adapter(self.id, *key, self._key, self._config.options)
+            adapter = self._adapters[key] = open_adapter(self.id, *key, self._keys, self._config.options)
         return adapter
 
     async def find(self, model_id: str) -> Model | None:

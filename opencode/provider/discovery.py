@@ -15,7 +15,7 @@ from . import catalog
 from .adapters import ANTHROPIC, COMPATIBLE, OPENAI
 from .configured_provider import ConfiguredProvider
 from .demo.adapter import DEMO, DEMO_MODELS, DEMO_NAME, TOKENS_PER_SECOND, DemoAdapter
-from .keys import Keys
+from .keys import Keys, split_keys
 
 PREFERRED = ("anthropic", "openai", "huggingface")
 
@@ -57,6 +57,7 @@ def connect(provider_id: str, settings: Settings, keys: Keys) -> ConfiguredProvi
     """Return a provider that can be used; None if it has neither a key nor a base URL of its own.
 
     A key in opencode.json takes precedence over one set at run time, and that over one in the environment.
+    Each of them may be several.
     `OPENAI_BASE_URL` at another host than OpenAI's uses Chat Completions, the one wire that all
     OpenAI-compatible servers support, unless `OPENAI_API` (`responses` or `chat`) says otherwise.
     """
@@ -70,16 +71,17 @@ def connect(provider_id: str, settings: Settings, keys: Keys) -> ConfiguredProvi
     configured_url = _configured_url(config)
     set_url = configured_url or settings.environ.get(_URL_VARIABLES.get(provider_id, ""), "")
     stored = keys.get(provider_id)
-    key = given(config.options.api_key, "") or stored or _key_in_environment(env, settings.environ)
+    in_environment = _key_in_environment(env, settings.environ)
+    keys_in_use = split_keys(config.options.api_key or stored or in_environment or "")
     url = set_url or (public.api if public else "")
     elsewhere = not (public and _is_at(set_url, _host(public.api)))
     npm = given(config.npm, public.npm if public else COMPATIBLE)
     if provider_id == "openai" and config.npm is UNSET:
         npm = _openai_wire(settings.environ, COMPATIBLE if elsewhere and not configured_url else OPENAI)
     has_url = configured_url or (set_url and provider_id == "openai")
-    if not (has_url or (key and (url or npm in (ANTHROPIC, OPENAI)))):
+    if not (has_url or (keys_in_use and (url or npm in (ANTHROPIC, OPENAI)))):
         if entry:
-            missing = "baseURL" if key else "key, nor the baseURL of a server that needs no key"
+            missing = "baseURL" if keys_in_use else "key, nor the baseURL of a server that needs no key"
             log.warning("opencode.json: provider %s is not used: it has no %s", provider_id, missing)
         return None
     return ConfiguredProvider(
@@ -89,7 +91,7 @@ def connect(provider_id: str, settings: Settings, keys: Keys) -> ConfiguredProvi
         npm=npm,
         url=url,
         elsewhere=elsewhere,
-        key=key,
+        keys=keys_in_use,
         env=env,
         config=config,
     )

@@ -85,6 +85,12 @@ def check_key(key: str) -> None:
         raise BadRequest("The key contains white space or non-ASCII characters: copy it again.")
 
 
+def split_keys(value: str | list[str]) -> tuple[str, ...]:
+    """Return the keys in a list, or in a text with commas between them; each once, in their order."""
+    texts = value.split(",") if isinstance(value, str) else value
+    return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
+
+
 def _read(path: Path) -> dict[str, JsonObject]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, JsonObject])

@@ -25,9 +25,11 @@ def test_the_place_and_the_allowed_values_are_named(config: dict[str, Any], mess
     assert caught.value.message.startswith(f"OPENCODE_CONFIG_CONTENT: {message}")
 
 
-def test_a_secret_of_the_wrong_type_is_not_shown() -> None:
-    config = {"provider": {"a": {"options": {"apiKey": ["sk-secret"]}}}, "mcp": {}}
+@pytest.mark.parametrize("key", [{"sk-secret": True}, ["k", {"key": "sk-secret"}], [["sk-secret"]]])
+def test_a_secret_of_the_wrong_type_is_not_shown(key: Any) -> None:
+    config = {"provider": {"a": {"options": {"apiKey": key}}}, "mcp": {}}
     with pytest.raises(SettingsError) as caught:
         Settings.load({"OPENCODE_CONFIG_CONTENT": json.dumps(config)})
-    assert "provider.a.options.apiKey must be a string" in caught.value.message
+    assert "provider.a.options.apiKey" in caught.value.message
+    assert "must be a" in caught.value.message
     assert "sk-secret" not in caught.value.message

@@ -75,7 +75,7 @@ async def test_a_provider_that_does_not_answer_holds_up_neither_lists_nor_prompt
 
 async def test_a_providers_own_list_adds_to_the_catalog() -> None:
     async with serving("gpt-5.5", "gpt-5.5-2026-04-23", "gpt-9", "gpt-9-image", "whisper-1") as server:
-        openai = ConfiguredProvider("openai", "OpenAI", "env", npm=OPENAI, url=server.url, key="k")
+        openai = ConfiguredProvider("openai", "OpenAI", "env", npm=OPENAI, url=server.url, keys=["k"])
         await openai.ask(0, 30)
         models = openai.models
         await openai.close()
