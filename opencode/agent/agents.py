@@ -5,10 +5,11 @@ from pathlib import Path
 
 from msgspec import UNSET, UnsetType, structs
 
-from opencode.config import AgentConfig, Config
+from opencode.config import DEFAULT_AGENT, AgentConfig, Config, model_names
 from opencode.errors import BadRequest, SettingsError, nearest
 from opencode.schema.agent import Agent, AgentMode, AgentModel
 from opencode.schema.base import given
+from opencode.schema.message import ModelChoice
 from opencode.schema.session import PermissionRule
 
 from .permission import ALLOW_ALL, rules, tool_rules
@@ -65,6 +66,9 @@ class Agents:
     def __init__(self, config: Config) -> None:
         general = [*tool_rules(config.tools), *rules(config.permission)]
         self._agents: dict[str, Agent] = {}
+        self._models: dict[str, tuple[ModelChoice, ...]] = {
+            name: tuple(map(_choice, model_names(entry.model))) for name, entry in config.agent.items()
+        }
         for agent in _built_in():
             own = agent.permission[1:]
             self._agents[agent.name] = structs.replace(agent, permission=[ALLOW_ALL, *general, *own])
@@ -76,7 +80,7 @@ class Agents:
                     name=name, mode="all", permission=[ALLOW_ALL, *general], options={}, native=False
                 )
                 self._agents[name] = _configured(base, entry)
-        self.default = given(config.default_agent, "build")
+        self.default = given(config.default_agent, DEFAULT_AGENT)
         chosen = self._agents.get(self.default)
         if chosen is None or chosen.mode == "subagent":
             known = [agent.name for agent in self.list() if agent.mode != "subagent" and not agent.hidden]
@@ -96,15 +100,22 @@ class Agents:
             raise BadRequest(f"There is no agent {name!r}. {nearest(name, visible)}".rstrip())
         return agent
 
+    def models(self, name: str) -> tuple[ModelChoice, ...]:
+        """Return the models of an agent in order: each answers while those before it are unavailable."""
+        return self._models.get(name, ())
+
+
+def _choice(name: str) -> ModelChoice:
+    provider_id, _, model_id = name.partition("/")
+    return ModelChoice(provider_id=provider_id, model_id=model_id)
+
 
 def _configured(base: Agent, entry: AgentConfig) -> Agent:
     """Return `base` with the settings of its configuration entry."""
     model: AgentModel | UnsetType = base.model
-    if entry.model is not UNSET:
-        provider_id, slash, model_id = entry.model.partition("/")
-        if not slash:
-            raise SettingsError(f'agent.{base.name}.model must be "provider/model", not {entry.model!r}.')
-        model = AgentModel(provider_id=provider_id, model_id=model_id)
+    for name in model_names(entry.model)[:1]:
+        first = _choice(name)
+        model = AgentModel(provider_id=first.provider_id, model_id=first.model_id)
     steps = given(entry.steps, given(entry.max_steps, given(base.steps, 0)))
     if steps < 0:
         raise SettingsError(f"agent.{base.name}.steps must be at least 1, not {steps}.")

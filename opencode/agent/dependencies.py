@@ -16,6 +16,7 @@ from opencode.tool.base import Started, Task, TaskAnswer
 from opencode.tool.registry import Tools
 
 from .agents import Agents
+from .fallback import Fallbacks
 from .pending_requests import PendingRequests
 from .retry import RetryPolicy
 from .structured import SchemaPool
@@ -29,6 +30,7 @@ class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
     providers: Registry
     tools: Tools
     agents: Agents
+    fallbacks: Fallbacks
     pending_requests: PendingRequests
     schemas: SchemaPool
     instructions: tuple[str, ...] = ()

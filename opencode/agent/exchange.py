@@ -5,15 +5,18 @@ import logging
 from contextlib import aclosing
 from types import TracebackType
 
+from msgspec import UNSET
+
 from opencode import observe
 from opencode.clock import now_ms
 from opencode.errors import ModelAPIError, ModelError, RequestError, TurnAborted
 from opencode.provider.base import Finish, ModelRequest
 from opencode.provider.cost import cost_usd
 from opencode.provider.registry import Resolved
-from opencode.schema.base import optional
+from opencode.schema.base import given, optional
 from opencode.schema.message import AssistantMessage, MessagePath, MessageTime, UserMessage
 from opencode.schema.part import Tokens
+from opencode.schema.provider import Model
 from opencode.schema.session import StatusBusy, StatusRetry
 
 from .dependencies import TurnDependencies, TurnSession
@@ -82,15 +85,34 @@ class Exchange:
             await self.transcript.fail(ModelError("Internal server error; see the server's log."))
         return error is None or isinstance(error, Exception)
 
-    async def ask(self, resolved: Resolved, request: ModelRequest) -> Finish:
-        """Ask the model, with retries, until an answer is complete; raises ModelError."""
+    def answered_by(self, model: Model) -> None:
+        """Name the model in the message, with the variant if it has that one."""
+        message = self.transcript.message
+        if (message.provider_id, message.model_id) == (model.provider_id, model.id):
+            return
+        message.provider_id, message.model_id = model.provider_id, model.id
+        if message.variant and message.variant not in given(model.variants, {}):
+            message.variant = UNSET
+        self._work.provider, self._work.model = model.provider_id, model.id
+        self.transcript.updated()
+
+    def notify(self, message: str) -> None:
+        """Publish that another attempt follows at once, and why."""
+        self._session.status(StatusRetry(attempt=1, message=message, next=now_ms()))
+        self._session.status(StatusBusy())
+
+    async def ask(self, resolved: Resolved, request: ModelRequest, others: bool = False) -> Finish:
+        """Ask the model, with retries, until an answer is complete; raises ModelError.
+
+        `others`: another model can answer, so this one gets fewer attempts and less time.
+        """
         attempt = 0
         while True:
             attempt += 1
             try:
                 return await self._stream(resolved, request, attempt)
             except ModelError as error:
-                wait = self._dependencies.retry.wait(attempt, error)
+                wait = self._dependencies.retry.wait(attempt, error, others)
                 if wait is None:
                     raise
                 retry = StatusRetry(attempt=attempt, message=error.message, next=now_ms() + int(wait * 1000))

@@ -17,6 +17,8 @@ from opencode.schema.provider import Model
 from opencode.tool.charset import decoded
 from opencode.tool.content_type import HTML, is_text, sniff
 
+from .fallback import FALLBACK
+
 _MEDIA = ("image", "audio", "video", "pdf")
 _BEGINNING = 8_192
 """Characters of base64 by which a file's type is known; a multiple of four."""
@@ -122,9 +124,9 @@ def has_files(request: ModelRequest) -> bool:
 
 
 def _is_refusal(part: Part) -> bool:
-    return isinstance(part, RetryPart) and names_attachment(
-        part.error.data.message, given(part.error.data.response_body, "")
-    )
+    if not isinstance(part, RetryPart) or FALLBACK in given(part.error.data.metadata, {}):
+        return False
+    return names_attachment(part.error.data.message, given(part.error.data.response_body, ""))
 
 
 def _sentence(reason: str) -> str:

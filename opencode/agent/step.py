@@ -15,6 +15,7 @@ from opencode.schema.session import PermissionRule
 
 from . import structured
 from .agents import DEFAULT_STEPS
+from .answering import first_answer
 from .context import system_prompt, turns
 from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange
@@ -74,12 +75,15 @@ class Step:
         transcript = self.exchange.transcript
         async with self.exchange:
             agent = self._dependencies.agents.get(prompt.agent)
-            resolved = await self._dependencies.providers.resolve(
-                prompt.model.provider_id, prompt.model.model_id
-            )
             await self._dependencies.tools.ready()
+
+            async def ask(resolved: Resolved, others: bool) -> Finish:
+                return await self._ask(list(history), agent, resolved, others)
+
             try:
-                finish = await self._ask(list(history), agent, resolved)
+                resolved, finish = await first_answer(
+                    self._dependencies, self.exchange, prompt.agent, prompt.model, ask
+                )
             except ContextOverflow as error:
                 if not self._may_overflow:
                     raise ContextOverflow(f"{error.message.rstrip('.')}. {TOO_LONG}", error.body) from None
@@ -94,7 +98,9 @@ class Step:
                 self.refused, self.follow_up = resolution.refused, resolution.follow_up
         return True
 
-    async def _ask(self, history: list[MessageWithParts], agent: Agent, resolved: Resolved) -> Finish:
+    async def _ask(
+        self, history: list[MessageWithParts], agent: Agent, resolved: Resolved, others: bool
+    ) -> Finish:
         """Ask the model, again without files if the provider may have refused one; raises ModelError.
 
         First the files go that are new, then all.
@@ -104,7 +110,7 @@ class Step:
         while True:
             request = self._request(history, agent, resolved, [error.message for error in refusals])
             try:
-                finish = await self.exchange.ask(resolved, request)
+                finish = await self.exchange.ask(resolved, request, others)
                 break
             except ModelAPIError as error:
                 if (
@@ -116,7 +122,7 @@ class Step:
                 refusals.append(error)
             await transcript.discard()
         for refusal in refusals:
-            transcript.retried(refusal)
+            transcript.retried(refusal.wire())
         return finish
 
     def _request(

@@ -6,8 +6,9 @@ from opencode.provider.cost import cost_usd
 from opencode.provider.registry import Resolved
 from opencode.schema.agent import Agent
 from opencode.schema.event import SessionCompacted
-from opencode.schema.message import MessageWithParts, UserMessage
+from opencode.schema.message import MessageWithParts, ModelChoice, UserMessage
 
+from .answering import first_answer
 from .compaction import since_summary, summary_request
 from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange
@@ -45,23 +46,27 @@ class Summary:
         transcript = self.exchange.transcript
         async with self.exchange:
             agent = self._dependencies.agents.get(AGENT)
-            choice = agent.model or self._prompt.model
-            transcript.message.provider_id = choice.provider_id
-            transcript.message.model_id = choice.model_id
-            resolved = await self._dependencies.providers.resolve(choice.provider_id, choice.model_id)
-            finish = await self._ask(resolved, agent)
+            choice = self._prompt.model
+            if agent.model:
+                choice = ModelChoice(provider_id=agent.model.provider_id, model_id=agent.model.model_id)
+
+            async def ask(resolved: Resolved, others: bool) -> Finish:
+                return await self._ask(resolved, agent, others)
+
+            chooser = AGENT if agent.model else self._prompt.agent
+            resolved, finish = await first_answer(self._dependencies, self.exchange, chooser, choice, ask)
             cost = cost_usd(resolved.model, finish.tokens)
             await transcript.finish_step("stop", finish.tokens, cost)
             self._dependencies.bus.publish(SessionCompacted(session_id=self._prompt.session_id))
         return not transcript.message.error
 
-    async def _ask(self, resolved: Resolved, agent: Agent) -> Finish:
+    async def _ask(self, resolved: Resolved, agent: Agent, others: bool) -> Finish:
         """Ask for the summary, of a smaller share each time the context overflows; raises ModelError."""
         for share in SHARES[:-1]:
             try:
                 request = summary_request(self._covered, resolved.model, agent, share)
-                return await self.exchange.ask(resolved, request)
+                return await self.exchange.ask(resolved, request, others)
             except ContextOverflow:
                 await self.exchange.transcript.discard()
         request = summary_request(self._covered, resolved.model, agent, SHARES[-1])
-        return await self.exchange.ask(resolved, request)
+        return await self.exchange.ask(resolved, request, others)

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from opencode import ids
 from opencode.bus import Bus
 from opencode.clock import now_ms
-from opencode.errors import ModelAPIError, ModelError, NotFound, ToolError, Unavailable
+from opencode.errors import ModelError, NotFound, ToolError, Unavailable
 from opencode.provider.base import (
     BlockEnd,
     ReasoningDelta,
@@ -24,6 +24,7 @@ from opencode.provider.base import (
     ToolCallStart,
 )
 from opencode.schema.base import JsonObject, optional
+from opencode.schema.error import APIError
 from opencode.schema.event import (
     EventProperties,
     MessageRemoved,
@@ -201,11 +202,17 @@ class Transcript:
                 PartRemoved(session_id=part.session_id, message_id=part.message_id, part_id=part.id)
             )
 
-    def retried(self, error: ModelAPIError) -> None:
+    def updated(self) -> None:
+        """Store and publish a change of the message's own fields."""
+        self._store.put_message(self.message)
+        if self._opening is None:
+            self._bus.publish(self._message_updated())
+
+    def retried(self, error: APIError) -> None:
         """Note a failed attempt; it is stored and published with the step's end."""
         number = sum(isinstance(part, RetryPart) for part in self.parts) + 1
         time = CreatedTime(created=now_ms())
-        part = RetryPart(**self._identity(), attempt=number, error=error.wire(), time=time)
+        part = RetryPart(**self._identity(), attempt=number, error=error, time=time)
         self._end_block({})
         self.parts.append(part)
         self._ended.append(part)

@@ -2,20 +2,24 @@
 
 from .environment import Network
 from .schema import (
+    DEFAULT_AGENT,
     AgentConfig,
     CommandConfig,
     Config,
     CostConfig,
     ModelConfig,
+    ModelNames,
     PermissionConfig,
     ProviderConfig,
     ProviderOptions,
+    model_names,
 )
 from .settings import MEGABYTE, Limits, Settings
 from .temporary_files import ensure_temporary_directory
 from .variables import VARIABLES
 
 __all__ = [
+    "DEFAULT_AGENT",
     "MEGABYTE",
     "VARIABLES",
     "AgentConfig",
@@ -24,10 +28,12 @@ __all__ = [
     "CostConfig",
     "Limits",
     "ModelConfig",
+    "ModelNames",
     "Network",
     "PermissionConfig",
     "ProviderConfig",
     "ProviderOptions",
     "Settings",
     "ensure_temporary_directory",
+    "model_names",
 ]

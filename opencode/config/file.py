@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
 from opencode.errors import SettingsError
 from opencode.schema.base import JsonObject
 from opencode.schema.explain import explain
 
-from .schema import Config
+from .schema import Config, model_names
 
 
 def _config_path(env: Mapping[str, str]) -> Path | None:
@@ -76,9 +75,11 @@ def parse_config(raw: JsonObject, path: Path | None) -> Config:
         raise SettingsError(
             f"{source}: {explain(error, Config, raw, whole='the file', show=False)}"
         ) from None
-    for key, value in (("model", config.model), ("small_model", config.small_model)):
-        if value is not UNSET and "/" not in value:
-            raise SettingsError(f'{source}: {key} must be "provider/model", not {value!r}.')
+    places = {"model": config.model, "small_model": config.small_model}
+    places |= {f"agent.{name}.model": agent.model for name, agent in config.agent.items()}
+    for key, value in places.items():
+        if value == [] or any("/" not in name for name in model_names(value)):
+            raise SettingsError(f'{source}: {key} must be "provider/model" or a list of them, not {value!r}.')
     return config
 
 
@@ -123,6 +124,28 @@ def references(value: Any) -> Iterator[str]:
             yield from references(item)
     elif isinstance(value, str):
         yield from (match[2].strip() for match in _REFERENCE.finditer(value) if match[1] == "env")
+
+
+def with_single_models(config: JsonObject, default_agent: str) -> JsonObject:
+    """Return a configuration as opencode's clients take it: with one model in each place.
+
+    The other models of a list are `fallbacks` of their agent, whose object is open to further keys; those of
+    `model` are the default agent's.
+    """
+    shown = dict(config)
+    agents = dict(shown["agent"]) if isinstance(shown.get("agent"), dict) else {}
+    chains = {name: entry.get("model") for name, entry in agents.items() if isinstance(entry, dict)}
+    if isinstance(chain := shown.get("model"), list) and not chains.get(default_agent):
+        agents.setdefault(default_agent, {})
+        chains[default_agent] = chain
+    for name, chain in chains.items():
+        if isinstance(chain, list):
+            single = {"model": chain[0]} if "model" in agents[name] else {}
+            agents[name] = {**agents[name], **single, "fallbacks": chain[1:]}
+    for key in ("model", "small_model"):
+        if isinstance(shown.get(key), list):
+            shown[key] = shown[key][0]
+    return {**shown, "agent": agents} if agents else shown
 
 
 _SECRET = re.compile(r"key|token|secret|password|passphrase|auth|cookie|credential", re.IGNORECASE)

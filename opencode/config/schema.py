@@ -12,6 +12,19 @@ from opencode.schema.session import PermissionAction
 PermissionConfig = PermissionAction | dict[str, PermissionAction | dict[str, PermissionAction]]
 
 
+DEFAULT_AGENT = "build"
+
+ModelNames = str | list[str]
+"""A model as "provider/model", or several: the next one answers while one is unavailable."""
+
+
+def model_names(value: ModelNames | UnsetType) -> list[str]:
+    """Return the models that a setting names, in order."""
+    if isinstance(value, UnsetType):
+        return []
+    return [value] if isinstance(value, str) else value
+
+
 class ConfigStruct(Wire, rename="camel"):
     """Base of opencode.json's objects; unknown keys are ignored."""
 
@@ -89,7 +102,7 @@ class ProviderConfig(ConfigStruct):
 class AgentConfig(ConfigStruct):
     """`steps`: the most requests to the model in one turn."""
 
-    model: str | UnsetType = UNSET
+    model: ModelNames | UnsetType = UNSET
     variant: str | UnsetType = UNSET
     temperature: float | UnsetType = UNSET
     top_p: float | UnsetType = field(default=UNSET, name="top_p")
@@ -117,8 +130,8 @@ class CommandConfig(ConfigStruct):
 class Config(ConfigStruct):
     """An opencode.json."""
 
-    model: str | UnsetType = UNSET
-    small_model: str | UnsetType = field(default=UNSET, name="small_model")
+    model: ModelNames | UnsetType = UNSET
+    small_model: ModelNames | UnsetType = field(default=UNSET, name="small_model")
     default_agent: str | UnsetType = field(default=UNSET, name="default_agent")
     username: str | UnsetType = UNSET
     provider: dict[str, ProviderConfig] = field(default_factory=dict)

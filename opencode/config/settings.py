@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 from msgspec import field
 
-from opencode.schema.base import JsonObject
+from opencode.schema.base import JsonObject, given
 
 from . import variables
 from .environment import Network
-from .file import parse_config, read_config, substituted, without_secrets
-from .schema import Config
+from .file import parse_config, read_config, substituted, with_single_models, without_secrets
+from .schema import DEFAULT_AGENT, Config
 from .unknown_variables import unknown_variable_warnings
 from .warnings import config_warnings
 
@@ -57,7 +57,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings. `raw` is the opencode.json as it was written, without its secrets.
+    """All settings. `raw` is the opencode.json as it was written, without its secrets, in the
+    form that clients take.
 
     `warnings`: sentences about probable mistakes, for the log.
 
@@ -109,6 +110,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         unknown = unknown_variable_warnings(env)
         path, as_written = read_config(env)
         raw: JsonObject = substituted(as_written, path or Path("opencode.json"), env)
+        config = parse_config(raw, path)
+        shown = without_secrets(as_written) | {key: raw[key] for key in _NAMES if key in raw}
         return cls(
             data_dir=Path(variables.DATA_DIR.read(env) or _default_data_dir()).expanduser().absolute(),
             database_url=variables.DATABASE_URL.read(env),
@@ -116,9 +119,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             port=variables.PORT.read(env),
             username=variables.USERNAME.read(env),
             password=variables.PASSWORD.read(env),
-            config=parse_config(raw, path),
+            config=config,
             config_path=path,
-            raw=without_secrets(as_written) | {key: raw[key] for key in _NAMES if key in raw},
+            raw=with_single_models(shown, given(config.default_agent, DEFAULT_AGENT)),
             warnings=(
                 *unknown,
                 *variables.empty_key_warnings(env),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import UnsetType, structs
 
-from opencode.config import Config, Settings
+from opencode.config import Config, ModelNames, Settings, model_names
 from opencode.errors import BadRequest, NotFound, SettingsError, Unavailable, nearest
 from opencode.schema.message import ModelChoice
 from opencode.schema.provider import ApiAuth, Model, Provider, ProviderDetails
@@ -38,13 +38,17 @@ class Resolved(msgspec.Struct, frozen=True):
 
 
 class Registry:
-    """The connected providers. Raises SettingsError for invalid settings of providers."""
+    """The connected providers. `changes`: how often a key was set or removed.
+
+    Raises SettingsError for invalid settings of providers.
+    """
 
     def __init__(self, settings: Settings) -> None:
         check_settings(settings)
         self._settings = settings
         self._keys = Keys(settings.data_dir / "auth.json")
         self._connected: dict[str, ConfiguredProvider] | None = None
+        self.changes = 0
 
     async def providers(self) -> list[Provider]:
         """Return the connected providers with the models known at this moment, the preferred first.
@@ -86,14 +90,18 @@ class Registry:
 
         On first use it waits up to 5 s for the model list of a server that is not in the catalog.
         """
-        if self._settings.config.model:
-            return _split(self._settings.config.model)
+        if models := self.default_models():
+            return models[0]
         for provider in self._providers().values():
             if provider.elsewhere and not provider.configured and not provider.was_asked:
                 await provider.ask(LIST_FRESH_S, LIST_TIMEOUT_S)
             if model_id := _default_id(provider):
                 return ModelChoice(provider_id=provider.id, model_id=model_id)
         raise Unavailable(f"No model provider is connected. {_HOW_TO_CONNECT}")
+
+    def default_models(self) -> list[ModelChoice]:
+        """Return the models in `model`: each answers while those before it are unavailable."""
+        return [_split(name) for name in model_names(self._settings.config.model)]
 
     def check_names(self) -> list[str]:
         """Return a warning for each model in opencode.json that can't be used yet or may be misspelled.
@@ -108,7 +116,10 @@ class Registry:
             try:
                 provider = self._provider(choice.provider_id)
             except BadRequest as error:
-                if path in ("model", "small_model") and choice.provider_id not in catalog.providers():
+                if (
+                    path.partition("[")[0] in ("model", "small_model")
+                    and choice.provider_id not in catalog.providers()
+                ):
                     raise SettingsError(f"{source}: {path}: {error.message}") from None
                 warnings.append(f"{path} {name}: {error.message}")
                 continue
@@ -122,16 +133,19 @@ class Registry:
         defaults = {provider.id: _default_id(provider) for provider in self._providers().values()}
         return {provider_id: model_id for provider_id, model_id in defaults.items() if model_id}
 
-    def small_model(self, choice: ModelChoice) -> ModelChoice:
-        """Return the model for titles of a session that uses `choice`: configured, cheap, or the same."""
-        if self._settings.config.small_model:
-            return _split(self._settings.config.small_model)
+    def small_models(self, choice: ModelChoice) -> list[ModelChoice]:
+        """Return the models for titles of a session that uses `choice`, in order.
+
+        Those that are configured, else one that is cheap, or the same.
+        """
+        if configured := model_names(self._settings.config.small_model):
+            return [_split(name) for name in configured]
         provider = self._providers().get(choice.provider_id)
         model = provider.models.get(choice.model_id) if provider else None
         if provider is None or model is None:
-            return choice
+            return [choice]
         small = preference.small_model(model, provider.models.values())
-        return ModelChoice(provider_id=choice.provider_id, model_id=small.id)
+        return [ModelChoice(provider_id=choice.provider_id, model_id=small.id)]
 
     async def resolve(self, provider_id: str, model_id: str) -> Resolved:
         """Return the model and its adapter; raises BadRequest, which names the nearest models.
@@ -185,6 +199,7 @@ class Registry:
 
     async def _reconnect(self, provider_id: str) -> None:
         """Replace the provider; its old adapters finish the requests that they have open."""
+        self.changes += 1
         kept = dict(self._providers())
         old = kept.pop(provider_id, None)
         self._connected = self._connect_all(kept)
@@ -224,10 +239,15 @@ def _default_id(provider: ConfiguredProvider) -> str:
 
 def _named_models(config: Config) -> Iterator[tuple[str, str]]:
     """Yield the models that opencode.json names, each with the path of its key."""
-    places: list[tuple[str, str | UnsetType]] = [("model", config.model), ("small_model", config.small_model)]
-    places += [(f"agent.{name}.model", agent.model) for name, agent in config.agent.items()]
-    places += [(f"command.{name}.model", command.model) for name, command in config.command.items()]
-    yield from ((path, name) for path, name in places if name)
+    places: list[tuple[str, ModelNames | UnsetType]] = [
+        ("model", config.model),
+        ("small_model", config.small_model),
+        *((f"agent.{name}.model", agent.model) for name, agent in config.agent.items()),
+        *((f"command.{name}.model", command.model) for name, command in config.command.items()),
+    ]
+    for path, value in places:
+        for number, name in enumerate(model_names(value)):
+            yield f"{path}[{number}]" if isinstance(value, list) else path, name
 
 
 def _split(text: str) -> ModelChoice:

@@ -22,6 +22,7 @@ from opencode.schema.prompt import (
     SubtaskPartInput,
     TextPartInput,
 )
+from opencode.schema.provider import Model
 from opencode.schema.session import Session
 from opencode.tool.registry import Tools
 
@@ -60,7 +61,7 @@ async def checked_prompt(
     body: PromptBody, session: Session, dependencies: TurnDependencies, limits: Limits
 ) -> CheckedPrompt:
     """Check a prompt; raises BadRequest and BodyTooLarge."""
-    agents, providers = dependencies.agents, dependencies.providers
+    agents = dependencies.agents
     body = _upgraded(body)
     _check_tools(given(body.tools, {}), dependencies.tools)
     inputs = _inputs(body)
@@ -68,7 +69,7 @@ async def checked_prompt(
     for item in inputs:
         _check_input(item, agents)
     agent = agents.get(given(body.agent, given(session.agent, agents.default)))
-    model = await _model(body, session, agents, providers)
+    model = await _model(body, session, dependencies)
     if isinstance(body.format, JsonSchemaFormat):
         await check_schema(body.format, dependencies.schemas)
     if body.message_id:
@@ -115,8 +116,9 @@ def _inputs(body: PromptBody) -> list[PartInput]:
     return body.parts
 
 
-async def _model(body: PromptBody, session: Session, agents: Agents, providers: Registry) -> ModelChoice:
+async def _model(body: PromptBody, session: Session, dependencies: TurnDependencies) -> ModelChoice:
     """Return the model for a prompt: its own, its agent's, the session's or the default, in this order."""
+    agents, providers = dependencies.agents, dependencies.providers
     agent = agents.get(given(body.agent, given(session.agent, agents.default)))
     if isinstance(body.model, ModelChoice):
         choice = body.model
@@ -131,17 +133,28 @@ async def _model(body: PromptBody, session: Session, agents: Agents, providers: 
         )
     else:
         choice = await providers.default()
-    resolved = await providers.resolve(choice.provider_id, choice.model_id)
+    model = await _resolved(dependencies.fallbacks.chain(agent.name, choice), providers)
     variant = given(body.variant, given(choice.variant, ""))
-    variants = given(resolved.model.variants, {})
+    variants = given(model.variants, {})
     if variant and variant != "default" and variant not in variants:
         hint = nearest(variant, variants) if variants else "It has no variants."
         raise BadRequest(
             f"{choice.provider_id}/{choice.model_id} has no variant {variant!r}. {hint}".rstrip()
         )
     return ModelChoice(
-        provider_id=choice.provider_id, model_id=resolved.model.id, variant=variant if variant else UNSET
+        provider_id=choice.provider_id, model_id=choice.model_id, variant=variant if variant else UNSET
     )
+
+
+async def _resolved(chain: list[ModelChoice], providers: Registry) -> Model:
+    """Return the first model of a chain that can be used; raises the first one's BadRequest if none can."""
+    failures: list[BadRequest] = []
+    for choice in chain:
+        try:
+            return (await providers.resolve(choice.provider_id, choice.model_id)).model
+        except BadRequest as error:
+            failures.append(error)
+    raise failures[0]
 
 
 def _check_tools(switches: dict[str, bool], tools: Tools) -> None:

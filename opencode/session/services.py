@@ -9,6 +9,7 @@ import msgspec
 
 from opencode.agent.agents import Agents
 from opencode.agent.dependencies import TurnDependencies
+from opencode.agent.fallback import Fallbacks
 from opencode.agent.pending_requests import PendingRequests
 from opencode.agent.retry import RetryPolicy
 from opencode.bus import Bus
@@ -113,6 +114,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             providers=providers,
             tools=tools,
             agents=agents,
+            fallbacks=Fallbacks(providers, agents),
             pending_requests=pending_requests,
             schemas=schemas,
             instructions=instructions,

@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from opencode.agent.dependencies import TurnDependencies
+from opencode.agent.fallback import model_name
 from opencode.agent.title import make_title
 from opencode.errors import AgentServerError, Conflict
 from opencode.schema.message import MessageWithParts, UserMessage
@@ -58,10 +59,7 @@ class Titles:
         old_title = live.info.title
         await asyncio.wait([turn], timeout=TITLE_SECONDS)
         try:
-            providers = self._dependencies.providers
-            small = providers.small_model(prompt.info.model)
-            resolved = await providers.resolve(small.provider_id, small.model_id)
-            title = await make_title(resolved, self._dependencies.agents.get("title"), text)
+            title = await self._title(prompt.info, text)
             if not title or live.info.title != old_title:
                 return
             async with self._sessions.edit(live.id) as draft:
@@ -70,6 +68,22 @@ class Titles:
                 draft.session.title = title
         except AgentServerError as error:
             log.info("no title for %s: %s", live.id, error.message)
+
+    async def _title(self, prompt: UserMessage, text: str) -> str | None:
+        """Return a title from the first small model that answers; raises AgentServerError."""
+        providers, fallbacks = self._dependencies.providers, self._dependencies.fallbacks
+        models, _ = fallbacks.ready(fallbacks.chain(prompt.agent, prompt.model))
+        choices = [small for model in models for small in providers.small_models(model)]
+        agent = self._dependencies.agents.get("title")
+        failure: AgentServerError | None = None
+        for choice in {model_name(choice): choice for choice in choices}.values():
+            try:
+                resolved = await providers.resolve(choice.provider_id, choice.model_id)
+                return await make_title(resolved, agent, text)
+            except AgentServerError as error:
+                failure = failure or error
+        assert failure is not None
+        raise failure
 
 
 def _texts(prompt: MessageWithParts) -> list[str]:

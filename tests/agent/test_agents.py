@@ -115,13 +115,9 @@ def test_a_default_agent_that_can_not_be_one_stops_the_start_with_those_that_can
     assert "build, plan." in refusal.value.message
 
 
-@pytest.mark.parametrize(
-    ("entry", "message"),
-    [({"model": "claude"}, "agent.x.model must be"), ({"steps": -1}, "agent.x.steps must be at least 1")],
-)
-def test_an_entry_that_can_not_be_used_stops_the_start(entry: dict[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        agents(agent={"x": entry})
+def test_an_entry_that_can_not_be_used_stops_the_start() -> None:
+    with pytest.raises(SettingsError, match=r"agent\.x\.steps must be at least 1"):
+        agents(agent={"x": {"steps": -1}})
 
 
 def test_an_unknown_agent_is_refused_with_those_that_are_near_but_hidden_ones() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opencode.agent.retry import LONGEST_WAIT, RetryPolicy
+from opencode.agent.retry import FEW_ATTEMPTS, LONGEST_FEW_WAIT, LONGEST_WAIT, RetryPolicy
 from opencode.errors import ModelAPIError
 
 
@@ -48,3 +48,14 @@ def test_a_provider_that_says_how_long_is_waited_for_as_long_within_reason() -> 
 
 def test_six_attempts_are_made_within_a_minute_by_default() -> None:
     assert RetryPolicy() == RetryPolicy(attempts=6, first=2.0, longest=30.0)
+
+
+def test_a_model_that_another_one_can_replace_is_asked_a_few_times_and_waited_for_shortly() -> None:
+    policy = RetryPolicy()
+    assert policy.wait(FEW_ATTEMPTS - 1, failure(), others=True) is not None
+    assert policy.wait(FEW_ATTEMPTS, failure(), others=True) is None
+    assert policy.wait(1, failure(retry_after=LONGEST_FEW_WAIT), others=True) == LONGEST_FEW_WAIT
+    assert policy.wait(1, failure(retry_after=LONGEST_FEW_WAIT + 1), others=True) is None
+    spent = ModelAPIError("You exceeded your current quota", retryable=True, status=429)
+    assert policy.wait(1, spent) is not None
+    assert policy.wait(1, spent, others=True) is None

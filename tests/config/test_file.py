@@ -9,6 +9,11 @@ from opencode.config import Settings
 from opencode.errors import SettingsError
 
 WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"model": "claude"}, 'model must be "provider/model" or a list of them'),
+    ({"small_model": []}, 'small_model must be "provider/model" or a list of them'),
+    ({"model": ["a/b", "claude"]}, 'model must be "provider/model" or a list of them'),
+    ({"agent": {"x": {"model": "claude"}}}, 'agent.x.model must be "provider/model" or a list of them'),
+    ({"model": [7]}, "model[0] must be a string"),
     ({"share": "never"}, 'share must be one of "auto", "disabled", "manual"'),
     ({"agent": {"x": {"mode": "no"}}}, 'agent.x.mode must be one of "all", "primary", "subagent"'),
     ({"permission": {"webfetch": "maybe"}}, 'permission.webfetch must be one of "allow", "ask", "deny" or'),

@@ -204,16 +204,16 @@ async def test_the_configured_models_are_taken_for_prompts_and_titles(connect: C
     registry = connect({"ANTHROPIC_API_KEY": "k"}, model="openai/gpt-5", small_model="a/b/c")
     choice = await registry.default()
     assert choice == ModelChoice(provider_id="openai", model_id="gpt-5")
-    assert registry.small_model(choice) == ModelChoice(provider_id="a", model_id="b/c")
+    assert registry.small_models(choice) == [ModelChoice(provider_id="a", model_id="b/c")]
     assert "OPENAI_API_KEY" in await refusal(registry.resolve("openai", "gpt-5"))
 
 
 async def test_titles_are_written_by_a_cheaper_model_of_the_same_provider(connect: Connect) -> None:
     registry = connect({"ANTHROPIC_API_KEY": "k"})
-    small = registry.small_model(await registry.default())
+    [small] = registry.small_models(await registry.default())
     assert small.provider_id == "anthropic" and "haiku" in small.model_id
     demo = ModelChoice(provider_id="demo", model_id="demo")
-    assert registry.small_model(demo) == demo
+    assert registry.small_models(demo) == [demo]
 
 
 @pytest.mark.parametrize(
