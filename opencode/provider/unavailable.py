@@ -21,6 +21,10 @@ _SPENT = re.compile(
     r"|billing_(?:hard_limit|error)|usage limit",
     re.IGNORECASE,
 )
+# In the place of a status, where the error came within a stream.
+_LIMITED = re.compile(
+    r"rate[_ -]?limit|too many requests|resource_exhausted|\"code\": ?\"?429", re.IGNORECASE
+)
 _READ = 4096
 
 
@@ -32,7 +36,7 @@ def key_rest(error: ModelError) -> float | None:
         return None
     if error.status in _REFUSED or is_spent(error):
         return REFUSED_S if error.retry_after is None else error.retry_after
-    if error.status == 429:
+    if error.status == 429 or (error.status is None and _says(_LIMITED, error)):
         return RATE_LIMIT_S if error.retry_after is None else error.retry_after
     return None
 
@@ -50,5 +54,9 @@ def model_rest(error: ModelError) -> float | None:
 
 def is_spent(error: ModelError) -> bool:
     """Return whether an error says that the account's quota or credit is used up."""
+    return _says(_SPENT, error)
+
+
+def _says(words: re.Pattern[str], error: ModelError) -> bool:
     body = (error.body or "") if isinstance(error, ModelAPIError) else ""
-    return bool(_SPENT.search(error.message[:_READ]) or _SPENT.search(body[:_READ]))
+    return bool(words.search(error.message[:_READ]) or words.search(body[:_READ]))
