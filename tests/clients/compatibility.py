@@ -11,8 +11,10 @@ from .contract import document, routes, shape
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
 DIFFERENT = {
-    "GET /config": "secrets are left out; `model` is always included; of a list of models the first, the others in "
-    "`agent.<name>.fallbacks`",
+    "GET /config": (
+        "secrets are left out; `model` is always included; of a list of models the first, the others in "
+        "`agent.<name>.fallbacks`"
+    ),
     "GET /global/config": "the same as `GET /config`: there is one configuration",
     "POST /session/{sessionID}/message": (
         'also takes `{"content"}`; answers with events if that form or `Accept` asks for them; '
