@@ -1,6 +1,7 @@
 """Prompts from the page's message form."""
 
-import base64
+import asyncio
+from base64 import b64encode
 from collections.abc import Sequence
 
 from msgspec import UNSET
@@ -18,10 +19,13 @@ from opencode.schema.prompt import (
     PromptBody,
     TextPartInput,
 )
+from opencode.tool.content_type import is_text, sniff
 
 from ..app_state import services
 
-_READABLE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
+_READABLE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf", "text/plain")
+_BEGINNING = 8_192
+"""Bytes by which a file's type is known."""
 
 
 async def prompt_from_form(kept: Sequence[FilePartInput] = ()) -> PromptBody:
@@ -33,7 +37,7 @@ async def prompt_from_form(kept: Sequence[FilePartInput] = ()) -> PromptBody:
     text = form.get("text", "").replace("\r\n", "\n").strip()
     files = [file for file in (await request.files).getlist("files") if file.filename]
     parts: list[PartInput] = [TextPartInput(text=text)] if text else []
-    parts += [*kept, *map(_file, files)]
+    parts += [*kept, *[await asyncio.to_thread(_file, file) for file in files]]  # up to 20 MB each
     if not parts:
         raise BadRequest("The message is empty: write something, or attach a file.")
     chosen = {name: form.get(name) or UNSET for name in ("model", "agent", "variant")}
@@ -55,19 +59,16 @@ async def _command(text: str) -> tuple[str, str] | None:
 
 
 def _file(file: FileStorage) -> FilePartInput:
+    """Return an uploaded file, by its content; raises BadRequest if it is nothing that models read."""
     data = file.read()
     name = file.filename or "file"
-    mime = (file.mimetype or "").lower()
-    if mime not in _READABLE:
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError:
-            raise BadRequest(
-                f"{name} can't be read: attach PNG, JPEG, GIF or WebP images, PDFs, or text files in UTF-8."
-            ) from None
+    declared = (file.mimetype or "").lower()
+    mime = sniff(data[:_BEGINNING], declared)
+    if mime is None and is_text(data[:_BEGINNING], declared):
         mime = "text/plain"
-    url = f"data:{mime};base64,{base64.b64encode(data).decode()}"
-    return FilePartInput(mime=mime, url=url, filename=name)
+    if mime not in _READABLE:
+        raise BadRequest(f"{name} can't be read: attach PNG, JPEG, GIF or WebP images, PDFs, or text files.")
+    return FilePartInput(mime=mime, url=f"data:{mime};base64,{b64encode(data).decode()}", filename=name)
 
 
 def files_of(message: MessageWithParts) -> list[FilePartInput]:
