@@ -15,22 +15,12 @@ import msgspec
 from opencode.config.http_url import is_http_url
 from opencode.errors import ContextOverflow, ModelAPIError, ModelAuthError, ModelError
 
+from .error_detail import ErrorDetail, detail_of, is_error, is_transient
+from .payload import encode_json
+
 MAX_BODY = 4096
 MAX_RETRY_AFTER_S = 86_400.0
 
-_RETRYABLE = frozenset({408, 409, 425, 429})
-_SPENT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_error"})
-_TRANSIENT = frozenset(
-    {
-        "overloaded_error",
-        "api_error",
-        "rate_limit_error",
-        "timeout_error",
-        "server_error",
-        "rate_limit_exceeded",
-    }
-    | {"overloaded", "internal_error", "internal_server_error", "service_unavailable", "timeout"}
-)
 _PRIVATE_HEADER = re.compile(
     r"cookie|auth|key|secret|password|credential|organization|token(?!s)", re.IGNORECASE
 )
@@ -164,14 +154,10 @@ class ProviderErrors:
         detail = _detail(body)
         message = self.redact(detail.message or f"{self.host} answered HTTP {status}.")
         shown = self.redact(body)[:MAX_BODY]
-        if _is_overflow(status, detail.code, message):
+        if _is_overflow(status, detail):
             return ContextOverflow(message, body=shown)
-        if status in (401, 403):
-            message = (
-                f"{message.rstrip('.')}. Check the API key of provider {self.provider_id} "
-                f"(PUT /auth/{self.provider_id}, or its environment variable)."
-            )
-        retryable = (status in _RETRYABLE or status >= 500) and detail.code not in _SPENT
+        message = self._with_advice(message, status)
+        retryable = is_transient(status) and not detail.spent
         retryable = {"true": True, "false": False}.get(headers.get("x-should-retry", ""), retryable)
         return ModelAPIError(
             message,
@@ -190,62 +176,45 @@ class ProviderErrors:
     def reported(self, error: Any) -> ModelError:
         """Return the error for an error event in a stream.
 
-        `error`: its JSON, `{"message", "type", "code"}` or a plain sentence.
+        `error`: its JSON in any form, such as `{"message", "type", "code"}` or a plain sentence.
         """
-        detail = _Detail.of(error)
+        detail = detail_of(error)
         message = self.redact(detail.message or f"{self.host} reported an error without a message.")
-        if _is_overflow(None, detail.code, message):
-            return ContextOverflow(message)
-        status = int(detail.code) if detail.code.isdigit() else 0
-        retryable = detail.code in _TRANSIENT or detail.type in _TRANSIENT
-        retryable = retryable or status in _RETRYABLE or status >= 500
-        body = self.redact(msgspec.json.encode(error).decode())[:MAX_BODY]
-        return ModelAPIError(message, retryable=retryable, body=body)
+        body = self.redact(encode_json(error).decode())[:MAX_BODY]
+        if _is_overflow(detail.status, detail):
+            return ContextOverflow(message, body=body)
+        return ModelAPIError(
+            self._with_advice(message, detail.status),
+            retryable=detail.transient,
+            status=detail.status or None,
+            body=body,
+        )
 
+    def found_in(self, value: Any) -> ModelError | None:
+        """Return the error that a JSON value in a successful answer is, in any shape; None if it is none."""
+        return self.reported(value) if is_error(value) else None
 
-class _Detail(msgspec.Struct):
-    """An error body, in whichever of the known forms it came."""
-
-    message: str = ""
-    code: str = ""
-    type: str = ""
-
-    @classmethod
-    def of(cls, error: Any) -> "_Detail":
-        if isinstance(error, str):
-            return cls(message=error)
-        if not isinstance(error, dict):
-            return cls()
-        message = str(error.get("message") or error.get("detail") or "")
-        metadata = error.get("metadata")
-        if isinstance(metadata, dict) and metadata.get(
-            "raw"
-        ):  # the message of the provider behind OpenRouter
-            message = f"{message}: {str(metadata['raw'])[:500]}"
-        type_ = str(error.get("type") or "")
-        return cls(
-            message=message,
-            code=str(error.get("code") or type_),
-            type=type_,
+    def _with_advice(self, message: str, status: int) -> str:
+        if status not in (401, 403):
+            return message
+        return (
+            f"{message.rstrip('.')}. Check the API key of provider {self.provider_id} "
+            f"(PUT /auth/{self.provider_id}, or its environment variable)."
         )
 
 
-def _detail(body: str) -> _Detail:
+def _detail(body: str) -> ErrorDetail:
+    """Return what the body of an error says, JSON or not; a page says nothing."""
     try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeError):
-        return _Detail(message=body.strip()[:300] if not body.lstrip().startswith("<") else "")
-    if isinstance(value, list) and value:
-        value = value[0]
-    if isinstance(value, dict):
-        return _Detail.of(value.get("error") or value)
-    return _Detail()
+        return detail_of(msgspec.json.decode(body))
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return ErrorDetail(message=body.strip()[:300] if not body.lstrip().startswith("<") else "")
 
 
-def _is_overflow(status: int | None, code: str, message: str) -> bool:
+def _is_overflow(status: int, detail: ErrorDetail) -> bool:
     if status == 429:
         return False
-    return status == 413 or bool(_OVERFLOW.search(code) or _OVERFLOW.search(message))
+    return status == 413 or any(_OVERFLOW.search(text) for text in (*detail.names, detail.message))
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:

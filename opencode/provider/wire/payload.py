@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from opencode.schema.base import JsonObject, encode
+from opencode.schema.base import encode
 
 
-def encode_json(value: JsonObject) -> bytes:
-    """Return an object's JSON. A lone surrogate, which UTF-8 can't hold, becomes U+FFFD."""
+def encode_json(value: Any) -> bytes:
+    """Return a value's JSON. A lone surrogate, which UTF-8 can't hold, becomes U+FFFD."""
     try:
         return encode(value)
     except UnicodeEncodeError:
