@@ -33,8 +33,23 @@ def test_an_error_field_is_read_as_an_error_object() -> None:
     assert SSEDecoder().feed(b'error: {"code":500}\n\n') == [b'{"error":{"code":500}}']
 
 
-def test_a_carriage_return_inside_a_line_stays() -> None:
-    assert SSEDecoder().feed(b"data: a\rb\n\n") == [b"a\rb"]
+@pytest.mark.parametrize("end", [b"\r", b"\r\n", b"\n"], ids=["CR", "CR LF", "LF"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["no mark", "byte order mark"])
+def test_lines_end_in_any_of_the_three_ways(end: bytes, mark: bytes) -> None:
+    stream = mark + STREAM.replace(b"\r\n", b"\n").replace(b"\n", end)
+    for size in (1, 2, 3, 7, len(stream)):
+        decoder = SSEDecoder()
+        found = []
+        for start in range(0, len(stream), size):
+            found += decoder.feed(stream[start : start + size])
+        assert found + decoder.close() == PAYLOADS
+
+
+def test_an_event_ends_with_its_second_cr_though_a_line_feed_might_follow() -> None:
+    decoder = SSEDecoder()
+    assert decoder.feed(b"data: a\r\r") == [b"a"]
+    assert decoder.feed(b"\ndata: b\r") == []
+    assert decoder.feed(b"\n\r\n") == [b"b"]
 
 
 @pytest.mark.parametrize("piece", [b"x" * 64, b"data: " + b"x" * 58 + b"\n"], ids=["line", "event"])
