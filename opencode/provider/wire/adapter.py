@@ -18,11 +18,13 @@ from opencode.errors import ModelError
 from opencode.schema.base import JsonObject
 
 from ..base import Adapter, ModelRequest, StreamEvent
+from .body import AnswerBody, NotAnAnswer
 from .errors import ProviderErrors, without_login
-from .payload import encode_json, repaired
+from .odd_events import END, values_in
+from .payload import encode_json
 from .reader import Reader
 from .sdk_client import SDKClient
-from .sse import EventTooLarge, SSEDecoder
+from .sse import EventTooLarge
 from .timeouts import SilenceLimit, Timeouts
 
 if TYPE_CHECKING:
@@ -82,20 +84,26 @@ class WireAdapter(Adapter):
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
         reader = self._reader(request)
-        decoder = SSEDecoder()
         async with self._answer(request) as response, aclosing(_chunks(response)) as chunks:
+            kind = response.headers.get("content-type", "")
+            body = AnswerBody(is_stream=not kind or kind.lower().startswith("text/event-stream"))
             silence = SilenceLimit(self._timeouts.idle_s)
             received = 0
             try:
-                while not reader.done:
+                while not (reader.done and reader.whole):
                     chunk = await self._next(chunks, silence, reader)
                     received += len(chunk)
                     if received > MAX_ANSWER_BYTES:
                         raise self._errors.endless(MAX_ANSWER_BYTES)
                     failure: ModelError | None = None
                     try:
-                        for payload in decoder.feed(chunk) if chunk else decoder.close():
-                            self._read(reader, payload)
+                        for payload in body.feed(chunk) if chunk else body.close():
+                            if body.whole:
+                                self._read_whole(reader, payload, kind)
+                            else:
+                                self._read(reader, payload)
+                    except NotAnAnswer as error:
+                        failure = self._errors.no_stream(kind, error.body.decode("utf-8", "replace"))
                     except ModelError as error:
                         failure = error
                     for event in reader.batch.take():
@@ -104,7 +112,7 @@ class WireAdapter(Adapter):
                         raise failure
                     if not chunk:
                         break
-                    if reader.whole:
+                    if reader.whole or reader.done:
                         silence.shorten(GRACE_S)
                 if not reader.whole:
                     raise self._errors.cut()
@@ -152,7 +160,7 @@ class WireAdapter(Adapter):
 
     @asynccontextmanager
     async def _answer(self, request: ModelRequest) -> "AsyncIterator[httpx2.Response]":
-        """Send a request and yield the response, whose body, an event stream, is not read yet."""
+        """Send a request and yield the response, whose body is not read yet."""
         self._errors.hide(request.model.headers)
         async with self._usable_client() as client:
             sending = client.post(
@@ -164,7 +172,6 @@ class WireAdapter(Adapter):
             )
             response: httpx2.Response = await self._sent(sending, self._timeouts.header_s)
             try:
-                await self._check_type(response)
                 yield response
             finally:
                 await response.aclose()
@@ -192,21 +199,6 @@ class WireAdapter(Adapter):
         except self._client.connection_errors as error:
             raise self._errors.unreachable(error) from None
 
-    async def _check_type(self, response: "httpx2.Response") -> None:
-        kind = response.headers.get("content-type", "")
-        if not kind or kind.lower().startswith("text/event-stream"):
-            return
-        body = b""
-        try:
-            async with asyncio.timeout(self._timeouts.idle_s), aclosing(response.aiter_bytes()) as chunks:
-                async for chunk in chunks:
-                    body += chunk
-                    if len(body) > 500:
-                        break
-        except self._client.connection_errors:
-            pass
-        raise self._errors.no_stream(kind, body.decode("utf-8", "replace")[:500])
-
     async def _next(self, chunks: AsyncIterator[bytes], silence: SilenceLimit, reader: Reader) -> bytes:
         """Return the next bytes; b"" at the end of the stream, or if nothing follows a complete answer."""
         try:
@@ -215,22 +207,50 @@ class WireAdapter(Adapter):
         except StopAsyncIteration:
             return b""
         except TimeoutError:
-            if reader.whole:
+            if reader.whole or reader.done:
                 return b""
             raise self._errors.silent(self._timeouts.idle_s or 0) from None
         except self._client.connection_errors:
-            if reader.whole:
+            if reader.whole or reader.done:
                 return b""
             raise self._errors.cut() from None
 
     def _read(self, reader: Reader, payload: bytes) -> None:
         try:
             reader.read(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             try:
-                reader.read(repaired(payload) or b"")
+                for value in values_in(payload):
+                    self._read_value(reader, value)
             except ValueError:
                 raise self._errors.garbage(payload) from None
+
+    def _read_value(self, reader: Reader, value: Any) -> None:
+        """Read a value of an event that is not one valid object; what is neither answer nor error is nothing."""
+        if value is END:
+            reader.end_marker()
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict):
+                try:
+                    reader.read(encode_json(item))
+                except ValueError:
+                    if error := self._errors.found_in(item):
+                        raise error from None
+
+    def _read_whole(self, reader: Reader, payload: bytes, kind: str) -> None:
+        """Read a body in JSON: an answer, an error, or the events of a stream, in lines or in a list."""
+        try:
+            values = list(values_in(payload))
+            if len(values) == 1 and isinstance(values[0], dict):
+                if error := self._errors.found_in(values[0]):
+                    raise error
+                reader.read_answer(encode_json(values[0]))
+            else:
+                for value in values:
+                    self._read_value(reader, value)
+        except ValueError:
+            start = payload[:500].decode("utf-8", "replace")
+            raise self._errors.no_stream(kind or "JSON", start) from None
 
     async def _drain(self, chunks: AsyncIterator[bytes]) -> None:
         try:

@@ -1,15 +1,27 @@
 """Merges deltas: one network read becomes as few StreamEvents as possible."""
 
-from opencode.provider.base import ReasoningDelta, StreamEvent, TextDelta, ToolCallDelta
+from msgspec import structs
+
+from opencode.provider.base import ReasoningDelta, StreamEvent, TextDelta, ToolCallDelta, ToolCallEnd
+
+from .payload import whole_text
+
+Kind = type[TextDelta] | type[ReasoningDelta] | str
+"""What a delta continues: text, reasoning, or the input of the call with this id."""
 
 
 class EventBatch:
-    """The StreamEvents of one network read, in order, with adjacent deltas of one kind merged."""
+    """The StreamEvents of one network read, in order, with adjacent deltas of one kind merged.
+
+    A server may cut a character between the halves of its surrogate pair: a half at the end of a delta waits
+    for the next delta of its kind. No half leaves the batch alone.
+    """
 
     def __init__(self) -> None:
         self._events: list[StreamEvent] = []
         self._pieces: list[str] = []
-        self._kind: type[TextDelta] | type[ReasoningDelta] | str = TextDelta
+        self._kind: Kind = TextDelta
+        self._halves: dict[Kind, str] = {}
 
     def text(self, text: str) -> None:
         self._delta(TextDelta, text)
@@ -23,6 +35,8 @@ class EventBatch:
     def add(self, event: StreamEvent) -> None:
         """Add an event other than a delta."""
         self._flush()
+        if isinstance(event, ToolCallEnd) and not event.raw.isascii():
+            event = structs.replace(event, raw=whole_text(event.raw))
         self._events.append(event)
 
     def take(self) -> list[StreamEvent]:
@@ -33,7 +47,7 @@ class EventBatch:
             self._events = []
         return events
 
-    def _delta(self, kind: type[TextDelta] | type[ReasoningDelta] | str, text: str) -> None:
+    def _delta(self, kind: Kind, text: str) -> None:
         if kind is not self._kind and kind != self._kind:
             self._flush()
             self._kind = kind
@@ -45,4 +59,16 @@ class EventBatch:
         text = "".join(self._pieces)
         self._pieces.clear()
         kind = self._kind
+        if not text.isascii() or self._halves:
+            text = self._whole(kind, text)
+            if not text:
+                return
         self._events.append(ToolCallDelta(kind, text) if isinstance(kind, str) else kind(text))
+
+    def _whole(self, kind: Kind, text: str) -> str:
+        """Return a text with the half that waited for it, and without a half at its end, which waits now."""
+        text = self._halves.pop(kind, "") + text
+        if "\ud800" <= text[-1:] <= "\udbff":
+            self._halves[kind] = text[-1]
+            text = text[:-1]
+        return whole_text(text)

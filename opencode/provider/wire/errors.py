@@ -113,6 +113,10 @@ class ProviderErrors:
         """Return the error for a stream that ended before its end marker."""
         return self.failed(f"The answer of {self.host} ended before it was complete.", retryable=True)
 
+    def empty(self) -> ModelAPIError:
+        """Return the error for an answer with nothing in it."""
+        return self.failed(f"{self.host} sent an empty answer.", retryable=True)
+
     def silent(self, seconds: float) -> ModelAPIError:
         """Return the error for a stream without a byte for `seconds`."""
         return self.failed(f"{self.host} sent nothing for {seconds:g} seconds.", retryable=True)
