@@ -171,7 +171,7 @@ async def test_finish_comes_though_the_server_keeps_the_connection_open(llm: LLM
         {
             "anthropic": (b'data: {"type":"message_stop"}\n\n',),
             "openai": (b'data: {"type":"response.completed","response":{}}\n\n',),
-            "compatible": (b"data: [DONE]\n\n",),
+            "compatible": (b'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\n', b"data: [DONE]\n\n"),
         }[wire]
     )
     gate = asyncio.Event()

@@ -3,6 +3,8 @@
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from opencode.schema.base import JsonObject
 
 from ..base import ModelRequest
@@ -13,6 +15,9 @@ from .request import chat_body
 
 if TYPE_CHECKING:
     import httpx2
+
+THINK_TAGS = "thinkTags"
+"""The option of a model, an agent or a variant that, if false, leaves `<think>` in the text."""
 
 
 class ChatAdapter(WireAdapter):
@@ -35,10 +40,12 @@ class ChatAdapter(WireAdapter):
         return {"OpenAI-Organization": omit, "OpenAI-Project": omit, **super()._own_headers()}
 
     def _body(self, request: ModelRequest) -> JsonObject:
-        return chat_body(request)
+        options = {key: value for key, value in request.options.items() if key != THINK_TAGS}
+        return chat_body(structs.replace(request, options=options))
 
     def _reader(self, request: ModelRequest) -> Reader:
-        return ChatReader(self._errors)
+        names = frozenset(tool.name for tool in request.tools)
+        return ChatReader(self._errors, names, think_tags=request.options.get(THINK_TAGS, True) is not False)
 
     async def _list(self, client: Any) -> list[str]:
         page = await client.models.list(extra_headers=self._own_headers())

@@ -1,18 +1,22 @@
 """Reads Chat Completions streams. Servers differ in details, so all known forms are accepted."""
 
-import secrets
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal
 
-import msgspec
+from opencode.errors import ContextOverflow
+from opencode.schema.base import JsonObject
 
-from opencode.schema.base import encode
-from opencode.schema.part import CacheTokens, Tokens
-
-from ..base import Finish, StopReason, ToolCallEnd, ToolCallStart
+from ..base import BlockEnd, Finish, StopReason
+from ..wire.citations import Citations
 from ..wire.errors import ProviderErrors
+from ..wire.odd_events import values_in
 from ..wire.reader import Reader
-
-END = b"[DONE]"
+from .calls import Calls
+from .chunk import CallDelta, Choice, Chunk, Delta, Usage, read_chunk
+from .content import Messages, pieces_of
+from .reasoning_details import ReasoningDetails
+from .think_tags import ThinkTags
+from .usage import tokens_of, usage_in
 
 STOP_REASONS: dict[str, StopReason] = {
     "stop": "stop",
@@ -20,192 +24,211 @@ STOP_REASONS: dict[str, StopReason] = {
     "eos_token": "stop",
     "end_turn": "stop",
     "stop_sequence": "stop",
+    "complete": "stop",
+    "completed": "stop",
     "length": "length",
     "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_length": "length",
     "tool_calls": "tool-calls",
+    "tool_call": "tool-calls",
+    "tool_use": "tool-calls",
     "function_call": "tool-calls",
     "content_filter": "content-filter",
+    "safety": "content-filter",
+    "sensitive": "content-filter",
 }
+_FAILURES = frozenset({"error", "network_error", "insufficient_system_resource"})
+"""Finish reasons of an answer that failed: OpenRouter's, Z.ai's, DeepSeek's."""
+_FULL = "model_context_window_exceeded"
+_SENT_BACK = ("reasoning_content", "reasoning")
+"""Fields of reasoning that servers want back under the same name."""
 
-
-class _Function(msgspec.Struct):
-    name: str | None = None
-    arguments: Any = None
-
-
-class _CallDelta(msgspec.Struct):
-    index: int | None = None
-    id: str | None = None
-    function: _Function | None = None
-
-
-class _Delta(msgspec.Struct):
-    content: Any = None
-    reasoning_content: Any = None
-    reasoning: Any = None
-    refusal: str | None = None
-    tool_calls: list[_CallDelta] | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta | None = None
-    finish_reason: str | None = None
-
-
-class _PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _CompletionDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-
-
-class _Chunk(msgspec.Struct):
-    id: Any = None
-    model: Any = None
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    error: Any = None
-
-
-class _Call(msgspec.Struct):
-    """A call so far; its ToolCallStart is sent once its name is known."""
-
-    id: str
-    name: str = ""
-    pieces: list[str] = []
-
-
-_decode = msgspec.json.Decoder(_Chunk, strict=False).decode
+Block = Literal["", "text", "reasoning"]
+"""The block that is open."""
 
 
 class ChatReader(Reader):
-    """Reads a Chat Completions stream. It is complete with a finish reason or with `[DONE]`."""
+    """Reads a Chat Completions stream. It is complete with a finish reason or with `[DONE]`.
 
-    def __init__(self, errors: ProviderErrors) -> None:
+    `names`: of the tools that the model may call. `think_tags`: whether `<think>` at the start is reasoning.
+    """
+
+    def __init__(
+        self, errors: ProviderErrors, names: frozenset[str] = frozenset(), *, think_tags: bool = True
+    ) -> None:
         super().__init__(errors)
-        self._calls: list[_Call] = []
-        self._by_index: dict[int, _Call] = {}
+        self._calls = Calls(self.batch, names)
+        self._tags = ThinkTags() if think_tags else None
+        self._block: Block = ""
+        self._said: set[bool] = set()
+        self._messages = Messages()
+        self._called_by_deltas = False
+        self._field = ""
+        self._details = ReasoningDetails()
+        self._citations = Citations()
         self._reason = ""
         self._refused = False
-        self._usage = _Usage()
+        self._usage = Usage()
 
     def read(self, payload: bytes) -> None:
-        if payload.strip() == END:
-            self.whole = self.done = True
-            return
-        chunk = _decode(payload)
-        if chunk.error:
-            raise self.errors.reported(chunk.error)
+        chunk = read_chunk(payload)
+        choices = chunk.choices
+        if not choices or chunk.error:
+            self._check(payload)
         if not self.answer_id:
             self.name_answer(chunk.model, chunk.id)
-        if chunk.usage is not None:
-            self._usage = chunk.usage
-        for choice in chunk.choices or ():
+        for choice in choices or ():
             if choice.delta is not None:
                 self._delta(choice.delta)
-            if choice.finish_reason:
-                if choice.finish_reason == "error":
-                    failure = {"message": "The model failed while answering.", "type": "server_error"}
-                    raise self.errors.reported(failure)
-                self._reason = choice.finish_reason
-                self.whole = True
+            if choice.delta is None or choice.finish_reason:
+                self._rest(choice)
+        if chunk.usage is not None or self.whole or chunk.citations:
+            self._beside(chunk)
+
+    def read_answer(self, payload: bytes) -> None:
+        if not read_chunk(payload).choices:
+            raise ValueError("no choices")
+        self.read(payload)
+        self.whole = self.done = True
+
+    def end_marker(self) -> None:
+        self.done = True
+        self.whole = self.whole or self._calls.complete
 
     def finish(self) -> Finish:
-        for call in self._calls:
-            if not call.name:
-                self._start(call, "")
-            self.batch.add(ToolCallEnd(call.id, "".join(call.pieces)))
+        self._close_tags()
+        if not (self._said or self._calls or self._reason):
+            raise self.errors.empty()
+        self._open("")
+        if late := self._details.take():
+            self.batch.reasoning("")
+            self.batch.add(BlockEnd({"reasoning_details": late}))
+        self._calls.finish()
         reason = STOP_REASONS.get(self._reason or "stop", "other")
         if self._refused:
             reason = "content-filter"
         elif self._calls and reason in ("stop", "other"):
             reason = "tool-calls"
-        return Finish(reason, _tokens(self._usage), self.answered_by, self.answer_id)
+        return Finish(reason, tokens_of(self._usage), self.answered_by, self.answer_id)
 
-    def _delta(self, delta: _Delta) -> None:
-        reasoning = delta.reasoning_content or delta.reasoning
-        if reasoning and isinstance(reasoning, str):
-            self.batch.reasoning(reasoning)
+    def _delta(self, delta: Delta, *, is_message: bool = False) -> None:
+        if reasoning := delta.reasoning_content or delta.reasoning or delta.reasoning_text:
+            if self._block != "reasoning":
+                self._open("reasoning")
+                self._field = next((name for name in _SENT_BACK if getattr(delta, name)), "")
+            if isinstance(reasoning, str):
+                self.batch.reasoning(reasoning)
+            else:
+                self._pieces(pieces_of(reasoning, is_reasoning=True))
+        if delta.reasoning_details:
+            said = self._details.add(delta.reasoning_details)
+            if said and not self._field:
+                self._say("reasoning", said)
         if content := delta.content:
-            if isinstance(content, str):
+            if self._tags is None and isinstance(content, str):
+                if self._block != "text":
+                    self._open("text")
                 self.batch.text(content)
             else:
-                self._parts(content)
+                self._pieces(pieces_of(content))
+        if delta.tool_calls or delta.function_call is not None:
+            self._call(delta)
+            self._called_by_deltas |= not is_message
+        if delta.refusal or delta.annotations:
+            self._refusal(delta)
+
+    def _refusal(self, delta: Delta) -> None:
+        """Read a refusal, and the sources that OpenAI and OpenRouter send as annotations."""
         if delta.refusal:
             self._refused = True
-            self.batch.text(delta.refusal)
-        for call in delta.tool_calls or ():
-            self._call(call)
+            self._say("text", delta.refusal)
+        if delta.annotations:
+            self._citations.add(delta.annotations)
 
-    def _parts(self, content: Any) -> None:
-        """Take content that comes in parts, as Mistral's reasoning models send it."""
-        for part in content if isinstance(content, list) else ():
-            if not isinstance(part, dict):
-                continue
-            if isinstance(part.get("text"), str):
-                self.batch.text(part["text"])
-            for thought in part.get("thinking") or ():
-                if isinstance(thought, dict) and isinstance(thought.get("text"), str):
-                    self.batch.reasoning(thought["text"])
+    def _pieces(self, pieces: Iterable[tuple[bool, str]]) -> None:
+        for is_reasoning, text in pieces:
+            if is_reasoning or self._tags is None:
+                self._say("reasoning" if is_reasoning else "text", text)
+            else:
+                for is_thought, part in self._tags.feed(text):
+                    self._say("reasoning" if is_thought else "text", part)
+                if self._tags.done:
+                    self._tags = None
 
-    def _call(self, delta: _CallDelta) -> None:
-        function = delta.function or _Function()
-        call = self._known(delta, function)
-        if call is None:
-            call = _Call(delta.id or f"call_{secrets.token_hex(12)}")
-            self._calls.append(call)
-            self._by_index[len(self._calls) - 1 if delta.index is None else delta.index] = call
-        if function.name and not call.name:
-            self._start(call, function.name)
-        if arguments := function.arguments:
-            text = arguments if isinstance(arguments, str) else encode(arguments).decode()
-            call.pieces.append(text)
-            if call.name:
-                self.batch.tool_input(call.id, text)
-
-    def _known(self, delta: _CallDelta, function: _Function) -> _Call | None:
-        """Return the call that a delta continues; None if it begins another.
-
-        Some servers omit the index, others give every call the same one: a name with a new id always begins
-        a call.
-        """
-        if delta.index is not None:
-            call = self._by_index.get(delta.index)
-        elif delta.id or not function.name:
-            call = self._calls[-1] if self._calls else None
+    def _say(self, block: Block, text: str) -> None:
+        if self._block != block:
+            self._open(block)
+        if block == "reasoning":
+            self.batch.reasoning(text)
         else:
-            call = None
-        if call is not None and delta.id and delta.id != call.id and function.name:
-            return None
-        return call
+            self.batch.text(text)
 
-    def _start(self, call: _Call, name: str) -> None:
-        call.name = name
-        self.batch.add(ToolCallStart(call.id, name))
-        if call.pieces:
-            self.batch.tool_input(call.id, "".join(call.pieces))
+    def _open(self, block: Block) -> None:
+        """End the open block, with what goes back with it, and note that `block` is open now, "" for none."""
+        if self._block == "reasoning":
+            kept: JsonObject = {}
+            if details := self._details.take():
+                kept["reasoning_details"] = details
+            if self._field:
+                kept["reasoning_field"] = self._field
+            self.batch.add(BlockEnd(kept))
+        elif self._block == "text" and (sources := self._citations.take()):
+            self.batch.add(BlockEnd({"citations": sources}))
+        self._block = block
+        if block:
+            self._said.add(block == "reasoning")
 
+    def _close_tags(self) -> None:
+        if self._tags is not None:
+            tags, self._tags = self._tags, None
+            for is_thought, text in tags.close():
+                self._say("reasoning" if is_thought else "text", text)
 
-def _tokens(usage: _Usage) -> Tokens:
-    prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    details = usage.prompt_tokens_details or _PromptDetails()
-    read, written = details.cached_tokens or 0, details.cache_write_tokens or 0
-    reasoned = usage.completion_tokens_details
-    reasoning = min((reasoned.reasoning_tokens if reasoned else 0) or 0, completion)
-    return Tokens(
-        input=max(prompt - read - written, 0),
-        output=completion - reasoning,
-        reasoning=reasoning,
-        cache=CacheTokens(read=read, write=written),
-        total=usage.total_tokens or prompt + completion,
-    )
+    def _call(self, delta: Delta) -> None:
+        self._close_tags()
+        self._open("")
+        if delta.function_call is not None and not delta.tool_calls:
+            self._calls.read(CallDelta(index=0, function=delta.function_call))
+        for call in delta.tool_calls or ():
+            self._calls.read(call)
+
+    def _rest(self, choice: Choice) -> None:
+        """Read what few choices have: a whole message, a text of the older API, the end, an error."""
+        if choice.error and not self.whole:
+            raise self.errors.reported(choice.error)
+        if choice.message is not None:
+            news = self._messages.news(choice.message, self._said, has_calls=self._called_by_deltas)
+            self._delta(news, is_message=True)
+        elif choice.text:
+            self._pieces([(False, choice.text)])
+        if choice.finish_reason:
+            self._end(choice.finish_reason)
+
+    def _end(self, reason: Any) -> None:
+        """Note a finish reason, which is a name on most servers."""
+        name = reason.lower() if isinstance(reason, str) else "other"
+        if name in ("null", "none"):
+            return
+        if name in _FAILURES:
+            raise self.errors.reported(
+                {"message": "The model failed while answering.", "type": "server_error"}
+            )
+        if name == _FULL:
+            raise ContextOverflow("The answer reached the end of the model's context window.")
+        self._reason = name
+        self.whole = True
+
+    def _check(self, payload: bytes) -> None:
+        """Raise the error that a chunk without choices may be; none matters once the answer is complete."""
+        if self.whole:
+            return
+        for value in values_in(payload):
+            if error := self.errors.found_in(value):
+                raise error
+
+    def _beside(self, chunk: Chunk) -> None:
+        """Read what stands beside the choices: usage and sources."""
+        self._usage = usage_in(chunk) or self._usage
+        self._citations.add(chunk.search_results)
+        self._citations.add(chunk.citations)

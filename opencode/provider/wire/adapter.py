@@ -95,17 +95,7 @@ class WireAdapter(Adapter):
                     received += len(chunk)
                     if received > MAX_ANSWER_BYTES:
                         raise self._errors.endless(MAX_ANSWER_BYTES)
-                    failure: ModelError | None = None
-                    try:
-                        for payload in body.feed(chunk) if chunk else body.close():
-                            if body.whole:
-                                self._read_whole(reader, payload, kind)
-                            else:
-                                self._read(reader, payload)
-                    except NotAnAnswer as error:
-                        failure = self._errors.no_stream(kind, error.body.decode("utf-8", "replace"))
-                    except ModelError as error:
-                        failure = error
+                    failure = self._read_chunk(reader, body, chunk, kind)
                     for event in reader.batch.take():
                         yield event
                     if failure is not None:
@@ -215,6 +205,20 @@ class WireAdapter(Adapter):
                 return b""
             raise self._errors.cut() from None
 
+    def _read_chunk(self, reader: Reader, body: AnswerBody, chunk: bytes, kind: str) -> ModelError | None:
+        """Read the bytes of one network read, b"" at the end; returns the error among them."""
+        try:
+            for payload in body.feed(chunk) if chunk else body.close():
+                if body.whole:
+                    self._read_whole(reader, payload, kind)
+                else:
+                    self._read(reader, payload)
+        except NotAnAnswer as error:
+            return self._errors.no_stream(kind, error.body.decode("utf-8", "replace"))
+        except ModelError as error:
+            return error
+        return None
+
     def _read(self, reader: Reader, payload: bytes) -> None:
         try:
             reader.read(payload)
@@ -226,7 +230,7 @@ class WireAdapter(Adapter):
                 raise self._errors.garbage(payload) from None
 
     def _read_value(self, reader: Reader, value: Any) -> None:
-        """Read a value of an event that is not one valid object; what is neither answer nor error is nothing."""
+        """Read a value of an event that is not one object; what is neither answer nor error is nothing."""
         if value is END:
             reader.end_marker()
         for item in value if isinstance(value, list) else [value]:

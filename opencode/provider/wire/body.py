@@ -3,7 +3,6 @@
 Proxies give event streams any content type, and some servers answer with JSON though a stream was asked for.
 """
 
-from .odd_events import values_in
 from .sse import MAX_EVENT_BYTES, EventTooLarge, SSEDecoder
 
 _FIELDS = (b":", b"data", b"event", b"id", b"retry", b"error")
@@ -37,7 +36,7 @@ class AnswerBody:
         self.feed = self._sniff
 
     def close(self) -> list[bytes]:
-        """Return what is left at the end of the body; raises NotAnAnswer, and ValueError for half of a JSON."""
+        """Return what is left at the end of the body; raises NotAnAnswer."""
         if self._other:
             raise NotAnAnswer(b"".join(self._pieces))
         if self.whole:

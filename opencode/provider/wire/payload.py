@@ -25,7 +25,7 @@ def whole_characters(value: Any) -> Any:
 
 
 def whole_text(text: str) -> str:
-    """Return a text whose halves of surrogate pairs are joined, or replaced by U+FFFD where they stand alone."""
+    """Return a text whose halves of surrogate pairs are joined, or U+FFFD where one stands alone."""
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
