@@ -68,13 +68,27 @@ class Status:
 class Raw:
     """An event stream byte for byte; `hold` is waited for before its end, which is missing without `end`.
 
-    `encoding`: what the bytes are compressed with.
+    `encoding`: what the bytes are compressed with. `content_type`: "" for none.
     """
 
     chunks: tuple[bytes, ...]
     end: bool = True
     hold: asyncio.Event | None = None
     encoding: str = ""
+    content_type: str = "text/event-stream; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An answer in one piece of JSON, though a stream was asked for. `before`: what comes before it.
+
+    `length`: bytes after which the connection closes, None for all.
+    """
+
+    value: Any
+    content_type: str = "application/json"
+    before: str = ""
+    length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +101,7 @@ class Silence:
     """Not a byte is answered."""
 
 
-Step = Answer | Status | Raw | Drop | Silence
+Step = Answer | Status | Raw | Whole | Drop | Silence
 
 
 def pieces(text: tuple[str, ...] | str) -> tuple[str, ...]:

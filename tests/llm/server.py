@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from .answer import Answer, Drop, Fault, Moment, Raw, Silence, Status, Step, Usage
+from .answer import Answer, Drop, Fault, Moment, Raw, Silence, Status, Step, Usage, Whole
 from .performance import Performance, chunked, gone
 from .wires import WIRES, Wire
 
@@ -30,14 +30,12 @@ __all__ = [
     "Silence",
     "Status",
     "Usage",
+    "Whole",
 ]
 
 Chooser = Callable[["Request"], Step]
 
 TODOS = {"todos": [{"content": "bench", "status": "pending", "priority": "low", "id": "1"}]}
-HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
-)
 
 
 @dataclass(frozen=True)
@@ -190,16 +188,19 @@ class LLM:
         if isinstance(step, Status):
             body = json.dumps(wire.error(step.message, step.code)) if step.body is None else step.body
             if step.endless:
-                writer.write(HEAD.replace(b"200 OK", b"%d Scripted" % step.status))
+                writer.write(_head().replace(b"200 OK", b"%d Scripted" % step.status))
             while step.endless:
                 writer.write(chunked(body.encode()))
                 await writer.drain()
             await _respond(writer, step.status, body, step.content_type, step.headers)
             return True
-        if isinstance(step, Raw) and step.encoding:
-            writer.write(HEAD[:-2] + f"Content-Encoding: {step.encoding}\r\n\r\n".encode())
-        else:
-            writer.write(HEAD)
+        if isinstance(step, Whole):
+            body = step.before + json.dumps(step.value)
+            writer.write(_head(content_type=step.content_type))
+            writer.write(chunked(body.encode()[: step.length]) + b"0\r\n\r\n" * (step.length is None))
+            await writer.drain()
+            return step.length is None
+        writer.write(_head(step.content_type, step.encoding) if isinstance(step, Raw) else _head())
         if isinstance(step, Raw):
             for chunk in step.chunks:
                 writer.write(chunked(chunk))
@@ -246,6 +247,13 @@ def named_step(model: str, request: Request, failures: Counter[str]) -> Step | N
         fault = ("end", "drop" if kind == "cut" else "hang")
     text = tuple(f"{token} " for token in range(number))
     return Answer(text=text, pace=1 / rate if rate else 0.0, usage=Usage(output=number), fault=fault)
+
+
+def _head(content_type: str = "text/event-stream; charset=utf-8", encoding: str = "") -> bytes:
+    """Return the head of an answer whose body comes in chunks."""
+    fields = {"Content-Type": content_type, "Content-Encoding": encoding, "Transfer-Encoding": "chunked"}
+    lines = (f"{name}: {value}\r\n" for name, value in fields.items() if value)
+    return f"HTTP/1.1 200 OK\r\n{''.join(lines)}\r\n".encode()
 
 
 async def _respond(
