@@ -75,7 +75,8 @@ class ModelConfig(msgspec.Struct):
 class ProviderOptions(ConfigStruct):
     """`api_key`: one key, or several that are used one after the other.
 
-    `timeout`, `header_timeout`, `chunk_timeout`: milliseconds, or false for no limit.
+    `timeout`, `header_timeout`, `chunk_timeout`: milliseconds, or false for no limit. `think_tags`: false
+    leaves `<think>…</think>` in the text (Chat Completions).
     """
 
     api_key: str | list[str] | UnsetType = UNSET
@@ -84,6 +85,7 @@ class ProviderOptions(ConfigStruct):
     timeout: int | Literal[False] | UnsetType = UNSET
     header_timeout: int | Literal[False] | UnsetType = UNSET
     chunk_timeout: int | Literal[False] | UnsetType = UNSET
+    think_tags: bool = True
 
 
 class ProviderConfig(ConfigStruct):

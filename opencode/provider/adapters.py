@@ -38,7 +38,9 @@ def _one(provider_id: str, npm: str, url: str, key: str, options: ProviderOption
         return MessagesAdapter(provider_id, key, url or None, options.headers, timeouts)
     if npm == OPENAI:
         return ResponsesAdapter(provider_id, key, url or None, options.headers, timeouts)
-    return ChatAdapter(provider_id, key, url, options.headers, timeouts)
+    adapter = ChatAdapter(provider_id, key, url, options.headers, timeouts)
+    adapter.think_tags = options.think_tags
+    return adapter
 
 
 def _timeouts(options: ProviderOptions) -> Timeouts:

@@ -3,8 +3,11 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec import convert
 
+from opencode.config import ProviderOptions
 from opencode.errors import ContextOverflow, ModelAPIError
+from opencode.provider.adapters import COMPATIBLE, open_adapter
 from opencode.provider.base import ReasoningDelta, StreamEvent, Text, ToolCallEnd, ToolDefinition, UserTurn
 from tests.llm import quirks, wires
 from tests.llm.chat_call_quirks import CALLS, FAILURES
@@ -104,11 +107,20 @@ async def test_thoughts_in_tags_stream_while_they_come(llm: LLM) -> None:
     assert "".join(event.text for event in events if isinstance(event, ReasoningDelta)) == "one two three"
 
 
-async def test_tags_stay_in_the_text_where_opencode_json_says_so(llm: LLM) -> None:
+@pytest.mark.parametrize(
+    ("of_provider", "of_model", "split"),
+    [(True, None, True), (False, None, False), (True, False, False), (False, True, True)],
+)
+async def test_tags_stay_in_the_text_where_opencode_json_says_so(
+    llm: LLM, of_provider: bool, of_model: bool | None, split: bool
+) -> None:
     llm.script(Raw((chunk({"content": "<think>a</think>b"}, "stop"), DONE)))
-    request = asking(UserTurn((Text("hello"),)), options={"thinkTags": False, "num_ctx": 1})
-    taken = await answer_of("compatible", llm, request)
-    assert (taken.text, taken.reasoning) == ("<think>a</think>b", "")
+    options = {"num_ctx": 1} | ({} if of_model is None else {"thinkTags": of_model})
+    provider = convert({"thinkTags": of_provider}, ProviderOptions)
+    door = open_adapter("local", COMPATIBLE, f"{llm.url}/v1", None, provider)
+    taken = await take(door, asking(UserTurn((Text("hello"),)), options=options))
+    await door.close()
+    assert (taken.text, taken.reasoning) == (("b", "a") if split else ("<think>a</think>b", ""))
     assert "thinkTags" not in llm.requests[0].body
     assert llm.requests[0].body["num_ctx"] == 1
 

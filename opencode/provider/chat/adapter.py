@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     import httpx2
 
 THINK_TAGS = "thinkTags"
-"""The option of a model, an agent or a variant that, if false, leaves `<think>` in the text."""
+"""The option of a model, an agent or a variant: whether `<think>…</think>` in the text is reasoning."""
 
 
 class ChatAdapter(WireAdapter):
+    """`think_tags`: whether `<think>…</think>` in the text is reasoning, unless a model says otherwise."""
+
     sdk_name = "openai"
     path = "/chat/completions"
     needs_key = False
+    think_tags = True
 
     def _build_client(self, sdk: ModuleType, http_client: "httpx2.AsyncClient") -> Any:
         return sdk.AsyncOpenAI(
@@ -45,7 +48,8 @@ class ChatAdapter(WireAdapter):
 
     def _reader(self, request: ModelRequest) -> Reader:
         names = frozenset(tool.name for tool in request.tools)
-        return ChatReader(self._errors, names, think_tags=request.options.get(THINK_TAGS, True) is not False)
+        think_tags = request.options.get(THINK_TAGS, self.think_tags) is not False
+        return ChatReader(self._errors, names, think_tags=think_tags)
 
     async def _list(self, client: Any) -> list[str]:
         page = await client.models.list(extra_headers=self._own_headers())
