@@ -40,7 +40,7 @@ class Calls:
         self._names = names
         self._ids = CallIds()
         self._calls: list[_Call] = []
-        self._by_index: dict[int, _Call] = {}
+        self._by_index: dict[int | None, _Call] = {}
         self._by_id: dict[str, _Call] = {}
 
     def __bool__(self) -> bool:
@@ -53,7 +53,22 @@ class Calls:
 
     def read(self, delta: CallDelta) -> None:
         """Read a delta of a call."""
-        function = delta.function or Function()
+        function = delta.function
+        if function is not None and not function.name and delta.extra_content is None:
+            call = self._by_index.get(delta.index)
+            text = function.arguments
+            if call is not None and call.started and isinstance(text, str):
+                self._go_on(call, text)  # nearly all deltas
+                return
+        self._read_any(delta, function or Function())
+
+    def _go_on(self, call: _Call, text: str) -> None:
+        if text:
+            call.pieces.append(text)
+            call.size += len(text)
+            self._batch.tool_input(call.id, text)
+
+    def _read_any(self, delta: CallDelta, function: Function) -> None:
         name = function.name or delta.name or ""
         arguments = delta.arguments if function.arguments is None else function.arguments
         text = arguments if isinstance(arguments, str) else _json(arguments)
@@ -68,11 +83,12 @@ class Calls:
         if name and not call.started:
             self._name(call, name)
         if text and not (name and _is_repeat(call, text)):
+            if call.started:
+                self._go_on(call, text)
+                return
             call.pieces.append(text)
             call.size += len(text)
-            if call.started:
-                self._batch.tool_input(call.id, text)
-            elif call.name:
+            if call.name:
                 self._start(call)
 
     def finish(self) -> None:

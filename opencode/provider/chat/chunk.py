@@ -1,4 +1,7 @@
-"""The chunks of a Chat Completions stream, with the fields of all servers; each sends a few of them."""
+"""The chunks of a Chat Completions stream, with the fields of all servers; each sends a few of them.
+
+Every token of a model is one: the structs are not tracked by the garbage collector, as JSON has no cycles.
+"""
 
 from typing import Any
 
@@ -7,12 +10,12 @@ import msgspec
 from ..wire.lenient import lenient
 
 
-class Function(msgspec.Struct):
+class Function(msgspec.Struct, gc=False):
     name: str | None = None
     arguments: Any = None
 
 
-class CallDelta(msgspec.Struct):
+class CallDelta(msgspec.Struct, gc=False):
     """`name`, `arguments`: of servers that leave `function` out. `extra_content`: Gemini's signature."""
 
     index: int | None = None
@@ -23,13 +26,12 @@ class CallDelta(msgspec.Struct):
     extra_content: Any = None
 
 
-class Delta(msgspec.Struct):
-    """`function_call`: the form of calls before `tool_calls`. `reasoning_text`: GitHub's name of it."""
+class Delta(msgspec.Struct, gc=False):
+    """`reasoning_details`: OpenRouter's. `function_call`: the form of calls before `tool_calls`."""
 
     content: Any = None
     reasoning_content: Any = None
     reasoning: Any = None
-    reasoning_text: Any = None
     reasoning_details: Any = None
     refusal: str | None = None
     tool_calls: list[CallDelta] | None = None
@@ -37,17 +39,17 @@ class Delta(msgspec.Struct):
     annotations: Any = None
 
 
-class PromptDetails(msgspec.Struct):
+class PromptDetails(msgspec.Struct, gc=False):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
 
 
-class CompletionDetails(msgspec.Struct):
+class CompletionDetails(msgspec.Struct, gc=False):
     reasoning_tokens: int | None = None
 
 
-class Usage(msgspec.Struct):
+class Usage(msgspec.Struct, gc=False):
     """`prompt_cache_hit_tokens`: DeepSeek's. `cached_tokens`: Moonshot's. `cache_…`: of proxies."""
 
     prompt_tokens: int | None = None
@@ -62,7 +64,7 @@ class Usage(msgspec.Struct):
     cache_creation_input_tokens: int | None = None
 
 
-class Choice(msgspec.Struct):
+class Choice(msgspec.Struct, gc=False):
     """`message`: of servers that send it instead of `delta`. `text`: that of the older Completions API."""
 
     delta: Delta | None = None
@@ -73,11 +75,11 @@ class Choice(msgspec.Struct):
     error: Any = None
 
 
-class Groq(msgspec.Struct):
+class Groq(msgspec.Struct, gc=False):
     usage: Usage | None = None
 
 
-class Chunk(msgspec.Struct):
+class Chunk(msgspec.Struct, gc=False):
     """`citations`, `search_results`: Perplexity's and xAI's sources."""
 
     id: Any = None
@@ -90,12 +92,13 @@ class Chunk(msgspec.Struct):
     search_results: Any = None
 
 
-_decode = msgspec.json.Decoder(Chunk, strict=False).decode
+decode = msgspec.json.Decoder(Chunk, strict=False).decode
+"""Decodes a chunk whose fields have the expected types."""
 
 
 def read_chunk(payload: bytes) -> Chunk:
     """Return a chunk, field by field if some have other types; raises ValueError if it is no object."""
     try:
-        return _decode(payload)
+        return decode(payload)
     except ValueError:
         return lenient(payload, Chunk)

@@ -35,15 +35,22 @@ def pieces_of(
 
 
 class Messages:
-    """Messages that come instead of deltas: each may be one more piece, or have all that was said so far."""
+    """Messages that come instead of deltas: each may be one more piece, or have all that was said so far.
+
+    `have_calls`: one of them had tool calls.
+    """
 
     def __init__(self) -> None:
+        self.have_calls = False
         self._texts = {True: "", False: ""}
 
     def news(self, message: Delta, said: set[bool], *, has_calls: bool) -> Delta:
-        """Return what a message adds. `said`: whether deltas had reasoning (True) and text (False)."""
+        """Return what a message adds to what was said: reasoning (True in `said`) and text (False).
+
+        `has_calls`: deltas had tool calls, so that those of a message repeat them.
+        """
         new = {True: "", False: ""}
-        reasoning = message.reasoning_content or message.reasoning or message.reasoning_text
+        reasoning = message.reasoning_content or message.reasoning
         for is_reasoning, text in (*pieces_of(reasoning, is_reasoning=True), *pieces_of(message.content)):
             new[is_reasoning] += text
         for kind, text in new.items():
@@ -58,12 +65,12 @@ class Messages:
         for number, call in enumerate(calls or ()):
             if call.index is None:
                 call.index = number
+        self.have_calls = self.have_calls or bool(calls)
         return structs.replace(
             message,
             content=new[False],
             reasoning_content=new[True],
             reasoning=None,
-            reasoning_text=None,
             tool_calls=calls,
             function_call=None if has_calls else message.function_call,
         )

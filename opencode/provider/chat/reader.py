@@ -9,10 +9,11 @@ from opencode.schema.base import JsonObject
 from ..base import BlockEnd, Finish, StopReason
 from ..wire.citations import Citations
 from ..wire.errors import ProviderErrors
+from ..wire.lenient import lenient
 from ..wire.odd_events import values_in
 from ..wire.reader import Reader
 from .calls import Calls
-from .chunk import CallDelta, Choice, Chunk, Delta, Usage, read_chunk
+from .chunk import CallDelta, Choice, Chunk, Delta, Usage, decode, read_chunk
 from .content import Messages, pieces_of
 from .reasoning_details import ReasoningDetails
 from .think_tags import ThinkTags
@@ -63,7 +64,6 @@ class ChatReader(Reader):
         self._block: Block = ""
         self._said: set[bool] = set()
         self._messages = Messages()
-        self._called_by_deltas = False
         self._field = ""
         self._details = ReasoningDetails()
         self._citations = Citations()
@@ -72,18 +72,21 @@ class ChatReader(Reader):
         self._usage = Usage()
 
     def read(self, payload: bytes) -> None:
-        chunk = read_chunk(payload)
+        try:
+            chunk = decode(payload)
+        except ValueError:
+            chunk = lenient(payload, Chunk)
         choices = chunk.choices
         if not choices or chunk.error:
             self._check(payload)
         if not self.answer_id:
             self.name_answer(chunk.model, chunk.id)
         for choice in choices or ():
-            if choice.delta is not None:
-                self._delta(choice.delta)
-            if choice.delta is None or choice.finish_reason:
+            if (delta := choice.delta) is not None:
+                self._delta(delta)
+            if delta is None or choice.finish_reason:
                 self._rest(choice)
-        if chunk.usage is not None or self.whole or chunk.citations:
+        if chunk.usage is not None or self.whole:  # sources are repeated at the end
             self._beside(chunk)
 
     def read_answer(self, payload: bytes) -> None:
@@ -112,34 +115,42 @@ class ChatReader(Reader):
             reason = "tool-calls"
         return Finish(reason, tokens_of(self._usage), self.answered_by, self.answer_id)
 
-    def _delta(self, delta: Delta, *, is_message: bool = False) -> None:
-        if reasoning := delta.reasoning_content or delta.reasoning or delta.reasoning_text:
-            if self._block != "reasoning":
-                self._open("reasoning")
-                self._field = next((name for name in _SENT_BACK if getattr(delta, name)), "")
-            if isinstance(reasoning, str):
+    def _delta(self, delta: Delta) -> None:
+        if reasoning := delta.reasoning_content or delta.reasoning:
+            if self._block == "reasoning" and isinstance(reasoning, str):
                 self.batch.reasoning(reasoning)
             else:
-                self._pieces(pieces_of(reasoning, is_reasoning=True))
+                self._reasoning(delta)
         if delta.reasoning_details:
-            said = self._details.add(delta.reasoning_details)
-            if said and not self._field:
-                self._say("reasoning", said)
+            self._detailed(delta)
         if content := delta.content:
-            if self._tags is None and isinstance(content, str):
-                if self._block != "text":
-                    self._open("text")
+            if self._block == "text" and isinstance(content, str):
                 self.batch.text(content)
             else:
                 self._pieces(pieces_of(content))
-        if delta.tool_calls or delta.function_call is not None:
-            self._call(delta)
-            self._called_by_deltas |= not is_message
-        if delta.refusal or delta.annotations:
-            self._refusal(delta)
+        if delta.tool_calls or delta.refusal or delta.annotations or delta.function_call:
+            self._more(delta)
 
-    def _refusal(self, delta: Delta) -> None:
-        """Read a refusal, and the sources that OpenAI and OpenRouter send as annotations."""
+    def _reasoning(self, delta: Delta) -> None:
+        if self._block != "reasoning":
+            self._open("reasoning")
+            self._field = next((name for name in _SENT_BACK if getattr(delta, name)), "")
+        self._pieces(pieces_of(delta.reasoning_content or delta.reasoning, is_reasoning=True))
+
+    def _detailed(self, delta: Delta) -> None:
+        """Keep reasoning_details; their text is reasoning where nothing else carries it."""
+        said = self._details.add(delta.reasoning_details)
+        if said and not self._field:
+            self._say("reasoning", said)
+
+    def _more(self, delta: Delta) -> None:
+        """Read calls, also in their older form, a refusal, and sources that come as annotations."""
+        if delta.tool_calls or delta.function_call is not None:
+            if self._block or self._tags is not None:
+                self._close_tags()
+                self._open("")
+            for call in delta.tool_calls or (CallDelta(index=0, function=delta.function_call),):
+                self._calls.read(call)
         if delta.refusal:
             self._refused = True
             self._say("text", delta.refusal)
@@ -148,13 +159,9 @@ class ChatReader(Reader):
 
     def _pieces(self, pieces: Iterable[tuple[bool, str]]) -> None:
         for is_reasoning, text in pieces:
-            if is_reasoning or self._tags is None:
-                self._say("reasoning" if is_reasoning else "text", text)
-            else:
-                for is_thought, part in self._tags.feed(text):
-                    self._say("reasoning" if is_thought else "text", part)
-                if self._tags.done:
-                    self._tags = None
+            split = [(is_reasoning, text)] if is_reasoning or self._tags is None else self._tags.feed(text)
+            for is_thought, part in split:
+                self._say("reasoning" if is_thought else "text", part)
 
     def _say(self, block: Block, text: str) -> None:
         if self._block != block:
@@ -176,6 +183,8 @@ class ChatReader(Reader):
         elif self._block == "text" and (sources := self._citations.take()):
             self.batch.add(BlockEnd({"citations": sources}))
         self._block = block
+        if block == "text":
+            self._tags = None
         if block:
             self._said.add(block == "reasoning")
 
@@ -185,21 +194,13 @@ class ChatReader(Reader):
             for is_thought, text in tags.close():
                 self._say("reasoning" if is_thought else "text", text)
 
-    def _call(self, delta: Delta) -> None:
-        self._close_tags()
-        self._open("")
-        if delta.function_call is not None and not delta.tool_calls:
-            self._calls.read(CallDelta(index=0, function=delta.function_call))
-        for call in delta.tool_calls or ():
-            self._calls.read(call)
-
     def _rest(self, choice: Choice) -> None:
         """Read what few choices have: a whole message, a text of the older API, the end, an error."""
         if choice.error and not self.whole:
             raise self.errors.reported(choice.error)
         if choice.message is not None:
-            news = self._messages.news(choice.message, self._said, has_calls=self._called_by_deltas)
-            self._delta(news, is_message=True)
+            has_calls = bool(self._calls) and not self._messages.have_calls
+            self._delta(self._messages.news(choice.message, self._said, has_calls=has_calls))
         elif choice.text:
             self._pieces([(False, choice.text)])
         if choice.finish_reason:

@@ -11,13 +11,12 @@ _MOST_HELD = 1_000
 
 
 class ThinkTags:
-    """Splits the start of a text into reasoning and text, as it streams. `done`: the rest is text.
+    """Splits the start of a text into reasoning and text, as it streams, up to the first text.
 
     What may become a tag is held back until it is one or not. Blanks around the reasoning are dropped.
     """
 
     def __init__(self) -> None:
-        self.done = False
         self._held = ""
         self._closing: re.Pattern[str] | None = None
         self._end = ""
@@ -45,7 +44,6 @@ class ThinkTags:
             self._closed = True
             text = text[closing.end() :]
         if text := text.lstrip():
-            self.done = True
             yield False, text
 
     def close(self) -> Iterator[tuple[bool, str]]:
@@ -56,7 +54,6 @@ class ThinkTags:
         else:
             yield from self._thought(self._held.rstrip(), "")
         self._held = ""
-        self.done = True
 
     def _without_tag(self, text: str) -> Iterator[tuple[bool, str]]:
         """Hold back what may be the start of a tag; anything else is text."""
@@ -64,7 +61,6 @@ class ThinkTags:
         if len(text) < _MOST_HELD and any(f"<{name}>".startswith(start) for name in _NAMES):
             self._held = text
         else:
-            self.done = True
             yield False, text
 
     def _thought(self, text: str, held: str) -> Iterator[tuple[bool, str]]:

@@ -24,18 +24,24 @@ class EventBatch:
         self._halves: dict[Kind, str] = {}
 
     def text(self, text: str) -> None:
-        self._delta(TextDelta, text)
+        if self._kind is not TextDelta:
+            self._turn_to(TextDelta)
+        self._pieces.append(text)
 
     def reasoning(self, text: str) -> None:
-        self._delta(ReasoningDelta, text)
+        if self._kind is not ReasoningDelta:
+            self._turn_to(ReasoningDelta)
+        self._pieces.append(text)
 
     def tool_input(self, call_id: str, text: str) -> None:
-        self._delta(call_id, text)
+        if self._kind != call_id:
+            self._turn_to(call_id)
+        self._pieces.append(text)
 
     def add(self, event: StreamEvent) -> None:
         """Add an event other than a delta."""
         self._flush()
-        if isinstance(event, ToolCallEnd) and not event.raw.isascii():
+        if isinstance(event, ToolCallEnd) and _has_half(event.raw):
             event = structs.replace(event, raw=whole_text(event.raw))
         self._events.append(event)
 
@@ -47,11 +53,9 @@ class EventBatch:
             self._events = []
         return events
 
-    def _delta(self, kind: Kind, text: str) -> None:
-        if kind is not self._kind and kind != self._kind:
-            self._flush()
-            self._kind = kind
-        self._pieces.append(text)
+    def _turn_to(self, kind: Kind) -> None:
+        self._flush()
+        self._kind = kind
 
     def _flush(self) -> None:
         if not self._pieces:
@@ -59,7 +63,7 @@ class EventBatch:
         text = "".join(self._pieces)
         self._pieces.clear()
         kind = self._kind
-        if not text.isascii() or self._halves:
+        if self._halves or (not text.isascii() and _has_half(text)):
             text = self._whole(kind, text)
             if not text:
                 return
@@ -72,3 +76,12 @@ class EventBatch:
             self._halves[kind] = text[-1]
             text = text[:-1]
         return whole_text(text)
+
+
+def _has_half(text: str) -> bool:
+    """Return whether a text has a half of a surrogate pair, which UTF-8 can't hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

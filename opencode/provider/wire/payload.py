@@ -26,6 +26,8 @@ def whole_characters(value: Any) -> Any:
 
 def whole_text(text: str) -> str:
     """Return a text whose halves of surrogate pairs are joined, or U+FFFD where one stands alone."""
-    if text.isascii():
+    try:
+        text.encode()
         return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
