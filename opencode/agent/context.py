@@ -116,6 +116,8 @@ def _assistant_content(
 ) -> Iterator[AssistantContent]:
     same_model = message.provider_id == model.provider_id and message.model_id == model.id
     for part in parts:
+        if same_model and message.error is UNSET:
+            yield from _reasoning_before(part)
         if isinstance(part, TextPart):
             if part.text.strip():
                 yield Text(part.text)
@@ -125,6 +127,15 @@ def _assistant_content(
         elif isinstance(part, ToolPart) and task_result(part) is None:
             metadata = given(part.metadata, {}) if same_model else {}
             yield ToolCall(part.call_id, part.tool, part.state.input, metadata)
+
+
+def _reasoning_before(part: Part) -> Iterator[Reasoning]:
+    """Yield the reasoning without a text that came before a part: `before` in its metadata, see BlockEnd."""
+    if isinstance(part, TextPart | ReasoningPart | ToolPart):
+        before = given(part.metadata, {}).get("before")
+        for metadata in before if isinstance(before, list) else ():
+            if isinstance(metadata, dict):
+                yield Reasoning("", metadata)
 
 
 def _tool_outputs(

@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 from opencode import observe
 from opencode.errors import ModelError
-from opencode.provider.base import Finish, ModelRequest, Text, TextDelta, UserTurn
+from opencode.provider.base import Finish, ModelRequest, Restart, Text, TextDelta, UserTurn
 from opencode.provider.cost import cost_usd
 from opencode.provider.registry import Resolved
 from opencode.schema.agent import Agent
@@ -42,6 +42,8 @@ async def make_title(resolved: Resolved, agent: Agent, prompt: str) -> str | Non
                     text += event.text
                     if len(text) > 20 * LONGEST_TITLE:
                         raise ModelError("The model's title is too long.")
+                elif isinstance(event, Restart):
+                    text = ""
                 elif isinstance(event, Finish):
                     call.finish(
                         event.tokens,

@@ -18,6 +18,7 @@ from opencode.errors import ModelError, NotFound, ToolError, Unavailable
 from opencode.provider.base import (
     BlockEnd,
     ReasoningDelta,
+    Restart,
     StreamEvent,
     TextDelta,
     ToolCallEnd,
@@ -146,6 +147,8 @@ class Transcript:
             )
             self.calls.begin(part, event.call_id)
             self._add(part)
+        elif isinstance(event, Restart):
+            await self.discard()
         elif isinstance(event, ToolCallEnd):
             self.calls.end(event)
 

@@ -109,7 +109,9 @@ class ReasoningDelta(msgspec.Struct, frozen=True):
 class BlockEnd(msgspec.Struct, frozen=True):
     """The open text or reasoning block is complete. `metadata`: what to send back with it, to this provider.
 
-    A delta of the other kind, a tool call or Finish ends an open block as well.
+    A delta of the other kind, a tool call or Finish ends an open block as well. Two keys are the same for all
+    providers: `citations`, `[{"url", "title"}]` of a text, and `before`: the metadata of reasoning blocks
+    that came before this block and have no text to show. Those of a call are in its ToolCallEnd.
     """
 
     metadata: JsonObject = {}
@@ -135,6 +137,10 @@ class ToolCallEnd(msgspec.Struct, frozen=True):
     metadata: JsonObject = {}
 
 
+class Restart(msgspec.Struct, frozen=True):
+    """The provider has begun its answer anew: what came so far counts for nothing."""
+
+
 StopReason = Literal["stop", "tool-calls", "length", "content-filter", "pause", "other"]
 
 
@@ -150,7 +156,9 @@ class Finish(msgspec.Struct, frozen=True):
     answer_id: str = ""
 
 
-StreamEvent = TextDelta | ReasoningDelta | BlockEnd | ToolCallStart | ToolCallDelta | ToolCallEnd | Finish
+StreamEvent = (
+    TextDelta | ReasoningDelta | BlockEnd | ToolCallStart | ToolCallDelta | ToolCallEnd | Restart | Finish
+)
 
 
 class Adapter(ABC):

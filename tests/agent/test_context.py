@@ -156,6 +156,18 @@ def test_reasoning_of_an_answer_that_failed_does_not_go_back() -> None:
     assert contents(*history)[1] == (Text("b"),)
 
 
+def test_reasoning_without_a_text_goes_back_before_the_part_that_followed_it() -> None:
+    said, called = text("b"), call("page")
+    said.metadata = {"before": [{"signature": "s"}, {"signature": "t"}, "no metadata"]}
+    called.metadata = {"before": [{"signature": "u"}]}
+    history = [user(1, text("a")), assistant(2, said, called)]
+    answer = contents(*history)[1]
+    assert [item for item in answer if isinstance(item, Reasoning)] == [answer[0], answer[1], answer[3]]
+    assert answer[0] == Reasoning("", {"signature": "s"})
+    assert answer[3] == Reasoning("", {"signature": "u"})
+    assert not any(isinstance(item, Reasoning) for item in contents(*history, by=model("two"))[1])
+
+
 def test_what_a_provider_notes_on_a_call_goes_back_only_to_its_model() -> None:
     part = call("page")
     part.metadata = {"signature": "s"}

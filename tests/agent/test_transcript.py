@@ -17,6 +17,7 @@ from opencode.errors import ModelError, ToolError
 from opencode.provider.base import (
     BlockEnd,
     ReasoningDelta,
+    Restart,
     StreamEvent,
     TextDelta,
     ToolCallDelta,
@@ -28,6 +29,7 @@ from opencode.schema.message import AssistantMessage
 from opencode.schema.part import (
     Part,
     ReasoningPart,
+    StepStartPart,
     TextPart,
     Tokens,
     ToolPart,
@@ -181,6 +183,15 @@ async def test_what_a_provider_wants_back_with_a_block_is_kept(transcript: Trans
     await transcript.write(ToolCallStart("call_1", "webfetch"))
     await transcript.write(ToolCallEnd("call_1", "{}", {"signature": "t"}))
     assert [part.metadata for part in transcript.parts[1:]] == [{"signature": "s"}, {"signature": "t"}]  # type: ignore[union-attr]
+
+
+async def test_an_answer_that_begins_anew_leaves_nothing_of_what_came_before(transcript: Transcript) -> None:
+    for event in (TextDelta("half"), ToolCallStart("c1", "look"), Restart(), TextDelta("whole"), BlockEnd()):
+        await transcript.write(event)
+    assert not transcript.calls
+    [text] = [part for part in transcript.parts if not isinstance(part, StepStartPart)]
+    assert isinstance(text, TextPart)
+    assert text.text == "whole"
 
 
 async def test_calls_that_run_when_an_answer_fails_are_marked_interrupted(transcript: Transcript) -> None:
