@@ -48,7 +48,8 @@ def events(*values: dict[str, Any]) -> Raw:
 async def test_thinking_comes_back_signed_and_is_sent_again_unchanged(llm: LLM) -> None:
     llm.script(Answer(reasoning=("Hm", "m."), redacted=True, tools=(("lookup", {"word": "x"}),)))
     taken = await answer_of("anthropic", llm)
-    thought, hidden = (Reasoning(text, kept) for text, kept in zip(("Hmm.", ""), taken.kept, strict=True))
+    thought = Reasoning("Hmm.", taken.kept[0])
+    hidden = Reasoning("", taken.ends[0].metadata["before"][0])
     call = ToolCall(taken.started[0], "lookup", {"word": "x"})
     turns = (UserTurn((Text("hello"),)), AssistantTurn((thought, hidden, call)))
     body = await sent(llm, asking(*turns, UserTurn((ToolOutput(call.call_id, "lookup", "found"),))))
@@ -62,7 +63,7 @@ async def test_thinking_comes_back_signed_and_is_sent_again_unchanged(llm: LLM) 
 async def test_thinking_without_its_text_keeps_its_signature(llm: LLM) -> None:
     llm.script(Answer(reasoning=("",), text="Done"))
     taken = await answer_of("anthropic", llm)
-    assert (taken.reasoning, taken.kept) == ("", [{"anthropic": {"signature": "c2lnbmVk"}}])
+    assert (taken.reasoning, taken.kept) == ("", [{"before": [{"anthropic": {"signature": "c2lnbmVk"}}]}])
 
 
 async def test_unsigned_reasoning_is_left_out(llm: LLM) -> None:

@@ -84,7 +84,8 @@ class Taken:
         self.kept = [event.metadata for event in events if isinstance(event, BlockEnd) if event.metadata]
         self.names = [event.name for event in events if isinstance(event, ToolCallStart)]
         self.started = [event.call_id for event in events if isinstance(event, ToolCallStart)]
-        self.inputs = {event.call_id: event.raw for event in events if isinstance(event, ToolCallEnd)}
+        self.ends = [event for event in events if isinstance(event, ToolCallEnd)]
+        self.inputs = {event.call_id: event.raw for event in self.ends}
         self.streamed_inputs = {
             call_id: "".join(e.text for e in events if isinstance(e, ToolCallDelta) and e.call_id == call_id)
             for call_id in self.started

@@ -35,7 +35,7 @@ class MessagesAdapter(WireAdapter):
         return messages_body(request)
 
     def _reader(self, request: ModelRequest) -> Reader:
-        return MessagesReader(self._errors)
+        return MessagesReader(self._errors, bool(request.options.get("serverTools")))
 
     async def _list(self, client: Any) -> list[str]:
         page = await client.models.list(limit=1000, extra_headers=self._own_headers())
