@@ -33,7 +33,7 @@ class ResponsesAdapter(WireAdapter):
         return responses_body(request)
 
     def _reader(self, request: ModelRequest) -> Reader:
-        return ResponsesReader(self._errors)
+        return ResponsesReader(self._errors, bool(request.options.get("serverTools")))
 
     async def _list(self, client: Any) -> list[str]:
         page = await client.models.list(extra_headers=self._own_headers())

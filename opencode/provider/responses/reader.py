@@ -1,162 +1,165 @@
-"""Reads streams of the Responses API."""
+"""Reads answers of the Responses API, as streams or whole."""
 
 from typing import Any
 
 import msgspec
 
-from opencode.schema.part import CacheTokens, Tokens
-
-from ..base import BlockEnd, Finish, StopReason, ToolCallEnd, ToolCallStart
+from ..base import Finish, Restart, StopReason
 from ..wire.errors import ProviderErrors
+from ..wire.lenient import lenient
 from ..wire.reader import Reader
+from .events import Event, Response, Usage, decode_delta, decode_event
+from .output import DELTAS, Output
+from .server_tools import SHOWN
+from .usage import tokens_of
 
 _INCOMPLETE: dict[str, StopReason] = {
     "max_output_tokens": "length",
+    "max_tokens": "length",
     "max_messages": "length",
     "content_filter": "content-filter",
 }
-
-
-class _InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    input_tokens: int = 0
-    output_tokens: int = 0
-    total_tokens: int | None = None
-    input_tokens_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
-
-
-class _Incomplete(msgspec.Struct):
-    reason: str | None = None
-
-
-class _Response(msgspec.Struct):
-    id: Any = None
-    model: Any = None
-    usage: _Usage | None = None
-    error: Any = None
-    incomplete_details: _Incomplete | None = None
-
-
-class _Item(msgspec.Struct):
-    type: str
-    id: str | None = None
-    call_id: str | None = None
-    name: str | None = None
-    arguments: str | None = None
-    encrypted_content: str | None = None
-
-
-class _Event(msgspec.Struct):
-    type: str
-    delta: Any = None
-    output_index: int = 0
-    summary_index: int = 0
-    item: _Item | None = None
-    response: _Response | None = None
-    error: Any = None
-    code: Any = None
-    message: str | None = None
-
-
-_decode = msgspec.json.Decoder(_Event).decode
+_ENDS = frozenset({"response.completed", "response.incomplete", "response.done"})
+_FAILED = frozenset({"failed", "cancelled"})
 
 
 class ResponsesReader(Reader):
-    """Reads a Responses stream: output items by index, each added, filled by deltas, and done."""
+    """Reads a Responses stream: output items by index, each added, filled by deltas, and done.
 
-    def __init__(self, errors: ProviderErrors) -> None:
+    `server_tools`: the request allows tools that run at the provider.
+    """
+
+    def __init__(self, errors: ProviderErrors, server_tools: bool = False) -> None:
         super().__init__(errors)
-        self._calls: dict[int, str] = {}
-        self._called = False
+        self._server_tools = server_tools
+        self._output = Output(self.batch)
         self._refused = False
         self._reason: StopReason = "stop"
-        self._usage = _Usage()
+        self._usage = Usage()
+        self._created = False
+        self._anew = False
 
     def read(self, payload: bytes) -> None:
-        event = _decode(payload)
+        try:
+            quick = decode_delta(payload)
+            if self._output.more(quick):
+                return
+            event = decode_event(payload)
+        except ValueError:
+            event = lenient(payload, Event)
         kind = event.type
         delta = event.delta if isinstance(event.delta, str) else ""
-        if kind == "response.output_text.delta":
-            self.batch.text(delta)
-        elif kind == "response.function_call_arguments.delta":
-            if event.output_index in self._calls:
-                self.batch.tool_input(self._calls[event.output_index], delta)
-        elif kind in ("response.reasoning_summary_text.delta", "response.reasoning_text.delta"):
-            self.batch.reasoning(delta)
-        elif kind == "response.reasoning_summary_part.added":
-            if event.summary_index:
-                self.batch.reasoning("\n\n")
+        if kind in DELTAS:
+            self._output.delta(event, delta)
         elif kind == "response.refusal.delta":
             self._refused = True
-            self.batch.text(delta)
+            self._output.text(event, delta)
         elif kind == "response.output_item.added" and event.item is not None:
-            self._start(event.output_index, event.item)
+            if self._anew and self._output.was_used(event.output_index):
+                self._output.restart()
+                self.batch.add(Restart())
+            self._anew = False
+            self._output.add(event.output_index, event.item)
         elif kind == "response.output_item.done" and event.item is not None:
-            self._end(event.output_index, event.item)
+            raw = _inside(payload, "item") if self._shows(event.item.type) else None
+            self._output.done(event.output_index, event.item, raw if isinstance(raw, dict) else None)
         else:
-            self._state(event)
+            self._rest(event, payload)
+
+    def read_answer(self, payload: bytes) -> None:
+        value = msgspec.json.decode(payload)
+        if (error := self.errors.found_in(value)) is not None:
+            raise error
+        response = lenient(payload, Response)
+        if response.output is None and response.status is None:
+            raise ValueError("not a response")
+        self._end(response, value.get("output"))
+
+    def end_marker(self) -> None:
+        self.done = True
+        self.whole = self.whole or (self._output.begun and not self._output.in_call)
 
     def finish(self) -> Finish:
-        if self._refused:
+        calls = self._output.close()
+        if self._refused or self._output.refused:
             self._reason = "content-filter"
-        elif self._called and self._reason == "stop":
+        elif calls and self._reason == "stop":
             self._reason = "tool-calls"
-        return Finish(self._reason, _tokens(self._usage), self.answered_by, self.answer_id)
+        return Finish(self._reason, tokens_of(self._usage), self.answered_by, self.answer_id)
 
-    def _state(self, event: _Event) -> None:
+    def _rest(self, event: Event, payload: bytes) -> None:
+        """Read an event that is no delta and no item."""
+        kind = event.type
+        if kind == "response.function_call_arguments.done":
+            self._output.whole_input(event)
+        elif kind == "response.output_text.done":
+            self._output.whole_text(event, event.text)
+        elif kind == "response.refusal.done":
+            self._refused = True
+            self._output.whole_text(event, event.refusal)
+        elif kind == "response.content_part.done" and event.part is not None:
+            if event.part.type == "output_text":
+                self._output.whole_text(event, event.part.text)
+        elif kind == "response.output_text.annotation.added":
+            self._output.annotation(event.annotation)
+        elif kind in _ENDS and event.response is not None:
+            raw = _inside(payload, "response") if self._server_tools else None
+            self._end(event.response, raw.get("output") if isinstance(raw, dict) else None)
+        elif kind in _ENDS:
+            self._look_for_error(event, payload)
+            self.whole = self.done = True
+        else:
+            self._state(event, payload)
+
+    def _state(self, event: Event, payload: bytes) -> None:
+        """Read how the response stands, and errors of all forms."""
         response = event.response
         if response is not None:
             self.name_answer(response.model, response.id)
-        if event.type == "error":
-            raise self.errors.reported(event.error or {"message": event.message, "code": event.code})
-        if event.type == "response.failed":
-            raise self.errors.reported(response.error if response else None)
-        if event.type not in ("response.completed", "response.incomplete"):
-            return
-        if response is not None:
-            self._usage = response.usage or self._usage
-            if response.incomplete_details is not None:
-                self._reason = _INCOMPLETE.get(response.incomplete_details.reason or "", "other")
+        if event.type == "response.created":
+            self._anew = self._created
+            self._created = True
+        elif event.type in ("response.failed", "response.cancelled"):
+            raise self.errors.reported((response.error if response else None) or event.error)
+        elif event.error or not event.type.startswith("response."):
+            self._look_for_error(event, payload)
+            if event.type == "" and response is None:
+                self._read_bare(payload)
+
+    def _read_bare(self, payload: bytes) -> None:
+        """Read a whole response that was sent as an event."""
+        if _inside(payload, "object") == "response":
+            self.read_answer(payload)
+
+    def _look_for_error(self, event: Event, payload: bytes) -> None:
+        try:
+            error = self.errors.found_in(msgspec.json.decode(payload))
+        except ValueError:
+            error = None
+        if error is not None or event.error or event.type == "error":
+            raise error or self.errors.reported(event.error)
+
+    def _end(self, response: Response, raws: Any) -> None:
+        """Take in a complete response."""
+        self.name_answer(response.model, response.id)
+        self._usage = response.usage or self._usage
+        if response.error or response.status in _FAILED:
+            raise self.errors.reported(response.error)
+        if response.incomplete_details is not None or response.status == "incomplete":
+            reason = response.incomplete_details.reason if response.incomplete_details else None
+            self._reason = _INCOMPLETE.get(reason or "", "other")
+        shown = raws if self._server_tools and isinstance(raws, list) else ()
+        self._output.all(response.output or (), shown)
         self.whole = self.done = True
 
-    def _start(self, index: int, item: _Item) -> None:
-        if item.type == "reasoning":
-            self.batch.reasoning("")
-        elif item.type == "function_call":
-            call_id = self._calls[index] = item.call_id or item.id or f"call_{index}"
-            self._called = True
-            self.batch.add(ToolCallStart(call_id, item.name or ""))
-
-    def _end(self, index: int, item: _Item) -> None:
-        if item.type == "message":
-            self.batch.add(BlockEnd())
-        elif item.type == "reasoning":
-            kept = {"itemId": item.id, "reasoningEncryptedContent": item.encrypted_content}
-            self.batch.add(BlockEnd({"openai": kept} if item.encrypted_content else {}))
-        elif item.type == "function_call":
-            if index not in self._calls:
-                self._start(index, item)
-            self.batch.add(ToolCallEnd(self._calls.pop(index), item.arguments or ""))
+    def _shows(self, item_type: str) -> bool:
+        return self._server_tools and item_type in SHOWN
 
 
-def _tokens(usage: _Usage) -> Tokens:
-    details = usage.input_tokens_details or _InputDetails()
-    read, written = details.cached_tokens or 0, details.cache_write_tokens or 0
-    output = usage.output_tokens_details
-    reasoning = min((output.reasoning_tokens if output else 0) or 0, usage.output_tokens)
-    return Tokens(
-        input=max(usage.input_tokens - read - written, 0),
-        output=usage.output_tokens - reasoning,
-        reasoning=reasoning,
-        cache=CacheTokens(read=read, write=written),
-        total=usage.total_tokens or usage.input_tokens + usage.output_tokens,
-    )
+def _inside(payload: bytes, name: str) -> Any:
+    """Return a field of a JSON object, None if there is none."""
+    try:
+        value = msgspec.json.decode(payload)
+    except ValueError:
+        return None
+    return value.get(name) if isinstance(value, dict) else None
