@@ -251,5 +251,5 @@ def _cites(first: Block, second: Block) -> bool:
 
 
 def _metadata(own: JsonObject, block: OpenBlock) -> JsonObject:
-    before = {"before": block.before} if block.before else {}
-    return {**own, **block.citations.metadata, **before}
+    extra = {"citations": block.citations.take(), "before": block.before}
+    return {**own, **{key: value for key, value in extra.items() if value}}

@@ -45,8 +45,8 @@ class OutputItem:
 
     def metadata(self, own: JsonObject) -> JsonObject:
         """Return its BlockEnd's metadata. `own`: what it alone has."""
-        before = {"before": self.before} if self.before else {}
-        return {**own, **self.citations.metadata, **before}
+        extra = {"citations": self.citations.take(), "before": self.before}
+        return {**own, **{key: value for key, value in extra.items() if value}}
 
     def message_metadata(self, done: Item) -> JsonObject:
         """Return the metadata of a message that is done."""
