@@ -362,3 +362,17 @@ def test_a_huge_result_goes_back_as_one_that_is_unavailable(monkeypatch: pytest.
     error = {"type": "web_fetch_tool_result_error", "error_code": "unavailable"}
     block = {"type": "web_fetch_tool_result", "tool_use_id": "s", "content": error}
     assert kept == {"anthropic": {"block": block}}
+
+
+def test_an_answer_of_endless_blocks_is_stopped() -> None:
+    events = [start(index, "tool_use", id="t1", name="look", input={}) for index in range(1001)]
+    with pytest.raises(ModelAPIError, match="more than 1,000 parts"):
+        taken(messages_reader(), BEGIN, *events)
+
+
+def test_a_character_in_two_halves_is_one() -> None:
+    halves = [start(0, "text"), more(0, "text", text="Hi \ud83d"), more(0, "text", text="\ude00")]
+    inputs = [more(1, "input_json", partial_json=piece) for piece in ('{"a":"\ud83d', '\ude00"}')]
+    events = [*halves, end(0), start(1, "tool_use", id="t1", name="look"), *inputs]
+    answer = taken(messages_reader(), BEGIN, *events, stopped(), STOP)
+    assert (answer.text, answer.inputs) == ("Hi 😀", {"t1": '{"a":"😀"}'})

@@ -402,3 +402,17 @@ def test_text_is_read_between_calls_and_reasoning_that_never_end() -> None:
     ]
     assert kinds == [ReasoningDelta, BlockEnd, TextDelta, BlockEnd, TextDelta, BlockEnd]
     assert (answer.reasoning, answer.text, answer.inputs) == ("Hm.", "ab", {"c1": "{}"})
+
+
+def test_an_answer_of_endless_items_is_stopped() -> None:
+    events = [added(function("look", "", f"c{index}", f"fc_{index}"), index) for index in range(1001)]
+    for stream in (events, [completed(*(event["item"] for event in events))]):
+        with pytest.raises(ModelAPIError, match="more than 1,000 parts"):
+            taken(responses_reader(), CREATED, *stream)
+
+
+def test_a_character_in_two_halves_is_one() -> None:
+    inputs = [filled(piece, 1) for piece in ('{"a":"\ud83d', '\ude00"}')]
+    halves = [more("output_text", "Hi \ud83d"), more("output_text", "\ude00")]
+    answer = taken(responses_reader(), CREATED, *halves, added(function(), 1), *inputs, completed())
+    assert (answer.text, answer.inputs) == ("Hi 😀", {"c1": '{"a":"😀"}'})

@@ -45,6 +45,7 @@ class Blocks:
         self._calls = StreamedCalls(self._batch)
         self._open: dict[int, OpenBlock] = {}
         self._used: set[int] = set()
+        self._count = 0
         self._newest: OpenBlock | None = None
         self._written: OpenBlock | None = None
         self._before: list[JsonObject] = []
@@ -54,9 +55,9 @@ class Blocks:
         self._restart()
 
     @property
-    def begun(self) -> bool:
-        """Whether any block has come."""
-        return bool(self._used)
+    def count(self) -> int:
+        """How many blocks have come."""
+        return self._count
 
     @property
     def in_call(self) -> bool:
@@ -153,6 +154,7 @@ class Blocks:
     def _begin(self, index: int, block: Block) -> OpenBlock:
         begun = self._open[index] = self._newest = OpenBlock(index, block)
         self._used.add(index)
+        self._count += 1
         written = self._written
         if written is not None and block.type == "text" and _cites(written.block, block):
             begun.citations, begun.before, begun.shown = written.citations, written.before, True

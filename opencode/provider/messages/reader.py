@@ -72,11 +72,12 @@ class MessagesReader(Reader):
 
     def end_marker(self) -> None:
         self.done = True
-        self.whole = self.whole or (self._blocks.begun and not self._blocks.in_call)
+        self.whole = self.whole or (self._blocks.count > 0 and not self._blocks.in_call)
 
     def finish(self) -> Finish:
-        if not self._blocks.begun:
+        if not self._blocks.count:
             for index, (block, raw) in enumerate(blocks_of(self._given)):
+                self.errors.check_parts(index)
                 self._blocks.start(index, block, raw)
                 self._blocks.end(index)
         calls = self._blocks.close()
@@ -94,6 +95,7 @@ class MessagesReader(Reader):
             self._blocks.restart()
             self.batch.add(Restart())
         self._anew = False
+        self.errors.check_parts(self._blocks.count)
         known = block.type in ("text", "tool_use", "thinking", "redacted_thinking")
         self._blocks.start(event.index, block, {} if known else _block_in(payload))
 

@@ -10,18 +10,20 @@ from .events import Content, Item
 
 
 class OutputItem:
-    """An item that is being written, or was. `pieces`: its text so far. `before`: see BlockEnd.
+    """An item that is being written, or was. `said`: it has text to see. `before`: see BlockEnd.
 
     `takes`: the type of the events that only add to its text as it stands. `texts`: its whole texts by
     number, `arguments`: its whole input, as events beside the item have them. `section`: the part that a
-    reasoning's last piece was of. `kept`: its encrypted form was seen.
+    reasoning's last piece was of. `was_added`: it did not begin with a delta. `kept`: its
+    encrypted form was seen.
     """
 
     def __init__(self, index: int | None, item: Item) -> None:
         self.index = index
         self.item = item
         self.open = True
-        self.pieces: list[str] = []
+        self.said = False
+        self.was_added = True
         self.takes = ""
         self.section: int | None = None
         self.kept = False

@@ -42,9 +42,9 @@ class Output:
         self._before: list[JsonObject] = []
 
     @property
-    def begun(self) -> bool:
-        """Whether any item has come."""
-        return bool(self._items)
+    def count(self) -> int:
+        """How many items have come."""
+        return len(self._items)
 
     @property
     def in_call(self) -> bool:
@@ -77,11 +77,10 @@ class Output:
         if type(delta) is not str:
             return False
         if block is not None and block.takes == event.type:
-            block.pieces.append(delta)
             self._batch.text(delta)
             return True
         kind, call = DELTAS.get(event.type), self._only_call
-        if kind == "reasoning" and block is not None and block.item.type == kind and block.pieces:
+        if kind == "reasoning" and block is not None and block.item.type == kind and block.said:
             self._add_reasoning(block, event, delta)
             return True
         if kind != "function_call" or call is None or call.call is None:
@@ -103,10 +102,10 @@ class Output:
         """Add to the open message; one that was not added is begun."""
         if delta:
             block = self._open_block("message", event)
-            if not block.pieces:
+            if not block.said:
                 block.before, self._before = self._before, []
             block.takes = "response.output_text.delta"
-            block.pieces.append(delta)
+            block.said = True
             self._batch.text(delta)
 
     def reasoning(self, event: Event, delta: str) -> None:
@@ -114,16 +113,16 @@ class Output:
         if not delta:
             return
         block = self._open_block("reasoning", event)
-        if not block.pieces:
+        if not block.said:
             block.before, self._before = self._before, []
         self._add_reasoning(block, event, delta)
 
     def _add_reasoning(self, block: OutputItem, event: Delta, delta: str) -> None:
         section = event.content_index if event.summary_index is None else event.summary_index
-        if block.pieces and section != block.section:
+        if block.said and section != block.section:
             self._batch.reasoning("\n\n")
         block.section = section
-        block.pieces.append(delta)
+        block.said = True
         self._batch.reasoning(delta)
 
     def whole_input(self, event: Event) -> None:
@@ -159,7 +158,7 @@ class Output:
 
     def all(self, items: Sequence[Item], raws: Sequence[Any]) -> None:
         """Take the whole output at the end: what has not come yet is written now."""
-        had: list[OutputItem] = []
+        had: set[OutputItem] = set()
         for index, item in enumerate(items):
             if item.type in server_tools.SHOWN and any(known.item.type == item.type for known in self._items):
                 continue
@@ -167,12 +166,12 @@ class Output:
             found = next((known for known in of_kind if known.is_same(item)), None)
             found = found or next((known for known in of_kind if not known.is_other(item)), None)
             if found is not None:
-                had.append(found)
+                had.add(found)
                 self._finish(found, item)
-            elif not self._has_said(item):
+            elif not any(known.item.type == item.type and not known.was_added for known in self._items):
                 raw = raws[index] if index < len(raws) else None
                 self.done(None, item, raw if isinstance(raw, dict) else None)
-                had += self._items[-1:]
+                had.update(self._items[-1:])
 
     def close(self) -> int:
         """End all open items; return how many calls the answer has."""
@@ -212,7 +211,7 @@ class Output:
             self.refused = self.refused or bool(part.refusal)
             found.citations.add(part.annotations)
         text = text_of(item.content) or "".join(found.texts[number] for number in sorted(found.texts))
-        if text and not found.pieces:
+        if text and not found.said:
             if not found.open:
                 self._close_block()
                 self._block, found.open = found, True
@@ -220,7 +219,7 @@ class Output:
         if found.open:
             found.open = False
             self._block = None if self._block is found else self._block
-            if found.pieces:
+            if found.said:
                 self._batch.add(BlockEnd(found.message_metadata(item)))
 
     def _finish_reasoning(self, found: OutputItem, item: Item) -> None:
@@ -228,10 +227,10 @@ class Output:
         metadata: JsonObject = {"openai": kept} if isinstance(item.id, str) else {}
         is_open, found.open = found.open, False
         if is_open:
-            if not found.pieces and (text := paragraphs_of(item.summary) or paragraphs_of(item.content)):
+            if not found.said and (text := paragraphs_of(item.summary) or paragraphs_of(item.content)):
                 self.reasoning(Event(), text)
             self._block = None if self._block is found else self._block
-        if is_open and found.pieces:
+        if is_open and found.said:
             self._batch.add(BlockEnd(found.metadata(metadata)))
         elif item.encrypted_content and not found.kept:
             before = self._before if self._block is None else self._block.before
@@ -247,6 +246,7 @@ class Output:
     def _open_block(self, kind: str, event: Event) -> OutputItem:
         if self._block is None or self._block.item.type != kind:
             self._block = self.add(event.output_index, Item(kind, id=event.item_id))
+            self._block.was_added = False
         return self._block
 
     def _open_call(self, event: Event) -> OutputItem | None:
@@ -263,12 +263,6 @@ class Output:
         likely = [known for known in of_kind if known.open and not known.is_other(item)]
         by_index = next((known for known in likely if index is not None and known.index == index), None)
         return by_index or next((known for known in likely if index is None or known.index is None), None)
-
-    def _has_said(self, item: Item) -> bool:
-        """Return whether a message's text was written as part of another."""
-        said = "".join(piece for known in self._items for piece in known.pieces)
-        texts = text_of(item.content) or paragraphs_of(item.summary)
-        return bool(texts) and texts in said
 
 
 def _of_event(items: Sequence[OutputItem], event: Event) -> OutputItem | None:

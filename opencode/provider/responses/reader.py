@@ -59,9 +59,11 @@ class ResponsesReader(Reader):
                 self._output.restart()
                 self.batch.add(Restart())
             self._anew = False
+            self.errors.check_parts(self._output.count)
             self._output.add(event.output_index, event.item)
         elif kind == "response.output_item.done" and event.item is not None:
             raw = _inside(payload, "item") if self._shows(event.item.type) else None
+            self.errors.check_parts(self._output.count)
             self._output.done(event.output_index, event.item, raw if isinstance(raw, dict) else None)
         else:
             self._rest(event, payload)
@@ -77,7 +79,7 @@ class ResponsesReader(Reader):
 
     def end_marker(self) -> None:
         self.done = True
-        self.whole = self.whole or (self._output.begun and not self._output.in_call)
+        self.whole = self.whole or (self._output.count > 0 and not self._output.in_call)
 
     def finish(self) -> Finish:
         calls = self._output.close()
@@ -148,6 +150,7 @@ class ResponsesReader(Reader):
         if response.incomplete_details is not None or response.status == "incomplete":
             reason = response.incomplete_details.reason if response.incomplete_details else None
             self._reason = _INCOMPLETE.get(reason or "", "other")
+        self.errors.check_parts(len(response.output or ()))
         shown = raws if self._server_tools and isinstance(raws, list) else ()
         self._output.all(response.output or (), shown)
         self.whole = self.done = True

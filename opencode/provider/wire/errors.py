@@ -19,6 +19,8 @@ from .error_detail import ErrorDetail, detail_of, is_error, is_transient
 from .payload import encode_json
 
 MAX_BODY = 4096
+MAX_PARTS = 1_000
+"""Texts, reasonings and calls of one answer; a model's has a few dozen."""
 MAX_RETRY_AFTER_S = 86_400.0
 
 _PRIVATE_HEADER = re.compile(
@@ -124,6 +126,13 @@ class ProviderErrors:
     def endless(self, count: int) -> ModelAPIError:
         """Return the error for a stream that exceeds `count` bytes."""
         return self.failed(f"{self.host} sent an answer of more than {count:,} bytes.", retryable=False)
+
+    def check_parts(self, count: int) -> None:
+        """Raise ModelAPIError if an answer has more than `MAX_PARTS` blocks or items."""
+        if count >= MAX_PARTS:
+            raise self.failed(
+                f"{self.host} sent an answer of more than {MAX_PARTS:,} parts.", retryable=False
+            )
 
     def garbage(self, payload: bytes) -> ModelAPIError:
         """Return the error for an event that is not valid."""
