@@ -38,6 +38,7 @@ class Blocks:
 
     def __init__(self, batch: EventBatch, server_tools: bool) -> None:
         self._batch = batch
+        self._text = batch.text
         self._server_tools = server_tools
         self._restart()
 
@@ -101,7 +102,7 @@ class Blocks:
         kind = delta.type
         if kind == "text_delta":
             if block.shown:
-                self._batch.text(delta.text)
+                self._text(delta.text)
             else:
                 self._say(block, delta.text)
         elif kind == "thinking_delta":

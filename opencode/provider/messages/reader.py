@@ -39,6 +39,7 @@ class MessagesReader(Reader):
     def __init__(self, errors: ProviderErrors, server_tools: bool = False) -> None:
         super().__init__(errors)
         self._blocks = Blocks(self.batch, server_tools)
+        self._delta = self._blocks.delta
         self._usage = UsageCount()
         self._stop = ""
         self._started = False
@@ -52,7 +53,7 @@ class MessagesReader(Reader):
             event = lenient(payload, Event)
         kind = event.type
         if kind == "content_block_delta" and event.delta is not None:
-            self._blocks.delta(event.index, event.delta)
+            self._delta(event.index, event.delta)
         elif kind == "content_block_start" and event.content_block is not None:
             self._begin_block(event, payload)
         elif kind == "content_block_stop":

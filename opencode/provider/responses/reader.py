@@ -50,6 +50,7 @@ class ResponsesReader(Reader):
         kind = event.type
         delta = event.delta if isinstance(event.delta, str) else ""
         if kind in DELTAS:
+            self.errors.check_parts(self._output.count)
             self._output.delta(event, delta)
         elif kind == "response.refusal.delta":
             self._refused = True
