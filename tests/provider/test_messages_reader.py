@@ -105,17 +105,16 @@ def test_an_answer_with_a_stop_reason_is_whole() -> None:
     assert taken(messages_reader(), BEGIN, *text("hello"), stopped()).finish.reason == "stop"
 
 
-def test_an_end_marker_ends_an_answer_but_not_a_call() -> None:
+@pytest.mark.parametrize(
+    ("events", "complete"),
+    [([], False), (text("hello"), True), (text("hello")[:2], False), (call("look", '{"a"')[:2], False)],
+)
+def test_an_end_marker_ends_an_answer_whose_parts_have_ended(events: list[Event], complete: bool) -> None:
     reader = messages_reader()
+    for event in events:
+        reader.read(json.dumps(event).encode())
     reader.end_marker()
-    assert not reader.whole
-    assert taken(reader, BEGIN, *text("hello"), stopped()).text == "hello"
-    for events, whole in ((text("hello"), True), (call("look", '{"a"')[:2], False)):
-        reader = messages_reader()
-        for event in events:
-            reader.read(json.dumps(event).encode())
-        reader.end_marker()
-        assert (reader.done, reader.whole) == (True, whole)
+    assert (reader.done, reader.whole, reader.complete) == (True, False, complete)
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,12 @@ async def test_a_marker_without_an_end_is_waited_for_no_longer_than_the_grace(
     llm.script(Raw((*frames, DONE), end=False))
     with pytest.raises(ModelAPIError, match="before it was complete"):
         await ask(llm, "anthropic")
+
+
+@pytest.mark.parametrize(("wire", "frames_of"), [("anthropic", wires.Messages), ("openai", wires.Responses)])
+async def test_a_marker_in_place_of_the_end_ends_an_answer_whose_parts_have_ended(
+    llm: LLM, wire: str, frames_of: type[wires.Wire]
+) -> None:
+    frames = [frame for frame in frames_of.frames(Answer(text="hello"), "test-model") if frame.kind != "end"]
+    llm.script(Raw((*(frame.data for frame in frames), DONE)))
+    assert (await ask(llm, wire)).text == "hello"

@@ -313,13 +313,16 @@ def test_a_refusal_that_comes_only_at_the_end_is_one() -> None:
         assert (answer.text, answer.finish.reason) == ("No.", "content-filter")
 
 
-def test_an_end_marker_ends_an_answer_but_not_a_call() -> None:
-    for events, whole in (([], False), (text("hello"), True), ([added(function()), filled('{"a"')], False)):
-        reader = responses_reader()
-        for event in (CREATED, *events):
-            reader.read(json.dumps(event).encode())
-        reader.end_marker()
-        assert (reader.done, reader.whole) == (True, whole)
+@pytest.mark.parametrize(
+    ("events", "complete"),
+    [([], False), (text("hello"), True), (text("hello")[:2], False), ([added(function())], False)],
+)
+def test_an_end_marker_ends_an_answer_whose_parts_have_ended(events: list[Event], complete: bool) -> None:
+    reader = responses_reader()
+    for event in (CREATED, *events):
+        reader.read(json.dumps(event).encode())
+    reader.end_marker()
+    assert (reader.done, reader.whole, reader.complete) == (True, False, complete)
 
 
 def test_an_answer_that_begins_anew_counts_from_there() -> None:

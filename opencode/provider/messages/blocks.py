@@ -61,9 +61,9 @@ class Blocks:
         return self._count
 
     @property
-    def in_call(self) -> bool:
-        """Whether a call is unfinished."""
-        return any(block.call is not None for block in self._open.values())
+    def is_open(self) -> bool:
+        """Whether a block is unfinished."""
+        return bool(self._open)
 
     def was_used(self, index: int | None) -> bool:
         """Return whether a block with this index has come."""

@@ -71,9 +71,9 @@ class MessagesReader(Reader):
         self._take(message)
         self.whole = self.done = True
 
-    def end_marker(self) -> None:
-        self.done = True
-        self.whole = self.whole or (self._blocks.count > 0 and not self._blocks.in_call)
+    @property
+    def complete(self) -> bool:
+        return self._blocks.count > 0 and not self._blocks.is_open
 
     def finish(self) -> Finish:
         if not self._blocks.count:

@@ -47,9 +47,9 @@ class Output:
         return len(self._items)
 
     @property
-    def in_call(self) -> bool:
-        """Whether a call is unfinished."""
-        return any(item.call is not None and item.open for item in self._items)
+    def is_open(self) -> bool:
+        """Whether a text, a reasoning or a call is unfinished."""
+        return any(item.open and item.item.type in ("function_call", *BLOCKS) for item in self._items)
 
     def was_used(self, index: int | None) -> bool:
         """Return whether an item with this index has come."""
@@ -64,8 +64,8 @@ class Output:
         added = OutputItem(index, item)
         self._items.append(added)
         if item.type == "function_call":
-            self._only_call = None if self.in_call else added
             added.call = self._calls.start(item.call_id or item.id, item.name or "")
+            self._find_only_call()
             added.before, self._before = self._before, []
         elif item.type in BLOCKS:
             self._block = added

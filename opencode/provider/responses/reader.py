@@ -78,9 +78,9 @@ class ResponsesReader(Reader):
             raise ValueError("not a response")
         self._end(response, value.get("output"))
 
-    def end_marker(self) -> None:
-        self.done = True
-        self.whole = self.whole or (self._output.count > 0 and not self._output.in_call)
+    @property
+    def complete(self) -> bool:
+        return self._output.count > 0 and not self._output.is_open
 
     def finish(self) -> Finish:
         calls = self._output.close()

@@ -104,7 +104,7 @@ class WireAdapter(Adapter):
                         break
                     if reader.whole or reader.done:
                         silence.shorten(GRACE_S)
-                if not reader.whole:
+                if not reader.whole and not (reader.done and reader.complete):
                     raise self._errors.cut()
                 finish = reader.finish()
                 for event in reader.batch.take():

@@ -44,6 +44,11 @@ class Reader(ABC):
         """Note `[DONE]`, which some servers send on every wire: nothing follows."""
         self.done = True
 
+    @property
+    def complete(self) -> bool:
+        """Whether all parts that began have ended: with an end marker, the answer's own end is not missed."""
+        return False
+
     @abstractmethod
     def finish(self) -> Finish:
         """Close open blocks and calls, through `batch`, and return how the complete answer ended."""
