@@ -117,6 +117,11 @@ def test_an_end_marker_ends_an_answer_whose_parts_have_ended(events: list[Event]
     assert (reader.done, reader.whole, reader.complete) == (True, False, complete)
 
 
+def test_an_error_behind_a_whole_answer_changes_nothing() -> None:
+    error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    assert taken(messages_reader(), BEGIN, *text("hello"), stopped(), error, STOP).text == "hello"
+
+
 @pytest.mark.parametrize(
     ("reason", "read"), [("stop", "stop"), ("TOOL_USE", "tool-calls"), ("length", "length"), ("?", "other")]
 )

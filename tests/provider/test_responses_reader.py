@@ -290,6 +290,15 @@ def test_errors_of_all_shapes_are_errors(event: Event) -> None:
     assert failure.value.retryable
 
 
+def test_what_comes_behind_a_whole_answer_changes_nothing() -> None:
+    failed = {
+        "type": "response.failed",
+        "response": {"error": {"code": "server_error", "message": "It broke"}},
+    }
+    late = [{"type": "error", "message": "It broke"}, failed, *text("more", 1)]
+    assert taken(responses_reader(), CREATED, *text("hello"), completed(), *late).text == "hello"
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [

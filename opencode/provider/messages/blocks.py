@@ -38,7 +38,6 @@ class Blocks:
 
     def __init__(self, batch: EventBatch, server_tools: bool) -> None:
         self._batch = batch
-        self._text = batch.text
         self._server_tools = server_tools
         self._restart()
 
@@ -96,15 +95,15 @@ class Blocks:
 
     def delta(self, index: int | None, delta: Delta) -> None:
         """Add to a block."""
+        kind = delta.type
         block = self._newest
+        if kind == "text_delta" and block is not None and block.shown and block.index == index:
+            self._batch.text(delta.text)
+            return
         if block is None or block.index != index:
             block = self._block_at(index, delta)
-        kind = delta.type
         if kind == "text_delta":
-            if block.shown:
-                self._text(delta.text)
-            else:
-                self._say(block, delta.text)
+            self._say(block, delta.text)
         elif kind == "thinking_delta":
             self._think(block, delta.thinking)
         elif kind == "signature_delta":

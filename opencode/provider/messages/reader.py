@@ -39,7 +39,6 @@ class MessagesReader(Reader):
     def __init__(self, errors: ProviderErrors, server_tools: bool = False) -> None:
         super().__init__(errors)
         self._blocks = Blocks(self.batch, server_tools)
-        self._delta = self._blocks.delta
         self._usage = UsageCount()
         self._stop = ""
         self._started = False
@@ -53,7 +52,7 @@ class MessagesReader(Reader):
             event = lenient(payload, Event)
         kind = event.type
         if kind == "content_block_delta" and event.delta is not None:
-            self._delta(event.index, event.delta)
+            self._blocks.delta(event.index, event.delta)
         elif kind == "content_block_start" and event.content_block is not None:
             self._begin_block(event, payload)
         elif kind == "content_block_stop":
@@ -103,7 +102,7 @@ class MessagesReader(Reader):
     def _state(self, event: Event, payload: bytes) -> None:
         """Read what concerns the whole message."""
         kind = event.type
-        if event.error or kind == "error" or kind not in _SILENT:
+        if not self.whole and (event.error or kind not in _SILENT):
             self._look_for_error(event, payload)
         if event.message is not None and kind in ("message_start", "message_stop"):
             self._anew = self._started and not self.whole

@@ -47,6 +47,8 @@ class ResponsesReader(Reader):
             event = decode_event(payload)
         except ValueError:
             event = lenient(payload, Event)
+        if self.whole:
+            return  # the response was given whole at its end
         kind = event.type
         delta = event.delta if isinstance(event.delta, str) else ""
         if kind in DELTAS:
