@@ -92,7 +92,7 @@ def _add(conversation: list[tuple[bool, list]], by_user: bool, content: list) ->
 def _user_content(parts: Iterable[Part], model: Model, refused: Mapping[str, str]) -> Iterator[UserContent]:
     empty = True
     for part in parts:
-        if isinstance(part, TextPart) and part.text and part.ignored is not True:
+        if isinstance(part, TextPart) and part.text.strip() and part.ignored is not True:
             empty = False
             yield Text(part.text)
         elif isinstance(part, FilePart):
@@ -120,7 +120,7 @@ def _assistant_content(
             yield from _reasoning_before(part)
         if isinstance(part, TextPart):
             if part.text.strip():
-                yield Text(part.text)
+                yield Text(part.text, given(part.metadata, {}) if same_model else {})
         elif isinstance(part, ReasoningPart):
             if same_model and message.error is UNSET:
                 yield Reasoning(part.text, given(part.metadata, {}))

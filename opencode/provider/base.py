@@ -15,7 +15,10 @@ from opencode.schema.provider import Model
 
 
 class Text(msgspec.Struct, frozen=True):
+    """A text. `metadata`: for the model's own, that of its BlockEnd, unchanged."""
+
     text: str
+    metadata: JsonObject = {}
 
 
 class Attachment(msgspec.Struct, frozen=True):
