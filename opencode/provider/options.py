@@ -38,8 +38,9 @@ def server_tools(request: ModelRequest, known: Mapping[str, JsonObject]) -> list
             tools.append({**known.get(kind, {"type": kind}), **own})
             continue
         raise ModelAPIError(
-            f"options.serverTools of the model {request.model.provider_id}/{request.model.id} in opencode.json "
-            f"names a tool that its provider does not have: {item!r}. It has: {', '.join(known)}.",
+            f"options.serverTools of the model {request.model.provider_id}/{request.model.id} in "
+            f"opencode.json names a tool that its provider does not have: {item!r}. "
+            f"It has: {', '.join(known)}.",
             retryable=False,
         )
     return tools

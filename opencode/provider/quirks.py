@@ -24,11 +24,11 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_u
     it may have `_` and `-`. `sampling`: temperature and top_p are accepted.
 
     Chat Completions. `output_limit`: the field for the answer's limit. `system_role`: the role of the system
-    prompt. `stream_options`: usage is asked for. `forced_call`: the word for "call some tool". `tool_messages`:
-    calls and their results are accepted in the conversation; otherwise they are told as text. `bridge`: what
-    the assistant says between a tool's result and a user's message, "" for nothing. `placeholder_tool`: a
-    conversation with calls needs a list of tools. `cache_breakpoints`: `cache_control` marks what may be
-    cached. `cache_key`: the session is sent as `prompt_cache_key`. `pdf`: the form of a PDF in a message.
+    prompt. `stream_options`: usage is asked for. `forced_call`: the word for "call some tool".
+    `tool_messages`: calls and their results are accepted in the conversation; otherwise they are sent as
+    text. `bridge`: what the assistant says between a tool's result and a user's message, "" for nothing.
+    `placeholder_tool`: a conversation with calls needs a list of tools. `cache_breakpoints`: `cache_control`
+    marks what may be cached. `cache_key`: the session is sent as `prompt_cache_key`. `pdf`: its form.
     `reasoning_field`: where reasoning goes back if its answer did not tell; `reasoning_always`: every message
     of the assistant has that field; `reasoning_parts`: reasoning goes back as parts of the content.
     `call_signature`: stands in for the thought signature of calls that have none. `reasoning_control`: the
@@ -82,7 +82,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if not (self.providers or self.packages or self.hosts):
             return True
-        host = model.api.url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0].lower()
+        host = (
+            model.api.url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0].lower()
+        )
         return (
             model.provider_id in self.providers
             or model.api.npm in self.packages
@@ -101,11 +103,10 @@ def quirks_of(model: Model, options: JsonObject, table: tuple[Entry, ...]) -> Qu
             found = {**found, **entry.quirks}
     own = options.get(OPTION) or {}
     try:
-        usual = msgspec.to_builtins(Quirks(**found))
-        return msgspec.convert({**usual, **own}, Quirks)
+        return msgspec.convert({**found, **own}, Quirks)
     except (msgspec.ValidationError, TypeError) as error:
         raise ModelAPIError(
-            f"options.quirks of the model {model.provider_id}/{model.id} in opencode.json is invalid: {error}. "
-            "docs/providers.md lists the quirks.",
+            f"options.quirks of the model {model.provider_id}/{model.id} in opencode.json is invalid: "
+            f"{error}. docs/providers.md lists the quirks.",
             retryable=False,
         ) from None

@@ -25,7 +25,8 @@ VENDORS: tuple[Entry, ...] = (
     ),
     # Models that are not Claude sign no thinking and want it back all the same on Anthropic's wire; and
     # servers other than OpenAI's do not encrypt reasoning on Responses. Recorded: DeepSeek's Responses
-    # (pydantic/pydantic-ai, cassettes of test_openai_responses); Kimi and MiniMax: models.dev, @ai-sdk/anthropic.
+    # (pydantic/pydantic-ai, cassettes of test_openai_responses). Kimi and MiniMax: models.dev lists them
+    # with @ai-sdk/anthropic.
     Entry(models=_THINKING_MODELS, quirks={"unsignedThinking": True, "plainReasoning": True}),
     # "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9" and "Unexpected role 'user' after
     # role 'tool'": anomalyco/opencode#1680, charmbracelet/crush#279, aliou/pi-neuralwatt#12 (Devstral at
@@ -37,7 +38,9 @@ VENDORS: tuple[Entry, ...] = (
     # OpenAI's reasoning models refuse max_tokens, temperature and top_p on Chat Completions, and take the
     # system prompt as developer: https://platform.openai.com/docs/guides/reasoning, anomalyco/opencode#45223,
     # vercel/ai packages/openai/src/openai-language-model-capabilities.ts.
-    Entry(models=_OPENAI_REASONING_MODELS, quirks={"outputLimit": "max_completion_tokens", "sampling": False}),
+    Entry(
+        models=_OPENAI_REASONING_MODELS, quirks={"outputLimit": "max_completion_tokens", "sampling": False}
+    ),
     # --- Hosts ----------------------------------------------------------------------------------------
     # max_tokens is deprecated there for all models: https://platform.openai.com/docs/api-reference/chat.
     Entry(hosts=("api.openai.com",), quirks={"outputLimit": "max_completion_tokens", "cacheKey": True}),

@@ -126,7 +126,8 @@ async def test_images_and_documents_go_into_user_turns_and_tool_results(llm: LLM
 async def test_empty_texts_are_left_out_for_the_api_refuses_them(llm: LLM) -> None:
     turns = (UserTurn((Text(""), Text("a"))), AssistantTurn((Text(" \n"),)), UserTurn((Text("b"),)))
     body = await sent(llm, asking(*turns, system=(" ",)))
-    assert [message["role"] for message in body["messages"]] == ["user", "user"]
+    texts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b", "cache_control": CACHE}]
+    assert body["messages"] == [{"role": "user", "content": texts}]
     assert "system" not in body
 
 

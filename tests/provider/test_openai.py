@@ -68,9 +68,9 @@ async def test_reasoning_is_carried_back_encrypted_in_its_place(llm: LLM) -> Non
 
 
 async def test_reasoning_that_is_not_encrypted_is_left_out(llm: LLM) -> None:
-    turns = (UserTurn((Text("a"),)), AssistantTurn((Reasoning("mine", {}),)), UserTurn((Text("b"),)))
-    body = await sent(llm, asking(*turns))
-    assert [item["type"] for item in body["input"]] == ["message", "message"]
+    answer = AssistantTurn((Reasoning("mine", {}), Text("so")))
+    body = await sent(llm, asking(UserTurn((Text("a"),)), answer, UserTurn((Text("b"),))))
+    assert [item["type"] for item in body["input"]] == ["message", "message", "message"]
 
 
 async def test_nothing_is_stored_at_the_provider(llm: LLM) -> None:

@@ -1,58 +1,89 @@
 """A ModelRequest as a request body of Anthropic's Messages API."""
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 from opencode.schema.base import JsonObject
 
-from ..base import (
-    Attachment,
-    ModelRequest,
-    Reasoning,
-    Text,
-    ToolCall,
-    ToolOutput,
-    UserTurn,
-)
+from ..base import ModelRequest
+from ..options import cache_control, passed_on, server_tools, snake
+from ..quirks import Quirks
+from ..vendors import request_quirks
+from .content import messages_content, text_block
 
 DEFAULT_MAX_TOKENS = 32_000
 MIN_THINKING_BUDGET = 1_024
 CACHED_TURNS = 2
-_IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
-_CACHE = {"type": "ephemeral"}
+SERVER_TOOLS: dict[str, JsonObject] = {
+    "web_search": {"type": "web_search_20250305", "name": "web_search"},
+    "web_fetch": {"type": "web_fetch_20250910", "name": "web_fetch"},
+    "code_execution": {"type": "code_execution_20250825", "name": "code_execution"},
+}
+"""The versions that all current models and clouds take, without a beta header:
+https://platform.claude.com/docs/en/agents-and-tools/tool-use/tool-reference."""
 _TOOL_CHOICE = {"auto": "auto", "required": "any", "none": "none"}
+_HANDLED = frozenset({"thinking", "effort", "disableParallelToolUse", "sendReasoning"})
+_OTHER_WIRES = frozenset(
+    {
+        "reasoningEffort",
+        "reasoningSummary",
+        "reasoning",
+        "textVerbosity",
+        "store",
+        "include",
+        "promptCacheKey",
+    }
+)
+"""Options that other APIs have and this one has not: agents set them for whatever model they use."""
 
 
 def messages_body(request: ModelRequest) -> JsonObject:
     """Return the body of `POST /v1/messages`.
 
     Cache breakpoints, of which four are allowed: after the tools, the system prompt and each of the last two
-    user turns, so that the next step can read this one's prefix.
+    user turns, so that the next step can read this one's prefix. Options unknown here are passed on. Raises
+    ModelAPIError for quirks and server tools in opencode.json that are invalid.
     """
+    quirks = request_quirks(request)
+    options = request.options
     body: JsonObject = {
+        snake(key): value
+        for key, value in passed_on(options).items()
+        if key not in _HANDLED and key not in _OTHER_WIRES
+    }
+    body |= {
         "model": request.model.api.id,
         "stream": True,
-        "messages": _messages(request),
+        "messages": messages_content(request, quirks),
         "max_tokens": request.max_output_tokens
         or min(request.model.limit.output or DEFAULT_MAX_TOKENS, DEFAULT_MAX_TOKENS),
     }
-    system: list[JsonObject] = [_text(block) for block in request.system if block.strip()]
+    marked = [message for message in body["messages"] if message["role"] == "user"][-CACHED_TURNS:]
+    for message in marked:
+        message["content"][-1]["cache_control"] = cache_control(options)
+    system = [text_block(text) for text in request.system if text.strip()]
     if system:
-        system[-1]["cache_control"] = _CACHE
+        system[-1]["cache_control"] = cache_control(options)
         body["system"] = system
-    if request.tools:
-        tools: list[JsonObject] = [
-            {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
-            for tool in request.tools
-        ]
-        tools[-1]["cache_control"] = _CACHE
+    if tools := _tools(request, quirks):
+        tools[-1]["cache_control"] = cache_control(options)
         body["tools"] = tools
         body["tool_choice"] = {"type": _TOOL_CHOICE[request.tool_choice]}
+        if options.get("disableParallelToolUse") and request.tool_choice != "none":
+            body["tool_choice"]["disable_parallel_tool_use"] = True
     _add_thinking(body, request)
-    if effort := request.options.get("effort"):
-        body["output_config"] = {"effort": effort}
+    if effort := options.get("effort"):
+        body["output_config"] = {**(body.get("output_config") or {}), "effort": effort}
     return body
+
+
+def _tools(request: ModelRequest, quirks: Quirks) -> list[JsonObject]:
+    streamed = request.options.get("toolStreaming", quirks.tool_streaming)
+    tools: list[JsonObject] = [
+        {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
+        | ({"eager_input_streaming": True} if streamed else {})
+        for tool in request.tools
+    ]
+    return server_tools(request, SERVER_TOOLS) + tools
 
 
 def _add_thinking(body: JsonObject, request: ModelRequest) -> None:
@@ -60,9 +91,11 @@ def _add_thinking(body: JsonObject, request: ModelRequest) -> None:
 
     A forced tool call excludes thinking. The budget counts towards `max_tokens`, so it is added to it.
     """
-    thinking = {_snake(key): value for key, value in (request.options.get("thinking") or {}).items()}
+    given: dict[str, Any] = request.options.get("thinking") or {}
+    thinking = {snake(key): value for key, value in given.items()}
     kind = thinking.get("type")
-    if kind in (None, "disabled") or (request.tools and request.tool_choice == "required"):
+    forced = request.tools and request.tool_choice == "required"
+    if kind in (None, "disabled") or forced or (kind == "enabled" and _calls_unthinking(body["messages"])):
         if kind == "disabled":
             body["thinking"] = thinking
         if request.temperature is not None and request.model.capabilities.temperature:
@@ -78,79 +111,12 @@ def _add_thinking(body: JsonObject, request: ModelRequest) -> None:
     body["thinking"] = thinking
 
 
-def _messages(request: ModelRequest) -> list[JsonObject]:
-    messages: list[JsonObject] = []
-    for turn in request.turns:
-        if isinstance(turn, UserTurn):
-            content = [block for item in turn.content for block in _user_blocks(item)]
-        else:
-            content = [block for item in turn.content for block in _assistant_blocks(item)]
-        if content:
-            messages.append(
-                {"role": "user" if isinstance(turn, UserTurn) else "assistant", "content": content}
-            )
-    cached = 0
-    for message in reversed(messages):
-        if message["role"] == "user" and cached < CACHED_TURNS:
-            message["content"][-1]["cache_control"] = _CACHE
-            cached += 1
-    return messages
+def _calls_unthinking(messages: list[JsonObject]) -> bool:
+    """Return whether the results that the model is sent belong to calls of an answer without thinking.
 
-
-def _user_blocks(item: ToolOutput | Text | Attachment) -> Iterator[JsonObject]:
-    if isinstance(item, Text):
-        if item.text.strip():
-            yield _text(item.text)
-    elif isinstance(item, Attachment):
-        yield _file(item)
-    else:
-        block: JsonObject = {"type": "tool_result", "tool_use_id": _tool_id(item.call_id)}
-        if item.attachments:
-            said = [_text(item.output)] if item.output.strip() else []
-            block["content"] = [*said, *map(_file, item.attachments)]
-        elif item.output:
-            block["content"] = item.output
-        if item.is_error:
-            block["is_error"] = True
-        yield block
-
-
-def _assistant_blocks(item: Text | Reasoning | ToolCall) -> Iterator[JsonObject]:
-    if isinstance(item, Text):
-        if item.text.strip():
-            yield _text(item.text)
-    elif isinstance(item, ToolCall):
-        yield {"type": "tool_use", "id": _tool_id(item.call_id), "name": item.name, "input": item.input}
-    else:
-        metadata: dict[str, Any] = item.metadata.get("anthropic") or {}
-        if "redactedData" in metadata:
-            yield {"type": "redacted_thinking", "data": metadata["redactedData"]}
-        elif "signature" in metadata:
-            yield {"type": "thinking", "thinking": item.text, "signature": metadata["signature"]}
-
-
-def _text(text: str) -> JsonObject:
-    return {"type": "text", "text": text}
-
-
-def _file(file: Attachment) -> JsonObject:
-    source: JsonObject = {"type": "url", "url": file.url}
-    if file.data is not None:
-        source = {"type": "base64", "media_type": file.mime, "data": file.data}
-    if file.mime in _IMAGES:
-        return {"type": "image", "source": source}
-    if file.mime == "application/pdf":
-        block: JsonObject = {"type": "document", "source": source}
-        return {**block, "title": file.filename} if file.filename else block
-    return _text(
-        f"[The file {file.filename or 'attached'} is of type {file.mime}, which this model can't read.]"
-    )
-
-
-def _tool_id(call_id: str) -> str:
-    """Return a call's id in the characters that this API accepts; it may come from another provider."""
-    return re.sub(r"[^a-zA-Z0-9_-]", "_", call_id)
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
+    Another model may have made them. "When thinking is enabled, a final assistant message must start with a
+    thinking block": https://platform.claude.com/docs/en/build-with-claude/extended-thinking.
+    """
+    if len(messages) < 2 or any(block["type"] != "tool_result" for block in messages[-1]["content"]):
+        return False
+    return messages[-2]["content"][0]["type"] not in ("thinking", "redacted_thinking")

@@ -6,6 +6,7 @@ rest does, so the body goes out as bytes and the answer comes in as bytes.
 
 import asyncio
 import json
+import logging
 from abc import abstractmethod
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
@@ -14,11 +15,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opencode import observe
-from opencode.errors import ModelError
+from opencode.errors import ModelAPIError, ModelError
 from opencode.schema.base import JsonObject
 
 from ..base import Adapter, ModelRequest, StreamEvent
 from .body import AnswerBody, NotAnAnswer
+from ..refused_parameters import (
+    MAX_CORRECTIONS,
+    Correction,
+    RefusedParameters,
+    corrected,
+    correction_for,
+)
 from .errors import ProviderErrors, without_login
 from .odd_events import END, values_in
 from .payload import encode_json
@@ -31,6 +39,8 @@ if TYPE_CHECKING:
     import httpx2
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 LIST_TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
@@ -64,6 +74,7 @@ class WireAdapter(Adapter):
         self._base_url, login = without_login(base_url or self.default_url)
         if login and not self._key:
             self._headers.setdefault("Authorization", f"Basic {b64encode(login.encode()).decode()}")
+        self._refused = RefusedParameters()
         self._client = SDKClient(self.sdk_name, self._timeouts.connect_s, self._build_client)
 
     @abstractmethod
@@ -153,18 +164,42 @@ class WireAdapter(Adapter):
         """Send a request and yield the response, whose body is not read yet."""
         self._errors.hide(request.model.headers)
         async with self._usable_client() as client:
-            sending = client.post(
-                self.path,
-                cast_to=self._client.response_type,
-                content=encode_json(self._body(request)),
-                options={"headers": {**self._own_headers(), **observe.carried(), **request.model.headers}},
-                stream=True,
-            )
-            response: httpx2.Response = await self._sent(sending, self._timeouts.header_s)
+            response = await self._post(client, request)
             try:
                 yield response
             finally:
                 await response.aclose()
+
+    async def _post(self, client: Any, request: ModelRequest) -> "httpx2.Response":
+        """Send a request; again without a parameter that the provider refuses and that can be left out.
+
+        Raises ModelError.
+        """
+        body = self._refused.corrected(self._body(request))
+        corrections: list[Correction] = []
+        while True:
+            sending = client.post(
+                self.path,
+                cast_to=self._client.response_type,
+                content=encode_json(body),
+                options={"headers": {**self._own_headers(), **observe.carried(), **request.model.headers}},
+                stream=True,
+            )
+            try:
+                response: httpx2.Response = await self._sent(sending, self._timeouts.header_s)
+            except ModelAPIError as error:
+                correction = correction_for(error, body, self.path, corrections)
+                if correction is None or len(corrections) == MAX_CORRECTIONS:
+                    raise
+                provider, model = self._errors.provider_id, request.model.id
+                log.info(
+                    "provider %s refused the parameter %s of %s: sent without it", provider, correction, model
+                )
+                corrections.append(correction)
+                body = corrected(body, correction)
+                continue
+            self._refused.note(corrections, body)
+            return response
 
     def _own_headers(self) -> dict[str, Any]:
         """Return headers that keep the SDK from adding credentials by itself."""
