@@ -12,6 +12,7 @@ from .schema import (
     PermissionConfig,
     ProviderConfig,
     ProviderOptions,
+    ReasoningOption,
     model_names,
 )
 from .settings import MEGABYTE, Limits, Settings
@@ -33,6 +34,7 @@ __all__ = [
     "PermissionConfig",
     "ProviderConfig",
     "ProviderOptions",
+    "ReasoningOption",
     "Settings",
     "ensure_temporary_directory",
     "model_names",

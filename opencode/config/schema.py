@@ -51,6 +51,15 @@ class ModalitiesConfig(msgspec.Struct):
     output: list[str] | UnsetType = UNSET
 
 
+class ReasoningOption(msgspec.Struct, frozen=True):
+    """A control of reasoning: `effort` (values), `toggle`, or `budget_tokens` (from `min` to `max`)."""
+
+    type: str
+    values: tuple[str, ...] = ()
+    min: int | None = None
+    max: int | None = None
+
+
 class ModelConfig(msgspec.Struct):
     """A model of a provider entry. `id`: the name sent to the provider, by default the entry's key."""
 
@@ -62,6 +71,7 @@ class ModelConfig(msgspec.Struct):
     reasoning: bool | UnsetType = UNSET
     temperature: bool | UnsetType = UNSET
     tool_call: bool | UnsetType = UNSET
+    reasoning_options: list[ReasoningOption] | UnsetType = UNSET
     interleaved: bool | str | dict[str, str] | UnsetType = UNSET
     cost: CostConfig | UnsetType = UNSET
     limit: LimitConfig | UnsetType = UNSET
@@ -86,6 +96,11 @@ class ProviderOptions(ConfigStruct):
     header_timeout: int | Literal[False] | UnsetType = UNSET
     chunk_timeout: int | Literal[False] | UnsetType = UNSET
     think_tags: bool = True
+    server_tools: list[str | JsonObject] | UnsetType = UNSET
+    cache_ttl: Literal["5m", "1h"] | UnsetType = UNSET
+    tool_streaming: bool | UnsetType = UNSET
+    think_tags: bool | UnsetType = UNSET
+    quirks: JsonObject | UnsetType = UNSET
 
 
 class ProviderConfig(ConfigStruct):

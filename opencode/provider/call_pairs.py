@@ -82,6 +82,12 @@ def told(turns: Iterable[Turn]) -> list[Turn]:
     return texts
 
 
+def is_of_server_tool(item: Reasoning) -> bool:
+    """Return whether an item is not reasoning but what a tool of the provider's own did."""
+    kept = [value for value in item.metadata.values() if isinstance(value, dict)]
+    return any("block" in value or "item" in value for value in kept)
+
+
 def tool_name(name: str) -> str:
     """Return a tool's name in the characters that all APIs accept: a model may have invented it."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:LONGEST_NAME] or "unknown"
@@ -113,8 +119,8 @@ def _as_text(output: ToolOutput) -> list[Text | Attachment]:
 def _counts(item: Text | Reasoning | ToolCall) -> bool:
     """Return whether an item makes an answer more than reasoning and blanks."""
     if isinstance(item, Text):
-        return bool(item.text.strip() or item.metadata)
-    return isinstance(item, ToolCall)
+        return bool(item.text.strip())
+    return isinstance(item, ToolCall) or is_of_server_tool(item)
 
 
 def _add(turns: list[Turn], turn: Turn) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 from msgspec import field
 
+from opencode.config import ReasoningOption
 from opencode.schema.base import optional
 from opencode.schema.provider import (
     CacheCost,
@@ -108,6 +109,7 @@ class _Model(msgspec.Struct):
     modalities: _Modalities = field(default_factory=_Modalities)
     status: Literal["alpha", "beta", "deprecated", "active"] = "active"
     provider: _Driver = field(default_factory=_Driver)
+    reasoning_options: list[ReasoningOption] | None = None
 
 
 class _Models(msgspec.Struct):
@@ -132,12 +134,24 @@ def models(provider_id: str) -> dict[str, Model]:
 
     Deprecated models and those without text output (embeddings, images) are left out.
     """
+    return {model_id: model for model_id, (model, _) in _entries(provider_id).items()}
+
+
+def reasoning_options(provider_id: str, model_id: str) -> list[ReasoningOption] | None:
+    """Return the controls of reasoning that the catalog names for a model; None if it names none."""
+    return _entries(provider_id).get(model_id, (None, None))[1]
+
+
+@cache
+def _entries(provider_id: str) -> dict[str, tuple[Model, list[ReasoningOption] | None]]:
     provider = providers().get(provider_id)
     if provider is None:
         return {}
     raw = msgspec.json.decode(_read(), type=dict[str, msgspec.Raw])[provider_id]
     entries = msgspec.json.decode(raw, type=_Models).models.values()
-    return {entry.id: _model(provider, entry) for entry in entries if _chats(entry)}
+    return {
+        entry.id: (_model(provider, entry), entry.reasoning_options) for entry in entries if _chats(entry)
+    }
 
 
 def _read() -> bytes:
@@ -179,7 +193,7 @@ def _model(provider: CatalogProvider, entry: _Model) -> Model:
         status=entry.status,
         release_date=entry.release_date,
     )
-    model.variants = variants(model)
+    model.variants = variants(model, entry.reasoning_options)
     return model
 
 

@@ -17,7 +17,7 @@ from opencode.schema.provider import Model, ModelApi, Provider
 from . import catalog
 from .adapters import open_adapter
 from .base import Adapter
-from .models import at_address, bare_model, configured_model, is_chat, listed_model
+from .models import at_address, bare_model, configured_model, is_chat, listed_model, with_options
 
 LIST_TIMEOUT_S = 5.0
 LIST_FRESH_S = 600.0
@@ -101,7 +101,8 @@ class ConfiguredProvider:
         await self.ask(_LIST_RETRY_S, LIST_TIMEOUT_S)
         model = self.models.get(model_id)
         if model is None and self.elsewhere and self._listed is None:
-            model = self.models[model_id] = self._unknown(model_id)
+            model = with_options(self._unknown(model_id), self._config.options)
+            self.models[model_id] = model
         return model
 
     async def ask(self, fresh_s: float, wait_s: float) -> None:
@@ -169,7 +170,11 @@ class ConfiguredProvider:
             sent = given(entry.id, model_id)
             base = models.get(sent) or known.get(sent) or self._unknown(model_id)
             models[model_id] = configured_model(model_id, base, entry)
-        return {model_id: model for model_id, model in models.items() if self._allowed(model_id)}
+        return {
+            model_id: with_options(model, self._config.options)
+            for model_id, model in models.items()
+            if self._allowed(model_id)
+        }
 
     def _known_models(self) -> Mapping[str, Model]:
         if self._built_in:

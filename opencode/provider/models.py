@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from msgspec import UNSET, structs
 
-from opencode.config import CostConfig, ModelConfig
+from opencode.config import CostConfig, ModelConfig, ProviderOptions, ReasoningOption
 from opencode.schema.base import given
 from opencode.schema.provider import (
     CacheCost,
@@ -19,7 +19,7 @@ from opencode.schema.provider import (
 )
 
 from .base import merge_options
-from .catalog import modalities
+from .catalog import modalities, reasoning_options
 from .variants import variants
 
 _DATE = re.compile(r"-\d{4}-?\d{2}-?\d{2}$|[-:]latest$")
@@ -99,16 +99,35 @@ def configured_model(model_id: str, base: Model, entry: ModelConfig) -> Model:
         options=merge_options(base.options, entry.options),
         headers={**base.headers, **entry.headers},
     )
-    offered = merge_options(variants(model), entry.variants)
+    controls = given(entry.reasoning_options, _controls(base))
+    offered = merge_options(variants(model, controls), entry.variants)
     model.variants = {name: options for name, options in offered.items() if not options.get("disabled")}
     return model
+
+
+def with_options(model: Model, options: ProviderOptions) -> Model:
+    """Return the model with those of its provider's options that concern requests; its own count first."""
+    given_options = {
+        "serverTools": options.server_tools,
+        "cacheTtl": options.cache_ttl,
+        "toolStreaming": options.tool_streaming,
+        "thinkTags": options.think_tags,
+        "quirks": options.quirks,
+    }
+    wide = {name: value for name, value in given_options.items() if value is not UNSET}
+    return structs.replace(model, options=merge_options(wide, model.options)) if wide else model
 
 
 def at_address(model: Model, npm: str, url: str) -> Model:
     """Return the model over another wire (`npm`) or at another base URL."""
     moved = structs.replace(model, api=ModelApi(id=model.api.id, npm=npm, url=url))
-    moved.variants = variants(moved)
+    moved.variants = variants(moved, _controls(model))
     return moved
+
+
+def _controls(model: Model) -> list[ReasoningOption] | None:
+    """Return the controls of reasoning that the catalog names for a model, under its provider's own name."""
+    return reasoning_options(model.provider_id, model.api.id)
 
 
 def _renamed(model: Model, model_id: str) -> Model:

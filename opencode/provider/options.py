@@ -25,10 +25,11 @@ def cache_control(options: JsonObject) -> JsonObject:
 def server_tools(request: ModelRequest, known: Mapping[str, JsonObject]) -> list[JsonObject]:
     """Return the tools that the provider runs itself, as the option `serverTools` allows them.
 
-    An item is a name, or an object with `type` and the tool's own settings. `known`: definitions by name; an
-    object of another type goes out as it is. Raises ModelAPIError for a name that is not known.
+    Only a session's answers use them, not its title or summary. An item is a name, or an object with `type`
+    and the tool's own settings. `known`: definitions by name; an object of another type goes out as it is.
+    Raises ModelAPIError for a name that is not known.
     """
-    items = request.options.get("serverTools") or []
+    items = request.options.get("serverTools") or [] if request.session_id else []
     tools = []
     for item in items if isinstance(items, list) else [items]:
         settings = {"type": item} if isinstance(item, str) else item

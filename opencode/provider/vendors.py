@@ -3,6 +3,8 @@
 Families of models come first, then hosts: a host that serves a family by its own rules overrides them.
 """
 
+from opencode.schema.provider import Model
+
 from .base import ModelRequest
 from .quirks import Entry, Quirks, quirks_of
 
@@ -137,6 +139,11 @@ VENDORS: tuple[Entry, ...] = (
     # session/llm.ts adds a tool that does nothing.
     Entry(providers=frozenset({"litellm"}), quirks={"placeholderTool": True}),
 )
+
+
+def model_quirks(model: Model) -> Quirks:
+    """Return the quirks of a model by this table alone."""
+    return quirks_of(model, {}, VENDORS)
 
 
 def request_quirks(request: ModelRequest) -> Quirks:

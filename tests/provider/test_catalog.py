@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import msgspec
 import pytest
 from msgspec import structs
 
+from opencode.config import ReasoningOption
 from opencode.provider import catalog, preference
 from opencode.provider.variants import variants
 from opencode.schema.base import encode
@@ -104,6 +106,89 @@ def test_variants_are_written_in_the_options_of_each_wire() -> None:
     }
     gpt = catalog.models("openai")["gpt-5.5"]
     assert variants(gpt)["low"] == {"reasoningEffort": "low", "reasoningSummary": "auto"}
+
+
+EFFORTS = ReasoningOption("effort", values=("low", "max"))
+TOGGLE = ReasoningOption("toggle")
+BUDGET = ReasoningOption("budget_tokens", min=1_024, max=20_000)
+
+
+@pytest.mark.parametrize(
+    ("provider_id", "model_id", "controls", "expected"),
+    [
+        ("anthropic", "claude-sonnet-4-5", [], {}),
+        (
+            "anthropic",
+            "claude-sonnet-4-5",
+            [BUDGET],
+            {
+                "high": {"thinking": {"type": "enabled", "budgetTokens": 10_000}},
+                "max": {"thinking": {"type": "enabled", "budgetTokens": 19_999}},
+            },
+        ),
+        (
+            "anthropic",
+            "claude-opus-4-7",
+            [EFFORTS, BUDGET],
+            {
+                effort: {"thinking": {"type": "adaptive", "display": "summarized"}, "effort": effort}
+                for effort in ("low", "max")
+            },
+        ),
+        (
+            "openai",
+            "gpt-5",
+            [EFFORTS],
+            {effort: {"reasoningEffort": effort, "reasoningSummary": "auto"} for effort in ("low", "max")},
+        ),
+        (
+            "deepseek",
+            "deepseek-reasoner",
+            [TOGGLE, EFFORTS],
+            {
+                "none": {"thinking": {"type": "disabled"}},
+                "low": {"reasoningEffort": "low"},
+                "max": {"reasoningEffort": "max"},
+            },
+        ),
+        (
+            "openrouter",
+            "anthropic/claude-sonnet-4.5",
+            [TOGGLE],
+            {"none": {"reasoning": {"enabled": False}}, "thinking": {"reasoning": {"enabled": True}}},
+        ),
+        (
+            "alibaba-cn",
+            "qwen3-max",
+            [TOGGLE, ReasoningOption("budget_tokens")],
+            {
+                "none": {"enable_thinking": False},
+                "high": {"enable_thinking": True, "thinking_budget": 16_000},
+                "max": {"enable_thinking": True, "thinking_budget": 31_999},
+            },
+        ),
+        (
+            "google",
+            "gemini-2.5-flash",
+            [ReasoningOption("budget_tokens", min=0, max=10)],
+            {
+                name: {
+                    "extra_body": {
+                        "google": {"thinking_config": {"thinking_budget": budget, "include_thoughts": True}}
+                    }
+                }
+                for name, budget in (("high", 5), ("max", 9))
+            },
+        ),
+    ],
+)
+def test_controls_of_reasoning_are_variants(
+    provider_id: str, model_id: str, controls: list[ReasoningOption], expected: dict[str, Any]
+) -> None:
+    known = catalog.models(provider_id)[model_id]
+    can = structs.replace(known.capabilities, reasoning=True)
+    limit = structs.replace(known.limit, output=64_000)
+    assert variants(structs.replace(known, capabilities=can, limit=limit), controls) == expected
 
 
 def test_a_thinking_budget_leaves_room_for_the_answer() -> None:

@@ -11,7 +11,7 @@ from opencode.provider.configured_provider import ConfiguredProvider
 from opencode.provider.wire.timeouts import Timeouts
 from opencode.schema.message import ModelChoice
 from opencode.schema.provider import ApiAuth
-from tests.provider.model_server import SECRET, Connect, by_id, refusal, serving
+from tests.provider.model_server import NOWHERE, SECRET, Connect, by_id, refusal, serving
 
 
 async def test_a_base_url_alone_lists_that_servers_models_and_takes_one_as_default(connect: Connect) -> None:
@@ -160,3 +160,38 @@ async def test_an_anthropic_address_with_its_version_is_asked_without_it_twice(c
         )
         await registry.providers()
         assert registry.defaults()["anthropic"] == "claude-x"
+
+
+async def test_options_of_a_provider_that_concern_requests_reach_each_of_its_models(connect: Connect) -> None:
+    registry = connect(
+        {},
+        provider={
+            "mine": {
+                "options": {
+                    "baseURL": NOWHERE,
+                    "apiKey": SECRET,
+                    "serverTools": ["web_search"],
+                    "cacheTtl": "1h",
+                    "quirks": {"bridge": "Ok.", "callIdLength": 9},
+                    "thinkTags": False,
+                },
+                "models": {"one": {"options": {"cacheTtl": "5m", "quirks": {"bridge": "Done."}}}},
+            }
+        },
+    )
+    one = (await registry.resolve("mine", "one")).model
+    other = (await registry.resolve("mine", "not-listed")).model
+    wide = {"serverTools": ["web_search"], "cacheTtl": "1h", "thinkTags": False}
+    assert other.options == {**wide, "quirks": {"bridge": "Ok.", "callIdLength": 9}}
+    assert one.options == {**wide, "cacheTtl": "5m", "quirks": {"bridge": "Done.", "callIdLength": 9}}
+    assert SECRET not in str(one.options)
+
+
+async def test_opencode_json_names_the_controls_of_a_models_reasoning(connect: Connect) -> None:
+    options = {"baseURL": NOWHERE, "apiKey": SECRET}
+    controls = [{"type": "toggle"}, {"type": "effort", "values": ["low", "max"]}]
+    entry = {"reasoning": True, "reasoning_options": controls}
+    registry = connect({}, provider={"mine": {"options": options, "models": {"one": entry}}})
+    model = (await registry.resolve("mine", "one")).model
+    assert isinstance(model.variants, dict)
+    assert list(model.variants) == ["none", "low", "max"]

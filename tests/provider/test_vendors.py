@@ -230,7 +230,7 @@ def test_thinking_is_left_out_where_another_models_calls_are_being_answered() ->
 
 def test_server_tools_are_written_as_each_api_names_them() -> None:
     options = {"serverTools": ["web_search", {"type": "web_fetch", "maxUses": 3}, {"type": "new_20270101"}]}
-    body = messages_body(asking(tools=(LOOKUP,), options=options))
+    body = messages_body(asking(tools=(LOOKUP,), options=options, session_id="ses_1"))
     assert body["tools"][:3] == [
         {"type": "web_search_20250305", "name": "web_search"},
         {"type": "web_fetch_20250910", "name": "web_fetch", "max_uses": 3},
@@ -238,7 +238,9 @@ def test_server_tools_are_written_as_each_api_names_them() -> None:
     ]
     assert body["tools"][3]["name"] == "lookup"
     own = {"type": "web_search", "searchContextSize": "low"}
-    body = responses_body(asking(options={"serverTools": ["code_execution", own]}))
+    options = {"serverTools": ["code_execution", own]}
+    assert "tools" not in responses_body(asking(options=options)), "a title needs no search"
+    body = responses_body(asking(options=options, session_id="ses_1"))
     assert body["tools"] == [
         {"type": "code_interpreter", "container": {"type": "auto"}},
         {"type": "web_search", "search_context_size": "low"},
@@ -248,7 +250,7 @@ def test_server_tools_are_written_as_each_api_names_them() -> None:
 @pytest.mark.parametrize("tools", [["web_serch"], [1], [{"name": "x"}], "web_serch"])
 def test_a_server_tool_that_does_not_exist_is_told(tools: Any) -> None:
     with pytest.raises(ModelAPIError, match=r"serverTools .* It has: web_search"):
-        messages_body(asking(options={"serverTools": tools}))
+        messages_body(asking(options={"serverTools": tools}, session_id="ses_1"))
 
 
 def test_cache_breakpoints_last_as_long_as_asked_for() -> None:
@@ -300,3 +302,19 @@ def test_reasoning_goes_back_as_text_to_servers_that_do_not_encrypt_it() -> None
     content = [{"type": "reasoning_text", "text": "hm"}]
     assert body["input"][1] == {"type": "reasoning", "id": "rs_1", "summary": [], "content": content}
     assert [item["type"] for item in responses_body(asking(*turns))["input"]][1] == "function_call"
+
+
+def test_what_the_providers_own_tools_did_goes_back_while_they_are_allowed() -> None:
+    call = {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {"query": "x"}}
+    result = {"type": "web_search_tool_result", "tool_use_id": "srv_1", "content": []}
+    cut = {**call, "id": "srv_2"}
+    kept = [Reasoning("Searching.", {"anthropic": {"block": block}}) for block in (call, result, cut)]
+    turns = (LOOKED[0], AssistantTurn((*kept, Text("found"))), UserTurn((Text("c"),)))
+    allowed = messages_body(asking(*turns, options={"serverTools": ["web_search"]}))
+    assert allowed["messages"][1]["content"] == [call, result, {"type": "text", "text": "found"}]
+    assert messages_body(asking(*turns))["messages"][1]["content"] == [{"type": "text", "text": "found"}]
+    paused = messages_body(asking(*turns[:2], options={"serverTools": ["web_search"]}))
+    assert cut in paused["messages"][-1]["content"], "an answer that was paused goes on where it was"
+    item = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+    searched = AssistantTurn((Reasoning("Searching.", {"openai": {"item": item}}),))
+    assert responses_body(asking(LOOKED[0], searched, LOOKED[0]))["input"][1] == item

@@ -15,7 +15,7 @@ from ..base import (
     ToolOutput,
     UserTurn,
 )
-from ..call_pairs import paired
+from ..call_pairs import is_of_server_tool, paired
 from ..options import passed_on, server_tools, snake
 from ..quirks import Quirks
 from ..vendors import request_quirks
@@ -109,7 +109,7 @@ def _items(turn: UserTurn | AssistantTurn, quirks: Quirks) -> Iterator[JsonObjec
             yield {"type": "message", "role": "user", "content": said}
         return
     content = list(turn.content)
-    while content and isinstance(content[-1], Reasoning):
+    while content and isinstance(content[-1], Reasoning) and not is_of_server_tool(content[-1]):
         content.pop()  # "Item of type 'reasoning' was provided without its required following item"
     for item in content:
         if isinstance(item, ToolCall):
@@ -144,9 +144,13 @@ def _message(item: Text) -> JsonObject:
 def _reasoning(item: Reasoning, quirks: Quirks) -> Iterator[JsonObject]:
     """Yield a reasoning item if it is encrypted, or if the server takes it as text.
 
-    OpenAI's provider stored no other, so a reference to one would lead nowhere.
+    OpenAI stored no other, so a reference to one would lead nowhere. What a tool of OpenAI's own did is kept
+    with words for people, and goes back as the item that it was.
     """
     metadata = _metadata(item)
+    if isinstance(metadata.get("item"), dict):
+        yield metadata["item"]
+        return
     named = {"id": metadata["itemId"]} if metadata.get("itemId") else {}
     summary = [{"type": "summary_text", "text": item.text}] if item.text else []
     if metadata.get("reasoningEncryptedContent"):
