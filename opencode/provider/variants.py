@@ -40,7 +40,7 @@ def variants(model: Model, options: Sequence[ReasoningOption] | None = None) -> 
 
 
 def _controlled(model: Model, options: Sequence[ReasoningOption]) -> dict[str, JsonObject]:
-    """Return the variants of the controls: reasoning off, then each effort, or two budgets without efforts."""
+    """Return the variants of the controls: reasoning off, then each effort, else two budgets."""
     by_type = {option.type: option for option in options}
     effort, budget = by_type.get("effort"), by_type.get("budget_tokens")
     found: dict[str, JsonObject] = {}

@@ -1,5 +1,6 @@
 """What vendors want otherwise, and how opencode.json overrides it."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -46,6 +47,12 @@ def quirks(known: Model, **options: Any) -> Quirks:
 def test_every_entry_of_the_table_has_valid_quirks() -> None:
     for entry in VENDORS:
         msgspec.convert(entry.quirks, Quirks)
+
+
+def test_the_documentation_names_every_quirk_and_option() -> None:
+    table = (Path(__file__).parents[2] / "docs/providers.md").read_text()
+    quirk_names = {field.encode_name for field in msgspec.structs.fields(Quirks)}
+    assert {name for name in quirk_names | OWN_OPTIONS if f"`{name}`" not in table} == set()
 
 
 def test_a_server_of_ones_own_with_an_unknown_model_has_no_quirks() -> None:
