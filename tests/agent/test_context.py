@@ -176,6 +176,18 @@ def test_what_a_provider_notes_on_a_call_goes_back_only_to_its_model() -> None:
     assert contents(*history, by=model("two"))[1] == (ToolCall("call_1", "webfetch", {"url": "x"}, {}),)
 
 
+def test_what_a_provider_notes_on_a_text_goes_back_only_to_its_model() -> None:
+    part = text("b")
+    part.metadata = {"openai": {"phase": "commentary"}}
+    history = [user(1, text("a")), assistant(2, part)]
+    assert contents(*history)[1] == (Text("b", {"openai": {"phase": "commentary"}}),)
+    assert contents(*history, by=model("two"))[1] == (Text("b"),)
+
+
+def test_a_prompt_of_blanks_says_that_it_is_empty() -> None:
+    assert contents(user(1, text(" \n"))) == [(Text(NO_CONTENT),)]
+
+
 def test_a_pdf_is_sent_to_models_that_read_pdfs_alone() -> None:
     part = file("https://example.com/x.pdf", "application/pdf")
     (content,) = contents(user(1, part))
