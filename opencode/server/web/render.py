@@ -13,6 +13,7 @@ from opencode import __version__
 from opencode.clock import now_ms
 from opencode.offload.links import host
 from opencode.resources import STATIC, TEMPLATES
+from opencode.schema.base import given
 from opencode.schema.error import failure_text
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import TextPart
@@ -21,6 +22,9 @@ from opencode.schema.transfer import YEAR_9999
 from .addresses import shared, web_address
 from .attachments import attachment
 from .tool_view import cut, tool_view
+
+MAX_SOURCES = 100
+"""Sources that are shown of one answer."""
 
 
 @cache
@@ -45,6 +49,7 @@ def environment() -> Environment:
         plain=plain_text,
         price=lambda usd: f"${usd:g}",
         seconds=seconds,
+        sources=sources,
         tag=lambda value: value.__struct_config__.tag,
         tokens=tokens,
         tool_view=tool_view,
@@ -114,3 +119,17 @@ def plain_text(message: MessageWithParts) -> str:
     return "\n\n".join(
         part.text for part in message.parts if isinstance(part, TextPart) and part.synthetic is not True
     )
+
+
+def sources(message: MessageWithParts) -> list[tuple[str, str]]:
+    """Return the address and the title of each source that a message's texts name, each once."""
+    titles: dict[str, str] = {}
+    for part in message.parts:
+        if not isinstance(part, TextPart):
+            continue
+        named = given(part.metadata, {}).get("citations")
+        for source in named if isinstance(named, list) else ():
+            url, title = (source.get("url"), source.get("title")) if isinstance(source, dict) else ("", "")
+            if isinstance(url, str) and web_address(url) and len(titles) < MAX_SOURCES:
+                titles.setdefault(url, title if isinstance(title, str) and title.strip() else url)
+    return list(titles.items())
