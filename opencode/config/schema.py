@@ -99,8 +99,10 @@ class ProviderOptions(ConfigStruct):
     server_tools: list[str | JsonObject] | UnsetType = UNSET
     cache_ttl: Literal["5m", "1h"] | UnsetType = UNSET
     tool_streaming: bool | UnsetType = UNSET
-    think_tags: bool | UnsetType = UNSET
     quirks: JsonObject | UnsetType = UNSET
+    timeout: int | Literal[False] | UnsetType = UNSET
+    header_timeout: int | Literal[False] | UnsetType = UNSET
+    chunk_timeout: int | Literal[False] | UnsetType = UNSET
 
 
 class ProviderConfig(ConfigStruct):

@@ -111,7 +111,6 @@ def with_options(model: Model, options: ProviderOptions) -> Model:
         "serverTools": options.server_tools,
         "cacheTtl": options.cache_ttl,
         "toolStreaming": options.tool_streaming,
-        "thinkTags": options.think_tags,
         "quirks": options.quirks,
     }
     wide = {name: value for name, value in given_options.items() if value is not UNSET}

@@ -173,7 +173,6 @@ async def test_options_of_a_provider_that_concern_requests_reach_each_of_its_mod
                     "serverTools": ["web_search"],
                     "cacheTtl": "1h",
                     "quirks": {"bridge": "Ok.", "callIdLength": 9},
-                    "thinkTags": False,
                 },
                 "models": {"one": {"options": {"cacheTtl": "5m", "quirks": {"bridge": "Done."}}}},
             }
@@ -181,7 +180,7 @@ async def test_options_of_a_provider_that_concern_requests_reach_each_of_its_mod
     )
     one = (await registry.resolve("mine", "one")).model
     other = (await registry.resolve("mine", "not-listed")).model
-    wide = {"serverTools": ["web_search"], "cacheTtl": "1h", "thinkTags": False}
+    wide = {"serverTools": ["web_search"], "cacheTtl": "1h"}
     assert other.options == {**wide, "quirks": {"bridge": "Ok.", "callIdLength": 9}}
     assert one.options == {**wide, "cacheTtl": "5m", "quirks": {"bridge": "Done.", "callIdLength": 9}}
     assert SECRET not in str(one.options)
