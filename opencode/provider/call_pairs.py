@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from msgspec import structs
 
@@ -21,7 +22,10 @@ LONGEST_NAME = 64
 NO_RESULT = "The call was interrupted before it returned a result."
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
+_NAME = re.compile(rf"[a-zA-Z0-9_-]{{1,{LONGEST_NAME}}}")
+
 Turn = UserTurn | AssistantTurn
+_Named = TypeVar("_Named", ToolCall, ToolOutput)
 
 
 def paired(turns: Iterable[Turn], quirks: Quirks) -> list[Turn]:
@@ -50,7 +54,7 @@ def paired(turns: Iterable[Turn], quirks: Quirks) -> list[Turn]:
         open_calls = []
         for item in turn.content:
             if isinstance(item, ToolCall):
-                call = structs.replace(item, call_id=ids.new(item.call_id), name=tool_name(item.name))
+                call = _renamed(item, ids.new(item.call_id))
                 waiting[item.call_id].append(call.call_id)
                 open_calls.append(call)
                 content.append(call)
@@ -104,12 +108,20 @@ def _answered(
             rest.append(item)
         elif queue := waiting.get(item.call_id):
             call_id = queue.popleft()
-            results[call_id] = structs.replace(item, call_id=call_id, name=tool_name(item.name))
+            results[call_id] = _renamed(item, call_id)
         else:
             rest += _as_text(item)
     for call in calls:
         yield results.get(call.call_id) or ToolOutput(call.call_id, call.name, NO_RESULT, is_error=True)
     yield from rest
+
+
+def _renamed(item: _Named, call_id: str) -> _Named:
+    """Return a call or a result with another id, and its tool's name in accepted characters."""
+    name = item.name if _NAME.fullmatch(item.name) else tool_name(item.name)
+    if (name, call_id) == (item.name, item.call_id):
+        return item
+    return structs.replace(item, call_id=call_id, name=name)
 
 
 def _as_text(output: ToolOutput) -> list[Text | Attachment]:
@@ -142,6 +154,9 @@ class _Ids:
     def new(self, given: str) -> str:
         """Return an id for a call that its provider gave the id `given`."""
         call_id = given
+        if self._fits.fullmatch(given) and given not in self._taken:
+            self._taken.add(given)
+            return given
         if not self._length:
             call_id = re.sub(r"[^a-zA-Z0-9_-]", "_" if self._marks else "", given)
         occurrence = 0
