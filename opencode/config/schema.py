@@ -100,9 +100,6 @@ class ProviderOptions(ConfigStruct):
     cache_ttl: Literal["5m", "1h"] | UnsetType = UNSET
     tool_streaming: bool | UnsetType = UNSET
     quirks: JsonObject | UnsetType = UNSET
-    timeout: int | Literal[False] | UnsetType = UNSET
-    header_timeout: int | Literal[False] | UnsetType = UNSET
-    chunk_timeout: int | Literal[False] | UnsetType = UNSET
 
 
 class ProviderConfig(ConfigStruct):

@@ -19,7 +19,6 @@ from opencode.errors import ModelAPIError, ModelError
 from opencode.schema.base import JsonObject
 
 from ..base import Adapter, ModelRequest, StreamEvent
-from .body import AnswerBody, NotAnAnswer
 from ..refused_parameters import (
     MAX_CORRECTIONS,
     Correction,
@@ -27,6 +26,7 @@ from ..refused_parameters import (
     corrected,
     correction_for,
 )
+from .body import AnswerBody, NotAnAnswer
 from .errors import ProviderErrors, without_login
 from .odd_events import END, values_in
 from .payload import encode_json
