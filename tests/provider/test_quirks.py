@@ -73,7 +73,7 @@ async def test_what_is_no_whole_answer_is_worth_a_retry(llm: LLM, name: str) -> 
 
 
 @pytest.mark.parametrize("as_json", [True, False], ids=["in JSON", "in a stream"])
-@pytest.mark.parametrize("wire", ["anthropic", "compatible"])
+@pytest.mark.parametrize("wire", ["anthropic", "openai", "compatible"])
 async def test_an_error_with_status_200_is_told_in_its_words(llm: LLM, wire: str, as_json: bool) -> None:
     shape = {"object": "error", "message": "The model is gone", "type": "NotFoundError", "code": 404}
     llm.script(Whole(shape) if as_json else Raw((quirks.data(shape), DONE)))

@@ -89,10 +89,15 @@ OpenPage = Callable[..., Awaitable[Page]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of a page in one event loop, which the browser that they share lives in."""
+    """Run the tests of a page in one event loop, which the browser that they share lives in.
+
+    One that fails is run once more, and the run says so: a browser on a busy machine loses a connection now
+    and then, or crashes.
+    """
     for item in items:
         if {"browser", "llm", "site"} & set(getattr(item, "fixturenames", ())) and item.path.parent == HERE:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
