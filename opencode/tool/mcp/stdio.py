@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from weakref import WeakKeyDictionary
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -33,6 +34,9 @@ GRACE_SECONDS = 0.5
 
 _POLL_SECONDS = 0.01
 _CHUNK = 65536
+
+_starting: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+"""Programs are started one after the other: each start holds the event loop until the program runs."""
 
 Received = SessionMessage | Exception
 Streams = tuple[MemoryObjectReceiveStream[Received], MemoryObjectSendStream[SessionMessage]]
@@ -87,16 +91,17 @@ class StdioTransport:
     async def _start(self) -> asyncio.subprocess.Process:
         command, cwd = self._config.command, self._config.cwd or None
         try:
-            return await asyncio.create_subprocess_exec(
-                *command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=cwd,
-                env=get_default_environment() | self._config.environment,
-                start_new_session=True,
-                limit=MAX_LINE,
-            )
+            async with _starting.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+                return await asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    cwd=cwd,
+                    env=get_default_environment() | self._config.environment,
+                    start_new_session=True,
+                    limit=MAX_LINE,
+                )
         except (FileNotFoundError, NotADirectoryError):
             directory = f", or its directory {cwd}," if cwd else ""
             raise ConnectionFailed(f"The program {command[0]}{directory} was not found.") from None
