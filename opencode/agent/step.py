@@ -137,8 +137,11 @@ class Step:
         of_tools = self._dependencies.tools.instructions(tool.name for tool in tools)
         system = system_prompt(agent, prompt, (*self._dependencies.instructions, *of_tools))
         if isinstance(prompt.format, JsonSchemaFormat):
-            tools.append(structured.definition(prompt.format))
-            system = (*system, structured.INSTRUCTION)
+            if model.capabilities.toolcall:
+                tools.append(structured.definition(prompt.format))
+                system = (*system, structured.INSTRUCTION)
+            else:
+                system = (*system, structured.in_words(prompt.format))
         elif last:
             system = (*system, LAST_STEP)
         variant = given(model.variants, {}).get(given(prompt.model.variant, ""), {})
@@ -147,7 +150,7 @@ class Step:
             turns=turns(history, model, refusals),
             system=system,
             tools=tuple(tools),
-            tool_choice="required" if answer_as_data else "none" if last else "auto",
+            tool_choice="required" if answer_as_data and tools else "none" if last else "auto",
             temperature=agent.temperature if agent.temperature is not UNSET else None,
             top_p=agent.top_p if agent.top_p is not UNSET else None,
             options=merge_options(model.options, agent.options, variant),

@@ -22,9 +22,15 @@ INSTRUCTION = (
     "matches its schema. Do not answer in text."
 )
 
+IN_WORDS = (
+    "The user wants the final answer as data. Reply with one JSON object that matches this JSON schema, and "
+    "with nothing else: {schema}"
+)
+"""The instruction for a model that takes no tools."""
+
 ASK_AGAIN = (
-    "That was not the answer as data: {mismatch}. Call {tool} with input that matches its schema, or reply "
-    "with that JSON object and nothing else."
+    "That was not the answer as data: {mismatch}. Reply with the JSON object that matches the schema and "
+    "nothing else, or call {tool} with it, if you have that tool."
 )
 
 _FENCED = re.compile(r"```[A-Za-z]*[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL)
@@ -45,6 +51,11 @@ _CAUSES: dict[Reason, str] = {
 def definition(form: JsonSchemaFormat) -> ToolDefinition:
     """Return the tool whose input is the answer."""
     return ToolDefinition(TOOL, "Gives the final answer as data that matches this schema.", form.schema)
+
+
+def in_words(form: JsonSchemaFormat) -> str:
+    """Return the instruction for a model that takes no tools."""
+    return IN_WORDS.format(schema=encode(form.schema).decode())
 
 
 async def check_schema(form: JsonSchemaFormat, schemas: SchemaPool) -> None:

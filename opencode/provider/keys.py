@@ -81,7 +81,7 @@ def check_key(key: str) -> None:
         raise BadRequest("The key is empty: send the provider's API key as `key`.")
     if key != key.strip():
         raise BadRequest("The key begins or ends with white space: send it without.")
-    if not _KEY.fullmatch(key):
+    if not all(_KEY.fullmatch(each.strip()) for each in key.split(",")):
         raise BadRequest("The key contains white space or non-ASCII characters: copy it again.")
 
 

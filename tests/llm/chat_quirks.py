@@ -255,6 +255,16 @@ TEXTS: dict[str, tuple[Step, Expected]] = {
             )
         ),
     ),
+    "sources at the beginning alone": (
+        Raw(
+            (
+                chunk({"content": "hel"}, citations=["https://a.test"], search_results=[]),
+                chunk({"content": "lo"}),
+                chunk({}, "stop"),
+            )
+        ),
+        Expected(kept=({"citations": [{"url": "https://a.test", "title": ""}]},)),
+    ),
     "sources as annotations": (
         answer(
             chunk({"content": "hello"}),

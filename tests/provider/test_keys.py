@@ -50,7 +50,11 @@ def test_a_key_is_never_shown(tmp_path: Path) -> None:
     assert SECRET not in str(refused.value)
 
 
-@pytest.mark.parametrize("key", ["", " sk-1", "sk-1\n", "sk 1", "sk-é", "sk-\x00"])
+def test_several_keys_may_have_blanks_between_them(tmp_path: Path) -> None:
+    Keys(tmp_path / "auth.json").set("openai", ApiAuth(key="sk-one,sk-two, sk-three"))
+
+
+@pytest.mark.parametrize("key", ["", ",", "sk-1,,sk-2", " sk-1", "sk-1\n", "sk 1", "sk-é", "sk-\x00"])
 def test_a_key_that_cannot_be_one_is_refused_and_nothing_is_stored(tmp_path: Path, key: str) -> None:
     with pytest.raises(BadRequest):
         Keys(tmp_path / "auth.json").set("openai", ApiAuth(key=key))

@@ -327,6 +327,22 @@ async def test_data_in_plain_text_is_taken_and_what_does_not_fit_is_asked_for_ag
     assert follow_up["parts"][0]["synthetic"] is True
 
 
+async def test_a_model_that_takes_no_tools_is_asked_for_data_in_words(tmp_path: Path, llm: LLM) -> None:
+    schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    config = provider_config(llm)
+    config["provider"]["compatible"]["models"]["one"]["tool_call"] = False
+    answers = iter([Answer(text="Seven."), Answer(text='{"age": 7}')])
+    llm.on("one", lambda _: next(answers))
+    async with running_server(tmp_path, config) as server:
+        session_id = await server.new_session(title="Named")
+        form = {"type": "json_schema", "schema": schema}
+        answer = await server.ask(session_id, "How old?", format=form)
+    assert answer["info"]["structured"] == {"age": 7}
+    for request in llm.requests:
+        assert not {"tools", "tool_choice"} & set(request.body)
+        assert '"required":["age"]' in request.body["messages"][0]["content"]
+
+
 async def test_data_is_named_as_models_name_tools(server: Server, llm: LLM) -> None:
     schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
     llm.script(Answer(tools=(("functions.structured_output", '"{\\"age\\": \\"7\\"}"'),)))

@@ -71,7 +71,7 @@ async def test_files_stay_when_their_message_is_edited(page: Page, llm: LLM) -> 
 
 
 async def test_a_first_message_that_is_refused_stays_in_the_box(page: Page) -> None:
-    await page.set_input_files("#files", {"name": "x.bin", "mimeType": "", "buffer": b"\xff\xfe\x00"})
+    await page.set_input_files("#files", {"name": "x.bin", "mimeType": "", "buffer": b"PK\x03\x04\x00\x01"})
     await say(page, "what is this")
     await expect(page.locator("#notice")).to_contain_text("x.bin can't be read")
     assert await page.input_value("#box") == "what is this"

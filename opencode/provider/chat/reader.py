@@ -86,7 +86,7 @@ class ChatReader(Reader):
                 self._delta(delta)
             if delta is None or choice.finish_reason:
                 self._rest(choice)
-        if chunk.usage is not None or self.whole:  # sources are repeated at the end
+        if chunk.usage is not None or chunk.citations or chunk.search_results or self.whole:
             self._beside(chunk)
 
     def read_answer(self, payload: bytes) -> None:
