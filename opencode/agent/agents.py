@@ -61,7 +61,7 @@ def _built_in() -> list[Agent]:
 
 
 class Agents:
-    """All agents that a prompt can use."""
+    """All agents that a prompt can use. `warnings`: sentences about probable mistakes, for the log."""
 
     def __init__(self, config: Config) -> None:
         general = [*tool_rules(config.tools), *rules(config.permission)]
@@ -80,12 +80,14 @@ class Agents:
                     name=name, mode="all", permission=[ALLOW_ALL, *general], options={}, native=False
                 )
                 self._agents[name] = _configured(base, entry)
-        self.default = given(config.default_agent, DEFAULT_AGENT)
-        chosen = self._agents.get(self.default)
-        if chosen is None or chosen.mode == "subagent":
-            known = [agent.name for agent in self.list() if agent.mode != "subagent" and not agent.hidden]
-            raise SettingsError(
-                f"default_agent: {self.default!r} is not a primary agent. Known: {', '.join(known)}."
+        wanted = config.default_agent or DEFAULT_AGENT
+        primary = [agent.name for agent in self._agents.values() if _can_be_default(agent)]
+        self.default = wanted if wanted in primary else next(iter(primary), DEFAULT_AGENT)
+        self.warnings: tuple[str, ...] = ()
+        if config.default_agent and wanted not in primary:
+            self.warnings = (
+                f"default_agent: {wanted!r} is not a primary agent; {self.default!r} is used instead. "
+                f"Known: {', '.join(primary)}.",
             )
 
     def list(self) -> list[Agent]:
@@ -103,6 +105,10 @@ class Agents:
     def models(self, name: str) -> tuple[ModelChoice, ...]:
         """Return the models of an agent in order: each answers while those before it are unavailable."""
         return self._models.get(name, ())
+
+
+def _can_be_default(agent: Agent) -> bool:
+    return agent.mode != "subagent" and agent.hidden is not True
 
 
 def _choice(name: str) -> ModelChoice:

@@ -1,6 +1,7 @@
 """Settings, read and checked once at start: environment variables and an opencode.json."""
 
 from .environment import Network
+from .places import Folder, Places
 from .schema import (
     DEFAULT_AGENT,
     AgentConfig,
@@ -27,11 +28,13 @@ __all__ = [
     "CommandConfig",
     "Config",
     "CostConfig",
+    "Folder",
     "Limits",
     "ModelConfig",
     "ModelNames",
     "Network",
     "PermissionConfig",
+    "Places",
     "ProviderConfig",
     "ProviderOptions",
     "ReasoningOption",

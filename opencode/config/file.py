@@ -1,94 +1,41 @@
-"""Reading an opencode.json: finding, parsing and filling it in, and removing its secrets for display."""
+"""The content of an opencode.json: checked, filled in, and without its secrets for display."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UnsetType
 
 from opencode.errors import SettingsError
 from opencode.schema.base import JsonObject
 from opencode.schema.explain import explain
 
-from .schema import Config, model_names
+from .schema import Config, ModelNames
 
 
-def _config_path(env: Mapping[str, str]) -> Path | None:
-    if named := env.get("OPENCODE_CONFIG"):
-        path = Path(named).expanduser()
-        if not path.is_file():
-            raise SettingsError(f"OPENCODE_CONFIG: there is no file {named}.")
-        return path
-    home = Path(env.get("HOME") or "~").expanduser()
-    places = [
-        directory / name
-        for directory in (Path(), home / ".config" / "opencode")
-        for name in ("opencode.json", "opencode.jsonc")
-    ]
-    return next((path for path in places if path.is_file()), None)
-
-
-def read_config(env: Mapping[str, str]) -> tuple[Path | None, JsonObject]:
-    """Return the file of the configuration (None: there is none) and its content as it was written."""
-    if text := env.get("OPENCODE_CONFIG_CONTENT"):
-        return None, _decode(text, "OPENCODE_CONFIG_CONTENT")
-    path = _config_path(env)
-    if path is None:
-        return None, {}
-    try:
-        return path, _decode(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} can't be read: {error}.") from None
-
-
-def _decode(text: str, source: str) -> JsonObject:
-    plain = _plain_json(text)
-    try:
-        raw = msgspec.json.decode(plain)
-    except msgspec.DecodeError as error:
-        raise SettingsError(f"{source} is not valid JSON: {_syntax_error(plain) or error}.") from None
-    if not isinstance(raw, dict):
-        raise SettingsError(f"{source} must be a JSON object.")
-    return raw
-
-
-def _syntax_error(plain: str) -> str | None:
-    """Return the error in a JSON text with its line and column; msgspec would name a byte."""
-    try:
-        json.loads(plain)
-    except json.JSONDecodeError as error:
-        return f"{error.msg} at line {error.lineno}, column {error.colno}"
-    return None
-
-
-def parse_config(raw: JsonObject, path: Path | None) -> Config:
-    source = path or "OPENCODE_CONFIG_CONTENT"
-    servers = raw.get("mcp")
-    if isinstance(servers, dict):
-        # {"enabled": false} alone switches off a server of another configuration file; here is only one.
-        raw = {**raw, "mcp": {name: entry for name, entry in servers.items() if entry != {"enabled": False}}}
+def parse_config(raw: JsonObject, source: str) -> Config:
+    """Return a configuration as types; raises SettingsError, which names `source` and the wrong place."""
     try:
         config = msgspec.convert(raw, Config)
     except msgspec.ValidationError as error:
         raise SettingsError(
             f"{source}: {explain(error, Config, raw, whole='the file', show=False)}"
         ) from None
-    places = {"model": config.model, "small_model": config.small_model}
-    places |= {f"agent.{name}.model": agent.model for name, agent in config.agent.items()}
-    for key, value in places.items():
-        if value == [] or any("/" not in name for name in model_names(value)):
+    for key, value in named_models(config):
+        if isinstance(value, list) and (not value or any("/" not in name for name in value)):
             raise SettingsError(f'{source}: {key} must be "provider/model" or a list of them, not {value!r}.')
     return config
 
 
-_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|,(?=(?:\s|//[^\n]*|/\*.*?\*/)*[}\]])', re.DOTALL)
-
-
-def _plain_json(text: str) -> str:
-    """Return a text without comments and trailing commas; blanks keep all positions as they were."""
-    return _TOKEN.sub(lambda match: match[0] if match[0][0] == '"' else re.sub(r"[^\n]", " ", match[0]), text)
+def named_models(config: Config) -> Iterator[tuple[str, ModelNames]]:
+    """Yield each setting that names a model, or several, by the path of its key."""
+    places: dict[str, ModelNames | UnsetType] = {"model": config.model, "small_model": config.small_model}
+    for kind, agents in (("mode", config.mode), ("agent", config.agent)):
+        places |= {f"{kind}.{name}.model": agent.model for name, agent in agents.items()}
+    places |= {f"command.{name}.model": command.model for name, command in config.command.items()}
+    yield from ((key, value) for key, value in places.items() if not isinstance(value, UnsetType))
 
 
 _REFERENCE = re.compile(r"\{(env|file):([^}]+)\}")
@@ -97,7 +44,7 @@ _REFERENCE = re.compile(r"\{(env|file):([^}]+)\}")
 def substituted(value: Any, path: Path, env: Mapping[str, str]) -> Any:
     """Return `value` with every `{env:NAME}` and `{file:PATH}` in its strings replaced."""
     if isinstance(value, dict):
-        return {key: substituted(item, path, env) for key, item in value.items()}
+        return {substituted(key, path, env): substituted(item, path, env) for key, item in value.items()}
     if isinstance(value, list):
         return [substituted(item, path, env) for item in value]
     if not isinstance(value, str):

@@ -144,7 +144,7 @@ class CommandConfig(ConfigStruct):
 
 
 class Config(ConfigStruct):
-    """An opencode.json."""
+    """An opencode.json. `mode`: the old name of `agent` for primary agents."""
 
     model: ModelNames | UnsetType = UNSET
     small_model: ModelNames | UnsetType = field(default=UNSET, name="small_model")
@@ -154,6 +154,7 @@ class Config(ConfigStruct):
     disabled_providers: list[str] = field(default_factory=list, name="disabled_providers")
     enabled_providers: list[str] | UnsetType = field(default=UNSET, name="enabled_providers")
     agent: dict[str, AgentConfig] = field(default_factory=dict)
+    mode: dict[str, AgentConfig] = field(default_factory=dict)
     command: dict[str, CommandConfig] = field(default_factory=dict)
     permission: PermissionConfig = field(default_factory=dict)
     tools: dict[str, bool] = field(default_factory=dict)

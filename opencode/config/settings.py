@@ -12,15 +12,13 @@ from opencode.schema.base import JsonObject, given
 
 from . import variables
 from .environment import Network
-from .file import parse_config, read_config, substituted, with_single_models, without_secrets
+from .file import with_single_models
+from .places import Places
 from .schema import DEFAULT_AGENT, Config
+from .setup import read_setup
 from .unknown_variables import unknown_variable_warnings
-from .warnings import config_warnings
 
 MEGABYTE = 1024 * 1024
-
-_NAMES = ("model", "small_model", "default_agent")
-"""Settings that clients act on. They are shown with `{env:…}` filled in, since they can hold no secret."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,10 +55,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings. `raw` is the opencode.json as it was written, without its secrets, in the
-    form that clients take.
+    """All settings. `raw` is the configuration as it was written, without its secrets, in the
+    form that clients take. `config_sources`: the files that it was merged from, in their order.
 
-    `warnings`: sentences about probable mistakes, for the log.
+    `warnings`: sentences about probable mistakes, for the log. `places`: where the set-up was looked for.
+    `left_out_mcp`: the reason for each MCP server whose entry can't be used.
 
     `database_url`: of a PostgreSQL database, password included; None for SQLite in `data_dir`.
     `hosts`: names of this server beside those that nobody else can take, lower case; `*.name`: any below it.
@@ -78,6 +77,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     password: str | None = None
     config: Config = field(default_factory=Config)
     config_path: Path | None = None
+    config_sources: tuple[str, ...] = ()
+    places: Places | None = None
+    left_out_mcp: Mapping[str, str] = field(default_factory=dict)
     raw: JsonObject = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     fetch_allow: tuple[Network, ...] = ()
@@ -108,10 +110,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         env = dict(os.environ if environ is None else environ)
         variables.check_variables(env)
         unknown = unknown_variable_warnings(env)
-        path, as_written = read_config(env)
-        raw: JsonObject = substituted(as_written, path or Path("opencode.json"), env)
-        config = parse_config(raw, path)
-        shown = without_secrets(as_written) | {key: raw[key] for key in _NAMES if key in raw}
+        setup = read_setup(env)
         return cls(
             data_dir=Path(variables.DATA_DIR.read(env) or _default_data_dir()).expanduser().absolute(),
             database_url=variables.DATABASE_URL.read(env),
@@ -119,13 +118,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             port=variables.PORT.read(env),
             username=variables.USERNAME.read(env),
             password=variables.PASSWORD.read(env),
-            config=config,
-            config_path=path,
-            raw=with_single_models(shown, given(config.default_agent, DEFAULT_AGENT)),
+            config=setup.config,
+            config_path=setup.path,
+            config_sources=setup.sources,
+            places=setup.places,
+            left_out_mcp=setup.left_out_mcp,
+            raw=with_single_models(setup.shown, given(setup.config.default_agent, DEFAULT_AGENT)),
             warnings=(
                 *unknown,
                 *variables.empty_key_warnings(env),
-                *config_warnings(as_written, str(path or variables.CONFIG_CONTENT.name), env),
+                *setup.warnings,
             ),
             fetch_allow=variables.FETCH_ALLOW.read(env),
             max_body_bytes=variables.MAX_BODY_MB.read(env) * MEGABYTE,

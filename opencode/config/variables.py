@@ -66,6 +66,8 @@ DATABASE_URL = Variable(
 )
 CONFIG = Variable("OPENCODE_CONFIG", "", text, "path of the configuration file")
 CONFIG_CONTENT = Variable("OPENCODE_CONFIG_CONTENT", "", text, "the configuration itself, as JSON")
+CONFIG_DIR = Variable("OPENCODE_CONFIG_DIR", "", text, "a further folder with configuration and Markdown")
+DIRECTORY = Variable("OPENCODE_DIRECTORY", "", text, "directory of the project whose set-up is read")
 PASSWORD = Variable(
     "OPENCODE_SERVER_PASSWORD",
     "",
@@ -130,7 +132,8 @@ _SEARCH: tuple[Variable[Any], ...] = tuple(
 )
 
 VARIABLES: tuple[Variable[Any], ...] = (
-    *(HOST, PORT, DATA_DIR, DATABASE_URL, CONFIG, CONFIG_CONTENT, PASSWORD, USERNAME),
+    *(HOST, PORT, DATA_DIR, DATABASE_URL, CONFIG, CONFIG_CONTENT),
+    *(CONFIG_DIR, DIRECTORY, PASSWORD, USERNAME),
     *(FETCH_ALLOW, TRUSTED_PROXIES, CORS, HOSTS, ALLOW_MCP, SPACE_ID, SPACE_HOST),
     *(MAX_CONNECTIONS, MAX_CLIENT_CONNECTIONS, MAX_CLIENT_STREAMS),
     *(MAX_BODY_MB, RATE_LIMIT, MAX_RUNNING, MAX_WAITING),

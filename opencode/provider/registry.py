@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UnsetType, structs
 
 from opencode.config import Config, ModelNames, Settings, model_names
-from opencode.errors import BadRequest, NotFound, SettingsError, Unavailable, nearest
+from opencode.errors import BadRequest, NotFound, Unavailable, nearest
 from opencode.schema.message import ModelChoice
 from opencode.schema.provider import ApiAuth, Model, Provider, ProviderDetails
 
@@ -104,23 +104,14 @@ class Registry:
         return [_split(name) for name in model_names(self._settings.config.model)]
 
     def check_names(self) -> list[str]:
-        """Return a warning for each model in opencode.json that can't be used yet or may be misspelled.
-
-        Raises SettingsError if `model` or `small_model` names an unknown provider.
-        """
+        """Return a warning for each model in opencode.json that can't be used yet or may be misspelled."""
         config = self._settings.config
-        source = self._settings.config_path or "OPENCODE_CONFIG_CONTENT"
         warnings = []
         for path, name in _named_models(config):
             choice = _split(name)
             try:
                 provider = self._provider(choice.provider_id)
             except BadRequest as error:
-                if (
-                    path.partition("[")[0] in ("model", "small_model")
-                    and choice.provider_id not in catalog.providers()
-                ):
-                    raise SettingsError(f"{source}: {path}: {error.message}") from None
                 warnings.append(f"{path} {name}: {error.message}")
                 continue
             if not provider.elsewhere and choice.model_id not in provider.models:

@@ -108,11 +108,19 @@ def test_an_agent_can_be_switched_off() -> None:
     assert "unknown" not in names(agent={"unknown": {"disable": True}})
 
 
-@pytest.mark.parametrize("default", ["nobody", "general"])
-def test_a_default_agent_that_can_not_be_one_stops_the_start_with_those_that_can(default: str) -> None:
-    with pytest.raises(SettingsError, match=f"default_agent: '{default}' is not") as refusal:
-        agents(default_agent=default)
-    assert "build, plan." in refusal.value.message
+@pytest.mark.parametrize("default", ["nobody", "general", "title"])
+def test_a_default_agent_that_can_not_be_one_is_a_warning_with_those_that_can(default: str) -> None:
+    chosen = agents(default_agent=default)
+    assert chosen.default == "build"
+    assert chosen.warnings == (
+        f"default_agent: {default!r} is not a primary agent; 'build' is used instead. Known: build, plan.",
+    )
+
+
+def test_the_first_primary_agent_is_the_default_where_build_is_switched_off() -> None:
+    chosen = agents(agent={"build": {"disable": True}})
+    assert (chosen.default, chosen.warnings) == ("plan", ())
+    assert agents(default_agent="").default == "build"
 
 
 def test_an_entry_that_can_not_be_used_stops_the_start() -> None:

@@ -9,15 +9,14 @@ from opencode.config import Settings
 from opencode.errors import SettingsError
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"model": "claude"}, 'model must be "provider/model" or a list of them'),
     ({"small_model": []}, 'small_model must be "provider/model" or a list of them'),
     ({"model": ["a/b", "claude"]}, 'model must be "provider/model" or a list of them'),
-    ({"agent": {"x": {"model": "claude"}}}, 'agent.x.model must be "provider/model" or a list of them'),
+    ({"agent": {"x": {"model": []}}}, 'agent.x.model must be "provider/model" or a list of them'),
     ({"model": [7]}, "model[0] must be a string"),
     ({"share": "never"}, 'share must be one of "auto", "disabled", "manual"'),
     ({"agent": {"x": {"mode": "no"}}}, 'agent.x.mode must be one of "all", "primary", "subagent"'),
     ({"permission": {"webfetch": "maybe"}}, 'permission.webfetch must be one of "allow", "ask", "deny" or'),
-    ({"mcp": {"a": {"type": "locl"}}}, 'mcp.a.type must be one of "local", "remote"'),
+    ({"mcp": []}, "mcp must be a JSON object"),
     ({"command": {"a": {}}}, "command.a.template is missing: send a string"),
     ({"provider": {"a": {"options": []}}}, "provider.a.options must be a JSON object, not an array"),
 ]

@@ -213,14 +213,14 @@ async def collect(stream: httpx.Response, into: list[str]) -> None:
     [
         {"provider": {"local": {"options": {"timeout": PASSWORD}}}},
         {"provider": {"local": {"options": {"apiKey": [PASSWORD]}}}},
-        {"model": PASSWORD, "provider": {"local": {"options": {"apiKey": PASSWORD}}}},
+        {"model": [PASSWORD], "provider": {"local": {"options": {"apiKey": PASSWORD}}}},
     ],
 )
 def test_a_configuration_that_is_wrong_is_told_without_its_secrets(
     tmp_path: Path, written: dict[str, Any]
 ) -> None:
     file = tmp_path / "opencode.json"
-    file.write_text(json.dumps({**written, "model": written.get("model") and "x"}))
+    file.write_text(json.dumps({**written, "model": written.get("model") and ["x"]}))
     with pytest.raises(Exception, match=r"opencode\.json") as failure:
         Settings.load({"OPENCODE_CONFIG": str(file), "HOME": str(tmp_path)})
     assert PASSWORD not in str(failure.value)

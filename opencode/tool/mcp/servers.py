@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
 from opencode.errors import BadRequest, NotFound, nearest
-from opencode.schema.mcp import McpConfig, McpStatus
+from opencode.schema.mcp import McpConfig, McpFailed, McpStatus
 
 from ..egress import Egress
 from .prompt import McpPrompt
@@ -26,7 +26,8 @@ class McpServers:
 
     `changed` is called with the name of a server whose tools were added, changed or removed. `may_add`:
     whether servers may be added; a local one is a program to run. `egress` checks the addresses of those that
-    are added; those of opencode.json are trusted.
+    are added; those of opencode.json are trusted. `left_out`: the reasons for entries of opencode.json that
+    can't be used; their servers are shown as failed.
     """
 
     def __init__(
@@ -35,7 +36,9 @@ class McpServers:
         changed: Callable[[str], None],
         may_add: bool = False,
         egress: Egress | None = None,
+        left_out: Mapping[str, str] | None = None,
     ) -> None:
+        self._left_out = left_out or {}
         self._changed = changed
         self._may_add = may_add
         self._egress = egress or Egress()
@@ -86,7 +89,8 @@ class McpServers:
 
     def states(self) -> dict[str, McpStatus]:
         """Return each server's status at this moment."""
-        return {name: server.status for name, server in self._servers.items()}
+        left_out = {name: McpFailed(error=why) for name, why in self._left_out.items()}
+        return left_out | {name: server.status for name, server in self._servers.items()}
 
     def instructions(self, offered: Iterable[str]) -> Sequence[str]:
         """Return what servers say about the use of their tools, if one of them is among those `offered`.
@@ -132,6 +136,8 @@ class McpServers:
 
     def _find(self, name: str) -> McpServer:
         server = self._servers.get(name)
+        if server is None and name in self._left_out:
+            raise NotFound(f"The MCP server {name!r} was left out: {self._left_out[name]}")
         if server is None:
             raise NotFound(f"Unknown MCP server {name!r}. {nearest(name, self._servers)}".rstrip())
         return server

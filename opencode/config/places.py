@@ -1,0 +1,110 @@
+"""Where a set-up is looked for: the files and folders that opencode reads, in their order."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from opencode.errors import SettingsError
+
+from . import variables
+
+FOLDER = ".opencode"
+_FILES = ("opencode.json", "opencode.jsonc")
+
+
+class Folder(msgspec.Struct, frozen=True):
+    """A folder with agents, commands, modes and skills in Markdown. `files`: its configuration files."""
+
+    path: Path
+    files: tuple[Path, ...] = ()
+
+
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is of a set-up. Of two values the later place's counts: `user`, `named`, `files`, `folders`.
+
+    `project`: the directory that the set-up is for. `root`: of its repository, where looking upwards ends;
+    without a repository the project itself. `user_folder`: of the set-up for all projects, whether it exists
+    or not; None without a home. `user`, `files`: configuration files of the user and of the project; `named`:
+    of OPENCODE_CONFIG.
+    """
+
+    project: Path
+    root: Path | None = None
+    home: Path | None = None
+    user_folder: Path | None = None
+    user: tuple[Path, ...] = ()
+    named: Path | None = None
+    files: tuple[Path, ...] = ()
+    folders: tuple[Folder, ...] = ()
+
+    def upwards(self) -> Iterator[Path]:
+        """Yield the project's directory and those above it, up to the root of its repository."""
+        yield from _upwards(self.project, self.root or self.project)
+
+
+def find_places(env: Mapping[str, str]) -> Places:
+    """Look for a set-up; raises SettingsError where the environment names a file or folder that is none.
+
+    The home is that of `env`: without HOME, nothing of the user is read. A project that OPENCODE_CONFIG alone
+    names has no other configuration file, as the one that is named was written to be the whole of it.
+    """
+    home = Path(env["HOME"]).absolute() if env.get("HOME") else None
+    named = _named_file(env)
+    directory = _named_folder(variables.DIRECTORY, env)
+    project = directory or (named.parent if named else Path().absolute())
+    root = next((path for path in (project, *project.parents) if os.path.exists(path / ".git")), project)
+    upwards = list(_upwards(project, root))
+    config_home = Path(env["XDG_CONFIG_HOME"]) if env.get("XDG_CONFIG_HOME") else home and home / ".config"
+    user_folder = config_home.absolute() / "opencode" if config_home else None
+    further = _named_folder(variables.CONFIG_DIR, env)
+    folders = [path / FOLDER for path in upwards]
+    if home:
+        folders.append(home / FOLDER)
+    if further:
+        folders.append(further)
+    known = [Folder(user_folder)] if user_folder and os.path.isdir(user_folder) else []
+    known += [Folder(path, _configurations(path)) for path in dict.fromkeys(folders) if os.path.isdir(path)]
+    return Places(
+        project=project,
+        root=root,
+        home=home,
+        user_folder=further or user_folder,
+        user=_configurations(user_folder, "config.json") if user_folder else (),
+        named=named,
+        files=()
+        if named and not directory
+        else tuple(file for path in reversed(upwards) for file in _configurations(path)),
+        folders=tuple(known),
+    )
+
+
+def _named_file(env: Mapping[str, str]) -> Path | None:
+    if not (name := variables.CONFIG.read(env)):
+        return None
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise SettingsError(f"{variables.CONFIG.name}: there is no file {name}.")
+    return path.absolute()
+
+
+def _named_folder(variable: variables.Variable[str], env: Mapping[str, str]) -> Path | None:
+    if not (name := variable.read(env)):
+        return None
+    path = Path(name).expanduser()
+    if not path.is_dir():
+        raise SettingsError(f"{variable.name}: there is no directory {name}.")
+    return path.absolute()
+
+
+def _configurations(folder: Path, *further: str) -> tuple[Path, ...]:
+    # os.path: a folder that this user may not enter has no files, where Path.is_file raises
+    return tuple(folder / name for name in (*further, *_FILES) if os.path.isfile(folder / name))
+
+
+def _upwards(project: Path, root: Path) -> Iterator[Path]:
+    for path in (project, *project.parents):
+        yield path
+        if path == root:
+            return
