@@ -1,6 +1,6 @@
 """The dependencies of a turn, and the interface of the session that it runs in."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -21,6 +21,13 @@ from .pending_requests import PendingRequests
 from .retry import RetryPolicy
 from .structured import SchemaPool
 
+Instructions = Callable[[], Awaitable[Sequence[str]]]
+"""Returns what every prompt begins with after the agent's own, as it is by now."""
+
+
+async def no_instructions() -> Sequence[str]:
+    return ()
+
 
 class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
     """The objects that all turns share."""
@@ -33,7 +40,7 @@ class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
     fallbacks: Fallbacks
     pending_requests: PendingRequests
     schemas: SchemaPool
-    instructions: tuple[str, ...] = ()
+    instructions: Instructions = no_instructions
     directory: str = "/"
     retry: RetryPolicy = RetryPolicy()
 

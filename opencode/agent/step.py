@@ -1,6 +1,6 @@
 """A step of a turn: one model request and the tool calls in its answer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET
 
@@ -62,6 +62,7 @@ class Step:
         self._progress = progress
         self._rules = rules
         self._may_overflow = may_overflow
+        self._instructions: Sequence[str] = ()
         self.refused = False
         self.follow_up = ""
         self.exchange = Exchange(dependencies, session, prompt)
@@ -76,6 +77,7 @@ class Step:
         async with self.exchange:
             agent = self._dependencies.agents.get(prompt.agent)
             await self._dependencies.tools.ready()
+            self._instructions = await self._dependencies.instructions()
 
             async def ask(resolved: Resolved, others: bool) -> Finish:
                 return await self._ask(list(history), agent, resolved, others)
@@ -135,7 +137,7 @@ class Step:
         usable = model.capabilities.toolcall and not (last and answer_as_data)
         tools = self._tool_definitions(agent) if usable else []
         of_tools = self._dependencies.tools.instructions(tool.name for tool in tools)
-        system = system_prompt(agent, prompt, (*self._dependencies.instructions, *of_tools))
+        system = system_prompt(agent, prompt, (*self._instructions, *of_tools))
         if isinstance(prompt.format, JsonSchemaFormat):
             if model.capabilities.toolcall:
                 tools.append(structured.definition(prompt.format))

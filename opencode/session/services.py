@@ -32,7 +32,7 @@ from .command import Commands
 from .delegation import Delegation
 from .deletion import Deletion
 from .history import History
-from .instructions import instruction_texts
+from .instructions import Instructions
 from .prompts import Prompts
 from .recovery import recover
 from .sessions import Sessions
@@ -86,7 +86,8 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     """Open all services, and close them in the opposite order when the block ends; raises SettingsError."""
     async with AsyncExitStack() as stack:
         agents = Agents(settings.config)
-        instructions = instruction_texts(settings)
+        egress = Egress(settings.fetch_allow)
+        instructions = Instructions(settings, egress)
         store = await Store.open(settings.data_dir, settings.database_url)
         stack.push_async_callback(store.close)
         bus = Bus()
@@ -99,7 +100,8 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             settings.config.mcp,
             changed=changed,
             may_add=settings.password is not None,
-            egress=Egress(settings.fetch_allow),
+            left_out=settings.left_out_mcp,
+            egress=egress,
         )
         tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=(mcp,))
         stack.push_async_callback(tools.close)
@@ -107,7 +109,11 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         stack.push_async_callback(providers.close)
         schemas = Pool("JSON_SCHEMA", JSON_SCHEMA)
         stack.push_async_callback(schemas.close)
-        warnings = start_warnings(settings, tools, providers)
+        warnings = [
+            *start_warnings(settings, tools, providers),
+            *agents.warnings,
+            *await instructions.warnings(),
+        ]
         dependencies = TurnDependencies(
             store=store,
             bus=bus,
@@ -117,7 +123,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             fallbacks=Fallbacks(providers, agents),
             pending_requests=pending_requests,
             schemas=schemas,
-            instructions=instructions,
+            instructions=instructions.texts,
             directory=os.getcwd(),
             retry=retry or RetryPolicy(),
         )

@@ -10,8 +10,6 @@ from typing import Any
 import psutil
 import pytest
 
-from opencode.config import Settings
-from opencode.errors import SettingsError
 from tests.harness import Server, running_server, text_of
 from tests.llm.server import LLM, Answer
 from tests.server.conftest import provider_config
@@ -230,11 +228,28 @@ async def test_the_configuration_shows_servers_without_their_secrets(tmp_path: P
         assert set((await server.client.get("/mcp")).json()) == {"near", "far"}
 
 
-def test_a_wrong_entry_stops_the_start_with_a_line_that_names_it(tmp_path: Path) -> None:
-    file = tmp_path / "opencode.json"
-    file.write_text(json.dumps({"mcp": {"x": {"type": "local", "command": "npx server"}}}))
-    with pytest.raises(SettingsError, match=r"mcp.*command"):
-        Settings.load({"OPENCODE_CONFIG": str(file), "HOME": str(tmp_path)})
+async def test_a_wrong_entry_is_left_out_and_its_status_says_why(tmp_path: Path) -> None:
+    wrong: dict[str, Any] = {
+        "word": {"type": "local", "command": f"npx {SECRET}"},
+        "typeless": {"command": ["npx", SECRET]},
+        "switch": {"enabled": True},
+        "nowhere": {"type": "remote", "url": ""},
+        "kind": {"type": "locl"},
+        "none": None,
+        "off": {"enabled": False},
+    }
+    async with running_server(tmp_path, {"mcp": wrong | {"right": liar("modest", enabled=False)}}) as server:
+        states = (await server.client.get("/mcp")).json()
+        assert states.pop("right") == {"status": "disabled"}
+        assert {name: state["status"] for name, state in states.items()} == dict.fromkeys(
+            wrong.keys() - {"off"}, "failed"
+        )
+        assert states["word"]["error"].startswith("command must be an array")
+        assert states["typeless"]["error"].startswith("type is missing")
+        assert SECRET not in str(states)
+        refusal = await server.client.post("/mcp/word/connect")
+        assert refusal.status_code == 404
+        assert "was left out: command must be an array" in refusal.text
 
 
 async def test_no_program_is_left_after_the_end(tmp_path: Path) -> None:
