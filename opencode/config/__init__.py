@@ -1,6 +1,7 @@
 """Settings, read and checked once at start: environment variables and an opencode.json."""
 
 from .environment import Network
+from .markdown import SkillFile
 from .places import Folder, Places
 from .schema import (
     DEFAULT_AGENT,
@@ -39,6 +40,7 @@ __all__ = [
     "ProviderOptions",
     "ReasoningOption",
     "Settings",
+    "SkillFile",
     "ensure_temporary_directory",
     "model_names",
 ]

@@ -13,6 +13,7 @@ from opencode.schema.base import JsonObject, given
 from . import variables
 from .environment import Network
 from .file import with_single_models
+from .markdown import SkillFile
 from .places import Places
 from .schema import DEFAULT_AGENT, Config
 from .setup import read_setup
@@ -82,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     left_out_mcp: Mapping[str, str] = field(default_factory=dict)
     raw: JsonObject = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    skills: tuple[SkillFile, ...] = ()
     fetch_allow: tuple[Network, ...] = ()
     max_body_bytes: int = 32 * MEGABYTE
     limits: Limits = field(default_factory=Limits)
@@ -123,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             config_sources=setup.sources,
             places=setup.places,
             left_out_mcp=setup.left_out_mcp,
+            skills=setup.skills,
             raw=with_single_models(setup.shown, given(setup.config.default_agent, DEFAULT_AGENT)),
             warnings=(
                 *unknown,

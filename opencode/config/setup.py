@@ -1,6 +1,7 @@
 """A set-up: the configuration of all places as one, and what was left out of it."""
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from . import variables
 from .file import named_models, parse_config, substituted, without_secrets
 from .http_url import is_http_url
 from .jsonc import decode
+from .markdown import MarkdownSetup, SkillFile, read
 from .merge import displayed, merged, merged_configs, normalized
 from .places import Places, find_places
 from .schema import Config
@@ -31,8 +33,8 @@ _SHOWN_FILLED_IN = ("model", "small_model", "default_agent")
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """What was read. `shown`: the configuration as it was written, without its secrets.
 
-    `path`: the file that counts most, None without one; `source` is its name for messages. `sources`: all
-    files, in the order in which they were merged. `left_out_mcp`: the reason for each MCP server whose entry
+    `path`: the file that counts most, None without one. `sources`: all files, in the order in which they
+    were merged. `skills`: those of all folders. `left_out_mcp`: the reason for each MCP server whose entry
     can't be used.
     """
 
@@ -42,6 +44,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     path: Path | None = None
     sources: tuple[str, ...] = ()
     left_out_mcp: dict[str, str] = field(default_factory=dict)
+    skills: tuple[SkillFile, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -55,7 +58,15 @@ def read_setup(env: Mapping[str, str]) -> Setup:
     raw: JsonObject = {}
     warnings: list[str] = []
     sources: list[str] = []
+    elsewhere = read((), tuple(_skill_folders(places)))
+    skills = dict(elsewhere.skills)
+    warnings.extend(elsewhere.warnings)
     for source, directory, content in _contents(places, env):
+        if isinstance(content, MarkdownSetup):
+            written, raw = merged(written, content.config), merged(raw, content.config)
+            warnings += (*content.warnings, *_model_warnings(content.config, source))
+            skills |= content.skills
+            continue
         filled_in = substituted(content, directory / "opencode.json", env)
         _check(filled_in, source)
         join = merged if source in map(str, places.user) else merged_configs
@@ -76,6 +87,7 @@ def read_setup(env: Mapping[str, str]) -> Setup:
         path=path,
         sources=tuple(sources),
         left_out_mcp=left_out_mcp,
+        skills=tuple(skills.values()),
         warnings=(
             *warnings,
             *(f"{source}: {warning}" for warning in without_address),
@@ -84,20 +96,37 @@ def read_setup(env: Mapping[str, str]) -> Setup:
     )
 
 
-def _contents(places: Places, env: Mapping[str, str]) -> Iterator[tuple[str, Path, JsonObject]]:
-    """Yield the name, directory and content of each configuration, the one that counts most last."""
-    named = [places.named] if places.named else []
-    files = [
-        *places.user,
-        *named,
-        *places.files,
-        *(file for folder in places.folders for file in folder.files),
-    ]
-    for path in dict.fromkeys(files):
-        yield str(path), path.parent, decode(_text(path), str(path), env)
+def _contents(
+    places: Places, env: Mapping[str, str]
+) -> Iterator[tuple[str, Path, JsonObject | MarkdownSetup]]:
+    """Yield the name, directory and content of each place, the one that counts most last.
+
+    A folder's Markdown counts more than its files, but a file counts once.
+    """
+    known: set[Path] = set()
+
+    def of(files: Iterable[Path]) -> Iterator[tuple[str, Path, JsonObject]]:
+        for path in files:
+            if path not in known:
+                known.add(path)
+                yield str(path), path.parent, decode(_text(path), str(path), env)
+
+    yield from of((*places.user, *([places.named] if places.named else []), *places.files))
+    for folder in places.folders:
+        yield from of(folder.files)
+        yield str(folder.path), folder.path, read([folder.path])
     if text := variables.CONFIG_CONTENT.read(env):
         name = variables.CONFIG_CONTENT.name
         yield name, places.project, decode(text, name, env)
+
+
+def _skill_folders(places: Places) -> Iterator[Path]:
+    """Yield the folders in which other programs keep skills: those of the user, then of the project."""
+    upwards = list(places.upwards())
+    for folder in (*([places.home] if places.home else []), *upwards):
+        for name in (".claude", ".agents"):
+            if os.path.isdir(folder / name / "skills"):
+                yield folder / name / "skills"
 
 
 def _text(path: Path) -> str:
@@ -143,6 +172,8 @@ def _with_usable_mcp(raw: JsonObject) -> tuple[JsonObject, dict[str, str]]:
 def _reason(error: msgspec.ValidationError, entry: Any) -> str:
     if isinstance(entry, dict) and "type" not in entry:
         return 'type is missing: write "local" for a program or "remote" for an address.'
+    if isinstance(entry, dict) and entry.get("command") == []:
+        return "command is empty: name the program and its arguments."
     return explain(error, McpConfig, entry, whole="the entry", show=False)
 
 

@@ -184,3 +184,35 @@ def test_the_configuration_is_shown_as_opencode_shows_it(home: Path) -> None:
     }
     assert shown["mode"] == {"m": {"prompt": "p", "options": {}, "permission": {}}}
     assert shown["permission"] == {"webfetch": "deny", "*": "allow"}
+
+
+def markdown(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_markdown_counts_more_than_the_files_before_it_and_less_than_those_after(home: Path) -> None:
+    write(Path("opencode.json"), agent={"x": {"prompt": "file", "steps": 3, "color": "#000001"}})
+    markdown(home / ".config/opencode/agents/x.md", "---\ncolor: '#000002'\n---\nuser")
+    markdown(home / ".config/opencode/command/hi.md", "Say hi")
+    markdown(Path(".opencode/agent/x.md"), "---\ndescription: d\nreasoningEffort: low\n---\nproject")
+    markdown(Path(".opencode/modes/old.md"), "---\nmodel: nowhere\n---\nmode")
+    write(home / ".opencode/opencode.json", agent={"x": {"steps": 4}})
+    settings = load(home)
+    x = settings.config.agent["x"]
+    assert (x.prompt, x.steps, x.color, x.description) == ("project", 4, "#000002", "d")
+    assert x.options == {"reasoningEffort": "low"}
+    assert settings.config.agent["old"].mode == "primary"
+    assert settings.config.command["hi"].template == "Say hi"
+    folder = Path(".opencode").absolute()
+    assert settings.warnings == (
+        f"""{folder}: agent.old.model is left out: write it as "provider/model", not 'nowhere'.""",
+    )
+
+
+def test_skills_of_all_folders_are_found_and_the_later_one_of_a_name_counts(home: Path) -> None:
+    for folder in (home / ".claude/skills", Path(".agents/skills"), home / ".config/opencode/skills"):
+        markdown(folder / "one" / "SKILL.md", f"---\nname: one\ndescription: of {folder}\n---\ntext")
+    markdown(Path(".opencode/skill/two/SKILL.md"), "---\nname: two\ndescription: d\n---\ntext")
+    skills = {skill.name: skill.description for skill in load(home).skills}
+    assert skills == {"one": f"of {home / '.config/opencode/skills'}", "two": "d"}
