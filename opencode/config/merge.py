@@ -72,8 +72,9 @@ def displayed(config: JsonObject) -> JsonObject:
 
 
 def _with_permission(entry: JsonObject) -> JsonObject:
+    steps = {"steps": entry["maxSteps"]} if "maxSteps" in entry and "steps" not in entry else {}
     permission = _permission(entry.get("tools", {}), entry.get("permission"))
-    return {**entry, "options": entry.get("options", {}), "permission": permission}
+    return {**entry, **steps, "options": entry.get("options", {}), "permission": permission}
 
 
 def _permission(tools: Mapping[str, bool], written: Any) -> JsonObject:

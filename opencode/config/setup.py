@@ -21,7 +21,7 @@ from .markdown import MarkdownSetup, SkillFile, read
 from .merge import displayed, merged, merged_configs, normalized
 from .places import Places, find_places
 from .schema import Config
-from .warnings import config_warnings
+from .warnings import SHOWN_KEYS, config_warnings
 
 MAX_FILE_BYTES = 5 * 1024 * 1024
 """Most bytes of a configuration file."""
@@ -79,7 +79,8 @@ def read_setup(env: Mapping[str, str]) -> Setup:
     usable, without_address = _with_usable_providers(usable)
     source = str(path or variables.CONFIG_CONTENT.name)
     config = parse_config(_with_usable_models(usable), source)
-    shown = without_secrets(displayed(written)) | {key: raw[key] for key in _SHOWN_FILLED_IN if key in raw}
+    written = {key: value for key, value in displayed(written).items() if key in SHOWN_KEYS}
+    shown = without_secrets(written) | {key: raw[key] for key in _SHOWN_FILLED_IN if key in raw}
     return Setup(
         places=places,
         config=config,

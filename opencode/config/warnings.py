@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+import msgspec
 from msgspec import inspect
 
 from opencode.schema.base import JsonObject
@@ -28,6 +29,14 @@ _OPENCODES: dict[type, frozenset[str]] = {
     CommandConfig: frozenset({"variant"}),
 }
 """Keys that opencode knows and this server ignores."""
+
+_OF_THE_TERMINAL = frozenset({"keybinds", "theme", "tui"})
+"""What opencode's terminal reads from a file of its own, and its server leaves out."""
+
+SHOWN_KEYS = (
+    _OPENCODES[Config] | {field.encode_name for field in msgspec.structs.fields(Config)}
+) - _OF_THE_TERMINAL
+"""Keys of a configuration that opencode shows."""
 
 _CLOSED = (Config, ProviderConfig, ModelConfig, CommandConfig)
 """Objects in which opencode allows no other keys."""

@@ -12,8 +12,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
 DIFFERENT = {
     "GET /config": (
-        "secrets are left out; `model` is always included; of a list of models the first, the others in "
-        "`agent.<name>.fallbacks`"
+        "secrets are left out; without a Git repository the folders above the project have no part in it; "
+        "`model` is always included; of a list of models the first, the others in `agent.<name>.fallbacks`"
     ),
     "GET /global/config": "the same as `GET /config`: there is one configuration",
     "POST /session/{sessionID}/message": (

@@ -171,6 +171,9 @@ def test_the_configuration_is_shown_as_opencode_shows_it(home: Path) -> None:
         mode={"m": {"prompt": "p"}},
         tools={"webfetch": False},
         permission="allow",
+        theme="dark",
+        lsp=False,
+        unknown=1,
     )
     shown = load(home).raw
     assert shown["agent"] == {
@@ -184,6 +187,7 @@ def test_the_configuration_is_shown_as_opencode_shows_it(home: Path) -> None:
     }
     assert shown["mode"] == {"m": {"prompt": "p", "options": {}, "permission": {}}}
     assert shown["permission"] == {"webfetch": "deny", "*": "allow"}
+    assert shown.keys() == {"agent", "mode", "tools", "permission", "lsp"}
 
 
 def markdown(path: Path, text: str) -> None:
