@@ -1,0 +1,65 @@
+"""Skills: folders with a SKILL.md, which says what the skill is for and how to do it."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from .files import Files
+from .front_matter import FrontMatterError, parse
+
+FILE = "SKILL.md"
+MAX_NAME = 256
+
+
+class SkillFile(msgspec.Struct, frozen=True):
+    """A skill. `location`: its SKILL.md. `description`: when to use it; None: models are not told of it."""
+
+    name: str
+    location: Path
+    content: str
+    description: str | None = None
+
+
+def read_skills(folders: Iterable[Path], files: Files) -> dict[str, SkillFile]:
+    """Return the skills below folders by name; of two with one name, the later one counts."""
+    skills: dict[str, SkillFile] = {}
+    read: set[str] = set()
+    for folder in folders:
+        for path in files.below(folder, lambda name: name == FILE):
+            if (real := os.path.realpath(path)) in read:
+                continue  # a folder that is linked into another one
+            read.add(real)
+            skill = _skill(path, files)
+            if skill is None:
+                continue
+            if before := skills.pop(skill.name, None):
+                files.left_out(before.location, f"{path} has the name {skill.name!r} too")
+            skills[skill.name] = skill
+    return skills
+
+
+def _skill(path: Path, files: Files) -> SkillFile | None:
+    text = files.text(path)
+    if text is None:
+        return None
+    try:
+        document = parse(text)
+    except FrontMatterError as error:
+        files.left_out(path, str(error))
+        return None
+    name, description = document.data.get("name"), document.data.get("description")
+    why = ""
+    if document.as_text:
+        why = f"its front matter is no YAML: {document.as_text}"
+    elif not isinstance(name, str) or not name.strip():
+        why = "a skill's front matter needs a `name`"
+    elif len(name) > MAX_NAME:
+        why = f"its name has more than {MAX_NAME} characters"
+    elif description is not None and not isinstance(description, str):
+        why = "its `description` must be text"
+    if why or not isinstance(name, str):
+        files.left_out(path, why)
+        return None
+    return SkillFile(name, path, document.content, description)
