@@ -14,6 +14,7 @@ from opencode.schema.session import PermissionRule, SessionStatus
 from opencode.store import Store, Unit
 from opencode.tool.base import Started, Task, TaskAnswer
 from opencode.tool.registry import Tools
+from opencode.tool.skill import Skills
 
 from .agents import Agents
 from .fallback import Fallbacks
@@ -33,6 +34,7 @@ class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
     fallbacks: Fallbacks
     pending_requests: PendingRequests
     schemas: SchemaPool
+    skills: Skills
     instructions: tuple[str, ...] = ()
     directory: str = "/"
     retry: RetryPolicy = RetryPolicy()

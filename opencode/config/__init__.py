@@ -1,6 +1,7 @@
 """Settings, read and checked once at start: environment variables and an opencode.json."""
 
 from .environment import Network
+from .markdown import SkillFile
 from .schema import (
     DEFAULT_AGENT,
     AgentConfig,
@@ -36,6 +37,7 @@ __all__ = [
     "ProviderOptions",
     "ReasoningOption",
     "Settings",
+    "SkillFile",
     "ensure_temporary_directory",
     "model_names",
 ]

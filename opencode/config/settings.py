@@ -13,6 +13,7 @@ from opencode.schema.base import JsonObject, given
 from . import variables
 from .environment import Network
 from .file import parse_config, read_config, substituted, with_single_models, without_secrets
+from .markdown import SkillFile
 from .schema import DEFAULT_AGENT, Config
 from .unknown_variables import unknown_variable_warnings
 from .warnings import config_warnings
@@ -80,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     config_path: Path | None = None
     raw: JsonObject = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    skills: tuple[SkillFile, ...] = ()
     fetch_allow: tuple[Network, ...] = ()
     max_body_bytes: int = 32 * MEGABYTE
     limits: Limits = field(default_factory=Limits)
