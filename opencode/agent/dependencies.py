@@ -30,11 +30,11 @@ class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
     bus: Bus
     providers: Registry
     tools: Tools
+    skills: Skills
     agents: Agents
     fallbacks: Fallbacks
     pending_requests: PendingRequests
     schemas: SchemaPool
-    skills: Skills
     instructions: tuple[str, ...] = ()
     directory: str = "/"
     retry: RetryPolicy = RetryPolicy()
