@@ -1,32 +1,50 @@
 """The agents by name: the built-in ones and those of opencode.json."""
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
 from msgspec import UNSET, UnsetType, structs
 
-from opencode.config import DEFAULT_AGENT, AgentConfig, Config, model_names
+from opencode.config import DEFAULT_AGENT, AgentConfig, Config, PermissionConfig, model_names
 from opencode.errors import BadRequest, SettingsError, nearest
 from opencode.schema.agent import Agent, AgentMode, AgentModel
 from opencode.schema.base import given
 from opencode.schema.message import ModelChoice
 from opencode.schema.session import PermissionRule
 
-from .permission import ALLOW_ALL, rules, tool_rules
+from .permission import DOOM_LOOP, configured_rules, rules
 
 DEFAULT_STEPS = 50
 """The maximum number of model requests for one prompt, unless the agent sets its own."""
 
-DENY_ALL = PermissionRule(permission="*", pattern="*", action="deny")
 DENY_TASK = PermissionRule(permission="task", pattern="*", action="deny")
-DENY_TODO = PermissionRule(permission="todo*", pattern="*", action="deny")
+
+DEFAULTS = rules(
+    {
+        "*": "allow",
+        DOOM_LOOP: "ask",
+        "external_directory": {"*": "ask"},
+        "question": "deny",
+        "plan_enter": "deny",
+        "plan_exit": "deny",
+        "read": {"*": "allow", "*.env": "ask", "*.env.*": "ask", "*.env.example": "allow"},
+    }
+)
+"""The rules that come before all others: opencode's, without the directories of its machine."""
+
+_RESEARCH: PermissionConfig = {
+    "*": "deny",
+    **dict.fromkeys(("grep", "glob", "list", "bash", "webfetch", "websearch", "read"), "allow"),
+    "external_directory": {"*": "ask"},
+}
 
 
 def _native(
     name: str,
     mode: AgentMode,
     description: str | UnsetType,
-    *extra: PermissionRule,
+    permission: PermissionConfig,
     hidden: bool | UnsetType = UNSET,
     temperature: float | UnsetType = UNSET,
 ) -> Agent:
@@ -34,7 +52,7 @@ def _native(
         name=name,
         mode=mode,
         description=description,
-        permission=[ALLOW_ALL, *extra],
+        permission=[*DEFAULTS, *rules(permission)],
         options={},
         native=True,
         hidden=hidden,
@@ -50,13 +68,30 @@ def _prompt(name: str) -> str:
 
 def _built_in() -> list[Agent]:
     return [
-        _native("build", "primary", "The default agent: answers questions and completes tasks."),
-        _native("plan", "primary", "Makes a plan without carrying it out."),
-        _native("general", "subagent", "Completes a task of several steps on its own.", DENY_TODO, DENY_TASK),
-        _native("explore", "subagent", "Researches a question quickly and broadly.", DENY_TODO, DENY_TASK),
-        _native("title", "primary", UNSET, DENY_ALL, hidden=True, temperature=0.5),
-        _native("summary", "primary", UNSET, DENY_ALL, hidden=True),
-        _native("compaction", "primary", UNSET, DENY_ALL, hidden=True),
+        _native(
+            "build",
+            "primary",
+            "The default agent: answers questions and completes tasks.",
+            {"question": "allow", "plan_enter": "allow"},
+        ),
+        _native(
+            "plan",
+            "primary",
+            "Makes a plan without carrying it out.",
+            {
+                "question": "allow",
+                "plan_exit": "allow",
+                "task": {"general": "deny"},
+                "edit": {"*": "deny", ".opencode/plans/*.md": "allow"},
+            },
+        ),
+        _native(
+            "general", "subagent", "Completes a task of several steps on its own.", {"todowrite": "deny"}
+        ),
+        _native("explore", "subagent", "Researches a question quickly and broadly.", _RESEARCH),
+        _native("title", "primary", UNSET, "deny", hidden=True, temperature=0.5),
+        _native("summary", "primary", UNSET, "deny", hidden=True),
+        _native("compaction", "primary", UNSET, "deny", hidden=True),
     ]
 
 
@@ -64,20 +99,19 @@ class Agents:
     """All agents that a prompt can use. `warnings`: sentences about probable mistakes, for the log."""
 
     def __init__(self, config: Config) -> None:
-        general = [*tool_rules(config.tools), *rules(config.permission)]
+        general = configured_rules(config.tools, config.permission)
         self._agents: dict[str, Agent] = {}
         self._models: dict[str, tuple[ModelChoice, ...]] = {
             name: tuple(map(_choice, model_names(entry.model))) for name, entry in config.agent.items()
         }
         for agent in _built_in():
-            own = agent.permission[1:]
-            self._agents[agent.name] = structs.replace(agent, permission=[ALLOW_ALL, *general, *own])
+            self._agents[agent.name] = structs.replace(agent, permission=[*agent.permission, *general])
         for name, entry in config.agent.items():
             if entry.disable:
                 self._agents.pop(name, None)
             else:
                 base = self._agents.get(name) or Agent(
-                    name=name, mode="all", permission=[ALLOW_ALL, *general], options={}, native=False
+                    name=name, mode="all", permission=[*DEFAULTS, *general], options={}, native=False
                 )
                 self._agents[name] = _configured(base, entry)
         wanted = config.default_agent or DEFAULT_AGENT
@@ -93,6 +127,10 @@ class Agents:
     def list(self) -> list[Agent]:
         """Return all agents, the default one first, then by name."""
         return sorted(self._agents.values(), key=lambda agent: (agent.name != self.default, agent.name))
+
+    def names(self) -> Collection[str]:
+        """Return the names of all agents."""
+        return self._agents.keys()
 
     def get(self, name: str) -> Agent:
         """Return an agent by name; raises BadRequest, which suggests similar names."""
@@ -125,9 +163,7 @@ def _configured(base: Agent, entry: AgentConfig) -> Agent:
     steps = given(entry.steps, given(entry.max_steps, given(base.steps, 0)))
     if steps < 0:
         raise SettingsError(f"agent.{base.name}.steps must be at least 1, not {steps}.")
-    permission = [*base.permission, *tool_rules(entry.tools)]
-    if entry.permission is not UNSET:
-        permission += rules(entry.permission)
+    permission = [*base.permission, *configured_rules(entry.tools, given(entry.permission, {}))]
     return structs.replace(
         base,
         mode=given(entry.mode, base.mode),

@@ -14,6 +14,7 @@ from opencode.schema.session import PermissionRule, SessionStatus
 from opencode.store import Store, Unit
 from opencode.tool.base import Started, Task, TaskAnswer
 from opencode.tool.registry import Tools
+from opencode.tool.skill import Skills
 
 from .agents import Agents
 from .fallback import Fallbacks
@@ -36,6 +37,7 @@ class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
     bus: Bus
     providers: Registry
     tools: Tools
+    skills: Skills
     agents: Agents
     fallbacks: Fallbacks
     pending_requests: PendingRequests

@@ -1,11 +1,13 @@
 """Permission rules for tool calls, by tool and pattern. The last matching rule decides."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from opencode.config import PermissionConfig
 from opencode.schema.session import PermissionAction, PermissionRule
 
 DOOM_LOOP = "doom_loop"
+
+_EDITING = ("write", "edit", "patch")
 
 ALLOW_ALL = PermissionRule(permission="*", pattern="*", action="allow")
 
@@ -30,6 +32,19 @@ def tool_rules(tools: dict[str, bool]) -> list[PermissionRule]:
         PermissionRule(permission=name, pattern="*", action="allow" if on else "deny")
         for name, on in tools.items()
     ]
+
+
+def configured_rules(tools: Mapping[str, bool], permission: PermissionConfig) -> list[PermissionRule]:
+    """Return the rules of a `tools` entry and a `permission` entry that stand beside each other.
+
+    As in opencode, a name in both keeps its place among the tools with the action of the permission, and all
+    tools that change files have the permission `edit`.
+    """
+    both: dict[str, PermissionAction | dict[str, PermissionAction]] = {
+        "edit" if name in _EDITING else name: "allow" if on else "deny" for name, on in tools.items()
+    }
+    both.update({"*": permission} if isinstance(permission, str) else permission)
+    return rules(both)
 
 
 def decide(ruleset: Iterable[PermissionRule], permission: str, pattern: str) -> PermissionAction:
@@ -72,10 +87,20 @@ def may_repeat(ruleset: Iterable[PermissionRule]) -> bool:
 def matches(wildcard: str, text: str) -> bool:
     """Return whether `text` matches `wildcard`: `*` is any text and `?` any one character.
 
-    Only the last `*` is backtracked to, so the time is bounded by the product of the lengths; a regular
-    expression would backtrack to all of them.
+    A ` *` at the end may be left out, so that `git *` matches `git`; `\\` is `/`. As in opencode.
     """
     if wildcard in ("*", text):
+        return True
+    wildcard, text = wildcard.replace("\\", "/"), text.replace("\\", "/")
+    if wildcard.endswith(" *") and _matches(wildcard[:-2], text):
+        return True
+    return _matches(wildcard, text)
+
+
+def _matches(wildcard: str, text: str) -> bool:
+    # Only the last `*` is backtracked to, so the time is bounded by the product of the lengths; a regular
+    # expression would backtrack to all of them.
+    if wildcard == text:
         return True
     if "*" not in wildcard and "?" not in wildcard:
         return False

@@ -12,6 +12,7 @@ from opencode.schema.agent import Agent
 from opencode.schema.base import given
 from opencode.schema.message import JsonSchemaFormat, MessageWithParts, UserMessage
 from opencode.schema.session import PermissionRule
+from opencode.tool.skill import SKILL
 
 from . import structured
 from .agents import DEFAULT_STEPS
@@ -23,6 +24,7 @@ from .files import has_files
 from .permission import is_hidden, tool_rules
 from .progress import Progress
 from .resolution import Resolution
+from .skills import skill_listing
 from .tool_execution import ToolExecution
 
 LAST_STEP = (
@@ -136,7 +138,9 @@ class Step:
         answer_as_data = isinstance(prompt.format, JsonSchemaFormat)
         usable = model.capabilities.toolcall and not (last and answer_as_data)
         tools = self._tool_definitions(agent) if usable else []
-        of_tools = self._dependencies.tools.instructions(tool.name for tool in tools)
+        of_tools = list(self._dependencies.tools.instructions(tool.name for tool in tools))
+        if any(tool.name == SKILL for tool in tools):
+            of_tools.append(skill_listing(self._dependencies.skills, agent))
         system = system_prompt(agent, prompt, (*self._instructions, *of_tools))
         if isinstance(prompt.format, JsonSchemaFormat):
             if model.capabilities.toolcall:

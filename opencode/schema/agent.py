@@ -37,7 +37,7 @@ class Agent(Wire):
 
 
 class Command(Wire):
-    """A named prompt template from opencode.json or an MCP server."""
+    """A named prompt template of the configuration, an MCP server or a skill."""
 
     name: str
     template: str
@@ -50,7 +50,7 @@ class Command(Wire):
 
 
 class Skill(Wire):
-    """Instructions that an agent can look up. This server offers none."""
+    """Instructions that an agent can look up; `location` is the SKILL.md that they are from."""
 
     name: str
     location: str

@@ -1,23 +1,35 @@
 """Commands: named prompt templates with placeholders for arguments."""
 
 import re
-import shlex
 from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import UNSET, UnsetType
 
 from opencode.agent.agents import Agents
-from opencode.config import CommandConfig
+from opencode.config import CommandConfig, SkillFile
 from opencode.errors import BadRequest, ToolError, nearest
 from opencode.schema.agent import Command
 from opencode.schema.base import given
-from opencode.schema.prompt import CommandBody, PartInput, PromptBody, SubtaskPartInput, TextPartInput
+from opencode.schema.prompt import (
+    AgentPartInput,
+    CommandBody,
+    PartInput,
+    PromptBody,
+    SubtaskPartInput,
+    TextPartInput,
+)
 from opencode.tool.mcp import McpPrompt
+from opencode.tool.skill import Skills
+
+from .command_references import mentions, without_programs
 
 ALL = "$ARGUMENTS"
 
 _NUMBERED = re.compile(r"\$(\d+)")
+_WORD = re.compile(r"\[Image\s+\d+\]|\"[^\"]*\"|'[^']*'|[^\s\"']+", re.IGNORECASE)
+"""An argument, as opencode splits them; a quotation mark without its other one is left out."""
+
 _PLACEHOLDER = re.compile(r"\$(\d+|ARGUMENTS)")
 
 
@@ -28,15 +40,18 @@ class PromptSource(Protocol):
 
 
 class Commands:
-    """The commands of opencode.json and the prompts of MCP servers. On equal names opencode.json wins."""
+    """The configured commands, the prompts of MCP servers, and skills. On equal names the former wins."""
 
-    def __init__(self, entries: dict[str, CommandConfig], agents: Agents, source: PromptSource) -> None:
+    def __init__(
+        self, entries: dict[str, CommandConfig], agents: Agents, source: PromptSource, skills: Skills
+    ) -> None:
         self._entries = entries
         self._agents = agents
         self._source = source
+        self._skills = skills
 
     async def list(self) -> list[Command]:
-        """Return the commands of opencode.json by name, then the prompts of MCP servers."""
+        """Return the configured commands by name, then the prompts of MCP servers, then skills."""
         configured = [
             Command(
                 name=name,
@@ -50,7 +65,9 @@ class Commands:
             )
             for name, entry in sorted(self._entries.items())
         ]
-        return configured + [_mcp_command(prompt) for prompt in await self._prompts()]
+        listed = configured + [_mcp_command(prompt) for prompt in await self._prompts()]
+        names = {command.name for command in listed}
+        return listed + [_skill_command(skill) for skill in self._skills.all() if skill.name not in names]
 
     async def prompt(self, body: CommandBody) -> PromptBody:
         """Return the prompt for a command; raises BadRequest, which suggests similar names."""
@@ -58,8 +75,8 @@ class Commands:
         if entry is None:
             return await self._mcp_prompt(body)
         agent = entry.agent or body.agent
-        text = fill_in(entry.template, body.arguments)
-        part: PartInput = TextPartInput(text=text)
+        text, mentioned = mentions(fill_in(entry.template, body.arguments), self._agents.names())
+        parts: list[PartInput] = [TextPartInput(text=text), *map(_mention, mentioned)]
         if agent and self._is_subtask(entry, agent):
             part = SubtaskPartInput(
                 agent=agent,
@@ -67,8 +84,9 @@ class Commands:
                 description=given(entry.description, body.command),
                 command=body.command,
             )
+            parts = [part]
             agent = body.agent
-        return _prompt_body(part, body, agent, entry.model or body.model)
+        return _prompt_body(parts, body, agent, entry.model or body.model)
 
     async def _prompts(self) -> Sequence[McpPrompt]:
         return [prompt for prompt in await self._source.prompts() if prompt.name not in self._entries]
@@ -76,14 +94,22 @@ class Commands:
     async def _mcp_prompt(self, body: CommandBody) -> PromptBody:
         prompts = {prompt.name: prompt for prompt in await self._prompts()}
         prompt = prompts.get(body.command)
+        skill = self._skills.find(body.command)
+        if prompt is None and skill is not None:
+            text, mentioned = mentions(
+                fill_in(_skill_command(skill).template, body.arguments), self._agents.names()
+            )
+            parts: list[PartInput] = [TextPartInput(text=text), *map(_mention, mentioned)]
+            return _prompt_body(parts, body, body.agent, body.model)
         if prompt is None:
-            hint = nearest(body.command, [*self._entries, *prompts]) or "opencode.json has none."
+            skills = [skill.name for skill in self._skills.all()]
+            hint = nearest(body.command, [*self._entries, *prompts, *skills]) or "opencode.json has none."
             raise BadRequest(f"There is no command {body.command!r}. {hint}")
         try:
             text = await prompt.text(_positional(body.arguments, len(prompt.arguments)))
         except ToolError as error:
             raise BadRequest(error.message) from None
-        return _prompt_body(TextPartInput(text=text), body, body.agent, body.model)
+        return _prompt_body([TextPartInput(text=text)], body, body.agent, body.model)
 
     def _is_subtask(self, entry: CommandConfig, agent: str) -> bool:
         """Return whether the command runs as a task in a child session."""
@@ -93,11 +119,11 @@ class Commands:
 
 
 def _prompt_body(
-    part: PartInput, body: CommandBody, agent: str | UnsetType, model: str | UnsetType
+    parts: list[PartInput], body: CommandBody, agent: str | UnsetType, model: str | UnsetType
 ) -> PromptBody:
-    """Return a prompt of the command's `part` and the parts and settings that were sent with the command."""
+    """Return a prompt of the command's `parts` and the parts and settings that were sent with the command."""
     return PromptBody(
-        parts=[part, *given(body.parts, [])],
+        parts=[*parts, *given(body.parts, [])],
         agent=agent,
         model=model,
         variant=body.variant,
@@ -109,8 +135,9 @@ def fill_in(template: str, arguments: str) -> str:
     """Return a template with its placeholders filled: `$1`, `$2`, … with a word each, `$ARGUMENTS` with all.
 
     The last numbered placeholder gets all remaining words. Words may be quoted. Without any placeholder, the
-    arguments are appended to the template.
+    arguments are appended to the template. A line stands for each program that the template would run.
     """
+    template = without_programs(template)
     values = _positional(arguments, max(map(int, _NUMBERED.findall(template)), default=0))
 
     def fill(match: re.Match[str]) -> str:
@@ -145,12 +172,27 @@ def _positional(arguments: str, count: int) -> list[str]:
 
 
 def _words(arguments: str) -> list[str]:
-    try:
-        return shlex.split(arguments)
-    except ValueError:
-        return arguments.split()  # an unbalanced quotation mark is an apostrophe
+    return [re.sub(r"^[\"']|[\"']$", "", word) for word in _WORD.findall(arguments)]
 
 
 def _placeholders(template: str) -> list[str]:
-    numbers = sorted({int(number) for number in _NUMBERED.findall(template)})
-    return [*(f"${number}" for number in numbers), *([ALL] if ALL in template else [])]
+    numbers = sorted({f"${number}" for number in _NUMBERED.findall(template)})
+    return [*numbers, *([ALL] if ALL in template else [])]
+
+
+def _mention(agent: str) -> AgentPartInput:
+    return AgentPartInput(name=agent)
+
+
+def _skill_command(skill: SkillFile) -> Command:
+    template = (
+        f"{skill.content}\n\nBase directory for this skill: {skill.location.parent}\n"
+        "Relative paths in this skill (e.g., scripts/, references/) are relative to this base directory."
+    )
+    return Command(
+        name=skill.name,
+        template=template,
+        hints=[],
+        description=UNSET if skill.description is None else skill.description,
+        source="skill",
+    )

@@ -25,6 +25,7 @@ from opencode.tasks import Tasks
 from opencode.tool.egress import Egress
 from opencode.tool.mcp import McpServers
 from opencode.tool.registry import Tools
+from opencode.tool.skill import Skills
 from opencode.tool.task import RunTask
 
 from .chosen_ids import ChosenIds
@@ -66,6 +67,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     bus: Bus
     providers: Registry
     agents: Agents
+    skills: Skills
     pending_requests: PendingRequests
     store: Store
     mcp: McpServers
@@ -103,7 +105,8 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             left_out=settings.left_out_mcp,
             egress=egress,
         )
-        tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=(mcp,))
+        skills = Skills(settings.skills)
+        tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=(skills, mcp))
         stack.push_async_callback(tools.close)
         providers = Registry(settings)
         stack.push_async_callback(providers.close)
@@ -119,6 +122,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             bus=bus,
             providers=providers,
             tools=tools,
+            skills=skills,
             agents=agents,
             fallbacks=Fallbacks(providers, agents),
             pending_requests=pending_requests,
@@ -129,7 +133,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         )
         changes = Tasks(refusals=(RequestError,))
         chosen_ids = ChosenIds()
-        commands = Commands(settings.config.command, agents, mcp)
+        commands = Commands(settings.config.command, agents, mcp, skills)
         sessions = Sessions(dependencies, may_share=settings.config.share != "disabled")
         turns = Turns(dependencies, sessions, Tasks())
         history = History(store, sessions, turns, settings.limits)
@@ -150,6 +154,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             bus=bus,
             providers=providers,
             agents=agents,
+            skills=skills,
             pending_requests=pending_requests,
             store=store,
             mcp=mcp,

@@ -1,5 +1,7 @@
 """The built-in agents, and what a configuration makes of them."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -47,12 +49,32 @@ def test_agents_of_the_server_itself_are_hidden_and_use_no_tools() -> None:
     assert agents().get("title").temperature == 0.5
 
 
-@pytest.mark.parametrize("name", ["general", "explore"])
-def test_subagents_may_neither_delegate_nor_write_todos_whatever_is_configured(name: str) -> None:
-    agent = agents(permission="allow").get(name)
-    assert is_hidden(agent.permission, "task")
-    assert is_hidden(agent.permission, "todowrite")
-    assert decide(agent.permission, "webfetch", "https://a/") == "allow"
+def test_explore_only_looks_things_up_and_general_writes_no_todos() -> None:
+    explore, general = agents().get("explore").permission, agents().get("general").permission
+    tools = ("webfetch", "websearch", "read", "task", "todowrite", "question", "skill", "docs_search")
+    assert [tool for tool in tools if not is_hidden(explore, tool)] == ["webfetch", "websearch", "read"]
+    assert [tool for tool in tools if is_hidden(general, tool)] == ["todowrite", "question"]
+
+
+def test_the_configurations_rules_come_after_those_of_built_in_agents() -> None:
+    known = agents(permission={"docs_*": "allow"}, tools={"todowrite": True})
+    assert decide(known.get("explore").permission, "docs_search", "*") == "allow"
+    assert decide(known.get("general").permission, "todowrite", "*") == "allow"
+
+
+def test_rights_are_those_of_opencode() -> None:
+    """The answers are opencode 1.18.33's: its rules for the configuration, judged by its own functions."""
+    data = json.loads((Path(__file__).parents[1] / "fixtures" / "opencode_rights.json").read_text())
+    known = agents(**data["config"])
+    asked = 0
+    for name, expected in data["agents"].items():
+        rules = known.get(name).permission
+        assert [tool for tool in data["tools"] if is_hidden(rules, tool)] == expected["hidden"], name
+        for tool, answers in zip(data["tools"], expected["answers"], strict=True):
+            ours = "".join(decide(rules, tool, pattern)[1] for pattern in data["patterns"])
+            assert ours == answers, (name, tool)
+            asked += len(answers)
+    assert asked > 1_900
 
 
 def test_general_rules_come_before_an_agents_own() -> None:

@@ -7,6 +7,7 @@ import pytest
 from opencode.agent.permission import (
     ALLOW_ALL,
     always_patterns,
+    configured_rules,
     decide,
     is_hidden,
     matches,
@@ -35,6 +36,15 @@ def test_a_configuration_becomes_rules_in_its_order() -> None:
 
 def test_switches_allow_and_deny_tools() -> None:
     assert tool_rules({"webfetch": True, "todo*": False}) == [rule("allow"), rule("deny", "todo*")]
+
+
+def test_permissions_count_more_than_tools_and_tools_that_change_files_are_one() -> None:
+    assert configured_rules({"webfetch": True, "write": False}, {"*": "ask", "webfetch": "deny"}) == [
+        rule("deny"),
+        rule("deny", "edit"),
+        rule("ask", "*"),
+    ]
+    assert configured_rules({"webfetch": True}, "deny") == [rule("allow"), rule("deny", "*")]
 
 
 def test_the_last_rule_that_fits_decides_and_where_none_does_the_user_is_asked() -> None:
@@ -68,6 +78,11 @@ def test_always_covers_no_more_than_was_asked_for_where_something_is_denied() ->
     ("wildcard", "text", "expected"),
     [
         ("ab", "ab", True),
+        ("git *", "git", True),
+        ("git *", "git push", True),
+        ("git *", "gitk", False),
+        ("a\\*", "a/b", True),
+        ("*", "two\nlines", True),
         ("ab", "abc", False),
         ("?", "", False),
         ("??", "ab", True),

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path as FilePath
 
+from msgspec import UNSET
 from quart import Blueprint, Response, request
 
 from opencode import __version__
@@ -80,15 +81,26 @@ async def list_agents() -> list[Agent]:
 @blueprint.get("/command")
 @endpoint(list[Command])
 async def list_commands() -> list[Command]:
-    """List commands: those of opencode.json, and prompts of MCP servers (`source` is `mcp`)."""
+    """List commands: those of the configuration, prompts of MCP servers, and skills.
+
+    `source` tells which of them a command is: `command`, `mcp` or `skill`.
+    """
     return await services().prompts.commands.list()
 
 
 @blueprint.get("/skill")
 @endpoint(list[Skill])
 async def list_skills() -> list[Skill]:
-    """List skills. There are none."""
-    return []
+    """List skills: those of SKILL.md files in the folders of a set-up, such as `.opencode/skill`."""
+    return [
+        Skill(
+            name=skill.name,
+            location=str(skill.location),
+            content=skill.content,
+            description=UNSET if skill.description is None else skill.description,
+        )
+        for skill in services().skills.all()
+    ]
 
 
 @blueprint.get("/path")
