@@ -193,7 +193,8 @@ async def test_clients_see_one_model_and_the_fallbacks_beside_it(tmp_path: Path,
     async with running_server(tmp_path, config) as server:
         shown = (await server.client.get("/config")).json()
     assert (shown["model"], shown["small_model"]) == (FIRST, SECOND)
-    assert shown["agent"]["plan"] == {"model": SECOND, "fallbacks": [FIRST]}
+    plan = {"model": SECOND, "fallbacks": [FIRST], "options": {}, "permission": {}}
+    assert shown["agent"]["plan"] == plan
     assert shown["agent"]["build"] == {"fallbacks": [SECOND]}
 
 

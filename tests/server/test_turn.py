@@ -390,7 +390,6 @@ async def test_an_agent_of_the_configuration_has_its_own_prompt_model_and_tools(
     assert [tool["function"]["name"] for tool in body["tools"]] == [
         "todowrite",
         "todoread",
-        "question",
         "task",
     ]
 
