@@ -27,7 +27,7 @@ DIFFERENT = {
     "POST /session/{sessionID}/share": "the link leads to this server",
     "GET /permission": "lists waiting `webfetch` requests too; opencode answers 400 for these",
     "GET /project": "one project: the server's own",
-    "GET /skill": "always empty: there are no skills",
+    "GET /skill": "without opencode's built-in `customize-opencode`",
     "GET /event": "events have `id:` lines; `Last-Event-ID` replays missed events",
     "GET /global/event": "events have `id:` lines; `Last-Event-ID` replays missed events",
     "POST /mcp": "only the kinds in `OPENCODE_ALLOW_MCP` and with a password set: a local one is a program",
@@ -64,8 +64,11 @@ SCREENS = {
     ),
     "`/compact`": "same",
     "a command: `$ARGUMENTS`, `$1`, `agent`, `model`, `subtask`, of a subagent": (
-        "same. opencode also has `/init`, `/review` and its skills; this server has no source code"
+        "same. opencode also has `/init` and `/review`; this server has no source code. ``!`program` `` is "
+        "replaced by a line that says it was not run, and a last line names each `@file` that was not read"
     ),
+    "`GET /agent`: `permission`": "same, without `external_directory` rules for directories of opencode's own",
+    "the `skill` tool": "same, with `file`: a file beside the SKILL.md, which opencode's models read with `read`",
     "`/mcps`: list, on and off; a tool called; prompts as commands": (
         "same. The reason of a failure is more detailed. Arguments are passed to the MCP prompt; opencode "
         "passes `$1` and replaces it afterwards"
@@ -86,7 +89,7 @@ SCREENS = {
         "same, except cached tokens without a price in opencode.json: billed as input here, not at all there"
     ),
     "`/help`, `/status`, `/themes`, `/timeline`, `/thinking`, `/timestamps`, ctrl+p": "same",
-    "`/skills`": "empty",
+    "`/skills`": "same, without `customize-opencode`",
     "`/export`": "same",
     "`/share`, `/unshare`": (
         "the link leads to this server. Not compared: opencode's leads to its makers' service"
