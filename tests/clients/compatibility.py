@@ -67,8 +67,12 @@ SCREENS = {
         "same. opencode also has `/init` and `/review`; this server has no source code. ``!`program` `` is "
         "replaced by a line that says it was not run, and a last line names each `@file` that was not read"
     ),
-    "`GET /agent`: `permission`": "same, without `external_directory` rules for directories of opencode's own",
-    "the `skill` tool": "same, with `file`: a file beside the SKILL.md, which opencode's models read with `read`",
+    "`GET /agent`: `permission`": (
+        "same, without `external_directory` rules for directories of opencode's own"
+    ),
+    "the `skill` tool": (
+        "same, with `file`: a file beside the SKILL.md, which opencode's models read with `read`"
+    ),
     "`/mcps`: list, on and off; a tool called; prompts as commands": (
         "same. The reason of a failure is more detailed. Arguments are passed to the MCP prompt; opencode "
         "passes `$1` and replaces it afterwards"
