@@ -5,6 +5,8 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from .front_matter import Document, FrontMatterError, parse
+
 MAX_FILES = 2_000
 """Files of one kind in one folder."""
 
@@ -100,3 +102,15 @@ def _content(path: Path) -> bytes:
     if len(content) > MAX_BYTES:
         raise Limited(f"it has more than {MAX_BYTES // 1024 // 1024} MB")
     return content
+
+
+def parsed(path: Path, files: Files) -> Document | None:
+    """Return a Markdown file's front matter and text; None, with the reason noted, if it can't be used."""
+    text = files.text(path)
+    if text is None:
+        return None
+    try:
+        return parse(text)
+    except FrontMatterError as error:
+        files.left_out(path, str(error))
+        return None

@@ -12,8 +12,8 @@ from opencode.schema.base import JsonObject
 from opencode.schema.explain import explain
 
 from ..schema import AgentConfig, CommandConfig
-from .files import Files
-from .front_matter import Document, FrontMatterError, parse
+from .files import Files, parsed
+from .front_matter import Document
 from .skills import SkillFile, read_skills
 
 AGENTS = ("agent", "agents")
@@ -96,13 +96,8 @@ def _is_markdown(name: str) -> bool:
 
 
 def _document(path: Path, files: Files) -> Document | None:
-    text = files.text(path)
-    if text is None:
-        return None
-    try:
-        document = parse(text)
-    except FrontMatterError as error:
-        files.left_out(path, str(error))
+    document = parsed(path, files)
+    if document is None:
         return None
     if document.as_text:
         files.warnings.append(

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from .files import Files
-from .front_matter import FrontMatterError, parse
+from .files import Files, parsed
 
 FILE = "SKILL.md"
 MAX_NAME = 256
@@ -41,13 +40,8 @@ def read_skills(folders: Iterable[Path], files: Files) -> dict[str, SkillFile]:
 
 
 def _skill(path: Path, files: Files) -> SkillFile | None:
-    text = files.text(path)
-    if text is None:
-        return None
-    try:
-        document = parse(text)
-    except FrontMatterError as error:
-        files.left_out(path, str(error))
+    document = parsed(path, files)
+    if document is None:
         return None
     name, description = document.data.get("name"), document.data.get("description")
     why = ""
