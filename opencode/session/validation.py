@@ -157,10 +157,9 @@ def _base64_problem(text: str) -> str:
 
 def clean_title(title: str) -> str:
     """Return a title on one line: control characters become spaces. Raises BadRequest."""
-    cleaned = _CONTROL.sub(" ", title).strip()
-    if len(cleaned) > MAX_TITLE:
-        raise BadRequest(f"title has {len(cleaned):,} characters; the limit is {MAX_TITLE:,}.")
-    return cleaned
+    if len(title) > MAX_TITLE:
+        raise BadRequest(f"title has {len(title):,} characters; the limit is {MAX_TITLE:,}.")
+    return _CONTROL.sub(" ", title).strip()
 
 
 def check_metadata(metadata: JsonObject) -> None:

@@ -1,15 +1,29 @@
-"""A hostile crowd: what strangers send to a server without a password, over and over, from one address."""
+"""A hostile crowd: what strangers send to a server without a password, over and over, from one address.
+
+It is a program, `python -m tests.faults.hostile http://127.0.0.1:7860`, so that what it costs to send is not
+measured. It works until its standard input ends, and prints what it did as JSON.
+"""
 
 import asyncio
 import contextlib
+import json
+import os
 import random
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import httpx
 
-from tests.harness import Server
 from tests.security.corpus import TEXTS
+
+_BODIES = (
+    ("application/json", b"[" * 1_000_000),
+    ("application/json", b'{"title":"' + b"a" * 8_000_000 + b'"}'),
+    ("application/json", b'{"a":{}}'.join([b"[", b"]"]) * 100_000),
+    ("application/x-www-form-urlencoded", b"a=b&" * 100_000),
+    ("multipart/form-data; boundary=x", b"--x\r\n" * 100_000),
+)
 
 ADDRESS = "127.0.0.2"
 """Limits are for a client's address: these must not be the friendly crowd's."""
@@ -21,9 +35,9 @@ STREAMS = 50
 class HostileCrowd:
     """`done`: how many of each attack were answered, refused or cut off."""
 
-    def __init__(self, server: Server, seed: int) -> None:
-        self._url = server.url
-        self._port = int(server.url.rpartition(":")[2])
+    def __init__(self, url: str, seed: int) -> None:
+        self._url = url
+        self._port = int(url.rpartition(":")[2])
         self._random = random.Random(seed)
         self.done: dict[str, int] = {}
 
@@ -67,15 +81,7 @@ class HostileCrowd:
 
     async def _bodies(self, client: httpx.AsyncClient) -> None:
         """Send bodies that are large, deep, or not what they say they are."""
-        kind, body = self._random.choice(
-            (
-                ("application/json", b"[" * 1_000_000),
-                ("application/json", b'{"title":"' + b"a" * 8_000_000 + b'"}'),
-                ("application/json", b'{"a":{}}'.join([b"[", b"]"]) * 100_000),
-                ("application/x-www-form-urlencoded", b"a=b&" * 100_000),
-                ("multipart/form-data; boundary=x", b"--x\r\n" * 100_000),
-            )
-        )
+        kind, body = self._random.choice(_BODIES)
         for path in ("/session", "/login", "/chats/import", "/mcp"):
             await client.post(path, content=body, headers={"content-type": kind})
         self._count("bodies")
@@ -108,3 +114,15 @@ class HostileCrowd:
         finally:
             writer.close()
         self._count("half heads")
+
+
+async def main(url: str) -> None:
+    os.nice(10)  # on another machine, what it costs to send would take nothing from the server
+    crowd = HostileCrowd(url, seed=1)
+    async with crowd.at_work():
+        await asyncio.to_thread(sys.stdin.read)
+    print(json.dumps(crowd.done))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
