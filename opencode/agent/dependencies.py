@@ -80,3 +80,6 @@ class TurnSession(Protocol):
 
         Cancelling this aborts the child session's turn.
         """
+
+    async def rejoin(self, session_id: str) -> TaskAnswer:
+        """Wait for the answer of a task that has begun in a child session; as `delegate`."""

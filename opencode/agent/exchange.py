@@ -14,13 +14,22 @@ from opencode.provider.base import Finish, ModelRequest
 from opencode.provider.cost import cost_usd
 from opencode.provider.registry import Resolved
 from opencode.schema.base import given, optional
-from opencode.schema.message import AssistantMessage, MessagePath, MessageTime, UserMessage
+from opencode.schema.message import (
+    AssistantMessage,
+    MessagePath,
+    MessageTime,
+    MessageWithParts,
+    UserMessage,
+)
 from opencode.schema.part import Tokens
 from opencode.schema.provider import Model
 from opencode.schema.session import StatusBusy, StatusRetry
 
 from .dependencies import TurnDependencies, TurnSession
 from .transcript import Transcript
+
+HANDED_OVER = "handed over"
+"""Why a turn is cancelled whose answer goes on after the server's next start."""
 
 MORE_STEPS = ("tool-calls", "pause")
 """The finish reasons after which a further step follows."""
@@ -32,7 +41,8 @@ class Exchange:
     """An async context manager around one answer. An error in the block ends the message with that error.
 
     Cancellation is re-raised; other errors are not, but Unavailable is raised if the message can't be stored.
-    `summary_by`: the agent that summarizes the conversation, if this is a summary.
+    `summary_by`: the agent that summarizes the conversation, if this is a summary. `cut`: an answer to go on
+    with, instead of a new one.
     """
 
     def __init__(
@@ -41,12 +51,17 @@ class Exchange:
         session: TurnSession,
         prompt: UserMessage,
         summary_by: str | None = None,
+        cut: MessageWithParts | None = None,
     ) -> None:
         self._dependencies = dependencies
         self._session = session
-        message_id = session.new_message_id()
-        message = new_answer(prompt, message_id, summary_by or prompt.agent, dependencies.directory)
-        message.summary = optional(True if summary_by else None)
+        self._cut = cut
+        if cut is not None and isinstance(cut.info, AssistantMessage):
+            message = cut.info
+        else:
+            message_id = session.new_message_id()
+            message = new_answer(prompt, message_id, summary_by or prompt.agent, dependencies.directory)
+            message.summary = optional(True if summary_by else None)
         self.transcript = Transcript(dependencies.store, dependencies.bus, session, message)
         self._purpose: observe.Purpose = "summary" if summary_by else "answer"
         self._work = observe.Step(provider=message.provider_id, model=message.model_id, agent=prompt.agent)
@@ -54,7 +69,10 @@ class Exchange:
 
     async def __aenter__(self) -> "Exchange":
         self._watch.__enter__()
-        self.transcript.open()
+        if self._cut is not None:
+            self.transcript.reopen(self._cut.parts)
+        else:
+            self.transcript.open()
         return self
 
     async def __aexit__(
@@ -72,6 +90,9 @@ class Exchange:
         """End the message with `error`, if any; return whether the error is suppressed."""
         if isinstance(error, asyncio.CancelledError):
             if self.transcript.closed and is_last_step(self.transcript.message):
+                return False
+            if HANDED_OVER in error.args:
+                await self.transcript.leave()
                 return False
             await self.transcript.fail(TurnAborted(error.args[0] if error.args else "Aborted"))
             return False

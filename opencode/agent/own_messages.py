@@ -1,12 +1,26 @@
 """What the server itself changes in a conversation: user messages of its own, and output that it clears."""
 
 from opencode.clock import now_ms
+from opencode.schema.base import given
 from opencode.schema.event import EventProperties, MessageUpdated, PartUpdated
 from opencode.schema.message import MessageWithParts, UserMessage
-from opencode.schema.part import CreatedTime, Part, ToolPart
+from opencode.schema.part import CreatedTime, Part, TextPart, ToolPart
 
 from .compaction import cleared
 from .dependencies import TurnDependencies, TurnSession
+
+FOLLOW_UPS = ("compaction_continue", "structured_retry", "resumed")
+"""Keys in the metadata of follow-ups: messages of the server's own whose answer is an earlier prompt's."""
+
+
+def is_follow_up(message: MessageWithParts) -> bool:
+    """Return whether the answer to a user message is that of an earlier prompt."""
+    return any(
+        isinstance(part, TextPart)
+        and part.synthetic is True
+        and any(key in given(part.metadata, {}) for key in FOLLOW_UPS)
+        for part in message.parts
+    )
 
 
 def follow_up(session: TurnSession, prompt: UserMessage) -> UserMessage:

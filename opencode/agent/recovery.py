@@ -1,4 +1,4 @@
-"""Closes unfinished answers: those that a stopped server left open, and copies of answers in progress."""
+"""Unfinished answers: closes those that a stopped server left open, or leaves them ready to go on."""
 
 from msgspec import structs
 
@@ -17,9 +17,21 @@ from opencode.schema.part import (
 from opencode.store import Store
 
 from .calls import interrupted
+from .compaction import compaction_of
 from .exchange import is_last_step, new_answer
 
 CUT = TurnAborted("The server stopped while this answer was being written. The text so far is kept.")
+CUT_FOR_NOW = TurnAborted(
+    "The server stopped while this answer was being written. The text so far is kept, and the answer goes on "
+    "below."
+)
+STOPS = 3
+"""How many starts of the server go on with the answer to one prompt."""
+
+GIVEN_UP = TurnAborted(
+    f"The server stopped {STOPS + 1} times while it answered this prompt, and does not go on with it again. "
+    "The text so far is kept. Send the prompt again."
+)
 UNANSWERED = TurnAborted("The server stopped before this prompt was answered. Send it again.")
 
 
@@ -48,11 +60,34 @@ def _closed(part: Part, reason: str) -> Part:
     return part
 
 
-def close_cut(store: Store, message: MessageWithParts) -> bool:
+def prepare_cut(store: Store, message: MessageWithParts, prompt: MessageWithParts | None) -> None:
+    """Leave an answer to `prompt` that the server's stop interrupted, in the store, so that a turn goes on.
+
+    One whose tool calls ran is left open. One without anything to read, and a summary, are removed: they are
+    written again. All others are closed.
+    """
+    if any(isinstance(part, ToolPart) and isinstance(part.state, ToolStateRunning) for part in message.parts):
+        return
+    compaction = compaction_of(prompt) if prompt is not None else None
+    if compaction is None and any(_can_be_read(part) for part in message.parts):
+        close_cut(store, message, CUT_FOR_NOW)
+        return
+    store.remove_message(message.info.session_id, message.info.id)
+    if prompt is not None and compaction is not None and compaction.auto:
+        store.remove_message(prompt.info.session_id, prompt.info.id)
+
+
+def _can_be_read(part: Part) -> bool:
+    return isinstance(part, ToolPart) or (
+        isinstance(part, TextPart | ReasoningPart) and bool(part.text.strip())
+    )
+
+
+def close_cut(store: Store, message: MessageWithParts, error: ModelError = CUT) -> bool:
     """Close an answer that the server's stop interrupted, in the store; return whether it was unfinished."""
     if not is_unfinished(message):
         return False
-    ended = closed(message, CUT, "the server stopped.")
+    ended = closed(message, error, "the server stopped.")
     store.put_message(ended.info)
     for part, old_part in zip(ended.parts, message.parts, strict=True):
         if part is not old_part:
@@ -61,7 +96,11 @@ def close_cut(store: Store, message: MessageWithParts) -> bool:
 
 
 def close_unanswered(
-    store: Store, prompt: UserMessage, later: list[MessageWithParts], directory: str
+    store: Store,
+    prompt: UserMessage,
+    later: list[MessageWithParts],
+    directory: str,
+    error: ModelError = UNANSWERED,
 ) -> bool:
     """End an interrupted prompt with an error if it has no final answer; return whether that was so.
 
@@ -80,6 +119,6 @@ def close_unanswered(
     message_id = ids.ascending("msg", after=max((message.info.id for message in later), default=prompt.id))
     answer = new_answer(prompt, message_id, prompt.agent, directory)
     answer.time.completed = answer.time.created
-    answer.error = UNANSWERED.wire()
+    answer.error = error.wire()
     store.put_message(answer)
     return True

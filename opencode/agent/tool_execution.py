@@ -1,7 +1,7 @@
 """Runs the tool calls of one step concurrently."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from opencode.errors import ToolError, ToolRefused
 from opencode.schema.agent import Agent
@@ -79,8 +79,9 @@ class ToolExecution:
         rules: list[PermissionRule],
         answer: Answer | None,
         limit: OutputLimit | None = None,
+        only: Collection[str] | None = None,
     ) -> bool:
-        """Run all calls of the step; return whether the turn continues.
+        """Run all calls of the step, or those with the ids `only`; return whether the turn continues.
 
         It does not if the user refused a call without feedback. `answer` receives the call of the structured
         output tool. `limit`: the output limit that ended the answer, and with it perhaps a call's input.
@@ -91,6 +92,7 @@ class ToolExecution:
                 tasks = [
                     group.create_task(self._run_one(transcript, call_id, agent, rules, answer, limit))
                     for call_id in transcript.calls
+                    if only is None or call_id in only
                 ]
         except ExceptionGroup as group_error:
             raise group_error.exceptions[0] from None

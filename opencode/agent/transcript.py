@@ -24,7 +24,7 @@ from opencode.provider.base import (
     ToolCallEnd,
     ToolCallStart,
 )
-from opencode.schema.base import JsonObject, optional
+from opencode.schema.base import JsonObject, encode, optional
 from opencode.schema.error import APIError
 from opencode.schema.event import (
     EventProperties,
@@ -109,6 +109,25 @@ class Transcript:
         self._store.put_message(self.message)
         self._store.put_part(step)
         self._opening = asyncio.create_task(self._publish_opening(step, self._commit()))
+
+    def reopen(self, parts: Sequence[Part]) -> None:
+        """Go on with a stored message; its calls that run by its parts are those of the step."""
+        self.parts = list(parts)
+        for part in self.parts:
+            if isinstance(part, ToolPart) and isinstance(part.state, ToolStateRunning):
+                self.calls.begin(part, part.call_id)
+                self.calls[part.call_id].raw = encode(part.state.input).decode()
+
+    async def leave(self) -> None:
+        """Store what is there and leave the message open: another start of the server goes on with it."""
+        await hold(self._leave())
+
+    async def _leave(self) -> None:
+        with suppress(Unavailable, NotFound):
+            await self.opened()
+            for part in self._ended:
+                self._store.put_part(part)
+            await self._commit()
 
     async def opened(self) -> None:
         """Wait until the beginning is stored and published; raises Unavailable if it can't be stored."""

@@ -14,14 +14,22 @@ from opencode.schema.session import PermissionRule, StatusBusy
 from .compaction import compaction_of, is_nearly_full, old_output, tokens_in_use
 from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange, is_last_step
-from .own_messages import add_user_message, clear_output, follow_up
+from .own_messages import add_user_message, clear_output, follow_up, is_follow_up
 from .progress import Progress
+from .recovery import is_unfinished
+from .resumed_step import ResumedStep
 from .step import Step
 from .subtask import Subtasks, subtasks_of
 from .summary import Summary
 from .tool_execution import ToolExecution
 
 CONTINUE = "The conversation so far was summarized to free context. Continue with the user's request."
+
+
+RESUMED = (
+    "The server stopped while you were writing the answer above, and has started again. Go on where it ends, "
+    "and don't repeat what it says. A tool call that was interrupted may or may not have had its effect."
+)
 
 
 class Turn:
@@ -95,13 +103,17 @@ class Turn:
                 return message
         return None
 
-    async def run(self) -> None:
+    async def run(self, resumed: bool = False) -> None:
         """Answer all prompts. Failures are stored in messages.
 
+        `resumed`: the server's stop cut the turn, and the conversation may end in the middle of an answer.
         Raises only cancellation, Unavailable if a message can't be stored, and NotFound if the session was
         deleted.
         """
         self._session.status(StatusBusy())
+        if resumed:
+            self._restore()
+            await self._go_on()
         while (prompt := self._next_prompt()) is not None:
             if compaction_of(prompt) is not None:
                 await self._summarize(prompt, self._history[: self._history.index(prompt)])
@@ -123,6 +135,46 @@ class Turn:
                     raise error
             finally:
                 self._end()
+
+    def _restore(self) -> None:
+        """Find out from the conversation what is only in memory while a turn runs."""
+        origin = ""
+        for message in self._history:
+            if isinstance(message.info, AssistantMessage):
+                prompt = self._origin.get(message.info.parent_id, message.info.parent_id)
+                self._progress.setdefault(prompt, Progress()).steps += 1
+            elif is_follow_up(message) and origin:
+                self._origin[message.info.id] = origin
+            elif _is_prompt(message):
+                origin = message.info.id
+
+    async def _go_on(self) -> None:
+        """Go on with the answer that was cut, if one was."""
+        cut = next((message for message in reversed(self._history) if is_unfinished(message)), None)
+        if cut is not None:
+            await self._finish_calls(cut)
+            return
+        prompt = next((message for message in reversed(self._history) if _is_prompt(message)), None)
+        answer = self.answer_to(prompt.info.id) if prompt is not None else None
+        if prompt is not None and answer is not None and answer.failure:
+            await self._follow(prompt, RESUMED, {"resumed": True})
+
+    async def _finish_calls(self, cut: MessageWithParts) -> None:
+        """End the step of an answer that was complete but for its tool calls."""
+        assert isinstance(cut.info, AssistantMessage)
+        parent = cut.info.parent_id
+        prompt = next(message.info for message in self._history if message.info.id == parent)
+        assert isinstance(prompt, UserMessage)
+        place = self._history.index(cut)
+        self._history.remove(cut)
+        step = ResumedStep(self._dependencies, self._session, self._execution, prompt, cut, self._rules)
+        self._begin(step.exchange)
+        self._insert_at = place
+        try:
+            await step.run()
+        finally:
+            self._end()
+        self._refused = step.refused
 
     def _next_prompt(self) -> MessageWithParts | None:
         """Return the last prompt if it needs an answer or another step, else None."""

@@ -66,7 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `hosts`: names of this server beside those that nobody else can take, lower case; `*.name`: any below it.
     `space_id`, `space_host`: of the Hugging Face Space that this server is. `allow_mcp`: the kinds of MCP
     servers that clients may add, `local` and `remote`.
-    `stop_grace`: seconds that running turns get to finish at shutdown.
+    `stop_grace`: seconds that running turns get to finish at shutdown. `resume`: whether answers that a stop
+    cut go on at the next start.
     `environ`: the environment, for provider keys, whose names the catalog knows; read nothing else from it.
     """
 
@@ -96,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     log_format: str = "TEXT"
     stop_grace: float = 5
+    resume: bool = True
     environ: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -144,6 +146,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             log_level=variables.LOG_LEVEL.read(env),
             log_format=variables.LOG_FORMAT.read(env),
             stop_grace=variables.STOP_GRACE.read(env),
+            resume=variables.RESUME.read(env) == "on",
             environ=env,
         )
 

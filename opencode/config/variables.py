@@ -82,6 +82,9 @@ CORS = Variable("OPENCODE_CORS", "", origins, "web origins that may call the API
 HOSTS = Variable(
     "OPENCODE_HOSTS", "", host_names, "host names of this server, which one without a password must know"
 )
+RESUME = Variable(
+    "OPENCODE_RESUME", "on", choice("on", "off"), "whether answers that a stop cut go on at the next start"
+)
 ALLOW_MCP = Variable(
     "OPENCODE_ALLOW_MCP", "", mcp_kinds, "MCP servers that clients may add: local, remote, or both"
 )

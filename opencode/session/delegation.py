@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import UNSET
 
@@ -19,6 +19,8 @@ from opencode.schema.session import PermissionRule, Session
 from opencode.tool.base import Started, Task, TaskAnswer
 
 from .sessions import Sessions
+
+T = TypeVar("T")
 
 MAX_DEPTH = 3
 """Sessions of tasks below each other: each may take all its steps for every step of the one above."""
@@ -40,14 +42,20 @@ class Delegation:
     """Runs tasks as prompts to child sessions."""
 
     def __init__(
-        self, sessions: Sessions, agents: Agents, send: Send, abort: Callable[[str], Awaitable[bool]]
+        self,
+        sessions: Sessions,
+        agents: Agents,
+        send: Send,
+        abort: Callable[[str], Awaitable[bool]],
+        last_answer: Callable[[str], Awaitable[MessageWithParts | None]],
     ) -> None:
         self._sessions = sessions
         self._agents = agents
         self._send = send
         self._abort = abort
+        self._last_answer = last_answer
 
-    async def __call__(self, parent: Session, task: Task, model: ModelChoice, started: Started) -> TaskAnswer:
+    async def run(self, parent: Session, task: Task, model: ModelChoice, started: Started) -> TaskAnswer:
         """Run a task and return its result; raises ToolError. Cancelling it first aborts the task's turn."""
         try:
             agent = self._agents.get(task.agent)
@@ -62,13 +70,29 @@ class Delegation:
             prompted = await self._send(child.id, body)
         except RequestError as error:
             raise ToolError(error.message) from None
+        return TaskAnswer(child.id, _text(await self._finished(child.id, prompted.answer()), child.id))
+
+    async def rejoin(self, parent: Session, session_id: str) -> TaskAnswer:
+        """Return the result of a task that has begun, once it is there; as `run`."""
         try:
-            answer = await prompted.answer()
+            child = await self._sessions.get(session_id)
+        except RequestError as error:
+            raise ToolError(error.message) from None
+        answer = None
+        if child.parent_id == parent.id:
+            answer = await self._finished(child.id, self._last_answer(child.id))
+        if answer is None:
+            raise ToolError(f"The task was interrupted before the agent began. [task_id: {session_id}]")
+        return TaskAnswer(child.id, _text(answer, child.id))
+
+    async def _finished(self, session_id: str, answer: Awaitable[T]) -> T:
+        """Wait for a task's answer; if the wait is cancelled, abort the task's turn."""
+        try:
+            return await answer
         except asyncio.CancelledError:
             with suppress(NotFound):  # deleted with its parent
-                await self._abort(child.id)
+                await self._abort(session_id)
             raise
-        return TaskAnswer(child.id, _text(answer, child.id))
 
     async def _child(self, parent: Session, agent: Agent, task: Task) -> Session:
         """Return the task's session: the one that it continues, or a new one."""

@@ -40,10 +40,15 @@ class Prompted(msgspec.Struct, frozen=True):
     unattended: bool = False
 
     async def answer(self) -> MessageWithParts:
-        """Wait for the end of the turn and return its answer."""
+        """Wait for the end of the turn and return its answer; raises Unavailable if the server stops."""
         if self.running is None:
             return self.message
         await self.running.wait()
+        if self.running.handed_over:
+            raise Unavailable(
+                "The server is stopping. The answer goes on when it has started again: read it at GET "
+                f"/session/{self.message.info.session_id}/message."
+            )
         return self.running.turn.answer_to(self.message.info.id) or self.message
 
     def checked(self, answer: MessageWithParts) -> MessageWithParts:

@@ -135,12 +135,12 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         chosen_ids = ChosenIds()
         commands = Commands(settings.config.command, agents, mcp, skills)
         sessions = Sessions(dependencies, may_share=settings.config.share != "disabled")
-        turns = Turns(dependencies, sessions, Tasks())
+        turns = Turns(dependencies, sessions, Tasks(), settings.resume)
         history = History(store, sessions, turns, settings.limits)
         prompts = Prompts(
             dependencies, sessions, turns, history, commands, chosen_ids, settings.limits, changes
         )
-        turns.delegate = Delegation(sessions, agents, prompts.send, turns.abort)
+        turns.delegation = Delegation(sessions, agents, prompts.send, turns.abort, turns.last_answer)
         services = Services(
             settings=settings,
             sessions=sessions,
@@ -178,7 +178,11 @@ def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
 async def _recover(dependencies: TurnDependencies, services: Services) -> None:
     try:
         await services.deletion.resume()
-        if changed := await recover(dependencies, services.sessions):
-            log.warning("closed the answers that the last stop interrupted, in %d sessions", changed)
+        resume = services.settings.resume
+        recovered = await recover(dependencies, services.sessions, services.turns, resume)
+        if recovered.closed:
+            log.warning("closed the answers that the last stop interrupted, in %d sessions", recovered.closed)
+        if recovered.resumed:
+            log.warning("the answers that the last stop interrupted go on, in %d sessions", recovered.resumed)
     except Unavailable as error:
         raise SettingsError(error.message) from None

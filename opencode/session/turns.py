@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 from weakref import proxy
 
 from opencode import observe
 from opencode.agent.dependencies import TurnDependencies
-from opencode.agent.exchange import is_last_step
+from opencode.agent.exchange import HANDED_OVER, is_last_step
 from opencode.agent.turn import Turn
 from opencode.errors import AgentServerError, Conflict, ModelError, NotFound, Unavailable
 from opencode.schema.base import given
@@ -26,6 +27,9 @@ from .titles import Titles
 ABORT_SECONDS = 5.0
 """How long an abort waits for a turn to store its end. After that the turn ends in the background."""
 
+NEWEST = 10
+"""How many of a session's newest messages are searched for its last answer."""
+
 STOPPED = "The server was stopped. The text so far is kept."
 
 log = logging.getLogger(__name__)
@@ -35,7 +39,8 @@ class RunningTurn:
     """A session's running turn and its task. Implements TurnSession for the turn.
 
     `before`: a turn of the same session that is being aborted; the new turn waits for its end. `end`: the
-    last event that the turn publishes.
+    last event that the turn publishes. `handed_over`: it is left as it is when it is stopped, so that the
+    next start of the server goes on with it.
     """
 
     def __init__(self, turns: "Turns", live: LiveSession, before: "RunningTurn | None" = None) -> None:
@@ -49,6 +54,8 @@ class RunningTurn:
         self._answering = False
         self.state: SessionStatus = StatusIdle()
         self.stopping = False
+        self.handed_over = False
+        self._resumed = False
         self.end = SessionIdle(session_id=live.id)
         # The proxy avoids a reference cycle, so both are freed as soon as the turn ends.
         self.turn = Turn(turns.dependencies, given(live.info.permission, []), proxy(self))
@@ -61,6 +68,12 @@ class RunningTurn:
             self._open_prompts.append(prompt.info)
         self.turn.add(prompt)
 
+    def resume(self, prompts: Sequence[UserMessage]) -> None:
+        """Go on with the answers to stored prompts, the last of which the server's stop cut."""
+        self._resumed = True
+        self._prompts += prompts
+        self._open_prompts += prompts
+
     async def wait(self) -> None:
         """Wait for the end of the turn; cancelling the wait leaves the turn alone."""
         await asyncio.wait([self.task])
@@ -69,7 +82,7 @@ class RunningTurn:
         """Cancel the turn and wait until its end is stored, at most ABORT_SECONDS."""
         self.stopping = True
         await self._begun.wait()  # a task that is cancelled before it starts never runs, not even `finally`
-        self.task.cancel(reason)
+        self.task.cancel(HANDED_OVER if self.handed_over else reason)
         await asyncio.wait([self.task], timeout=ABORT_SECONDS)
 
     def new_message_id(self) -> str:
@@ -104,7 +117,10 @@ class RunningTurn:
             self._turns.titles.begin(self._live, self.turn.first_prompt(), self.task)
 
     async def delegate(self, task: Task, model: ModelChoice, started: Started) -> TaskAnswer:
-        return await self._turns.delegate(self._live.info, task, model, started)
+        return await self._turns.delegation.run(self._live.info, task, model, started)
+
+    async def rejoin(self, session_id: str) -> TaskAnswer:
+        return await self._turns.delegation.rejoin(self._live.info, session_id)
 
     async def _run(self) -> None:
         self._begun.set()
@@ -124,17 +140,19 @@ class RunningTurn:
                 work.fail(error)
                 log.exception("turn failed")
             finally:
-                self._mark_answered()
+                if not self.handed_over:
+                    self._mark_answered()
                 self._turns.forget(self)
-                if not self._live.removed:
+                if not self._live.removed and not self.handed_over:
                     self.status(StatusIdle())
                     self._turns.publish(self.end)
 
     async def _answer(self) -> None:
         """Answer all prompts; with an error if the conversation can't be read or written."""
         try:
-            self.turn.load(await self._turns.history(self._live.id, [prompt.id for prompt in self._prompts]))
-            await self.turn.run()
+            known = [prompt.id for prompt in self._prompts]
+            self.turn.load(await self._turns.history(self._live.id, known, whole=self._resumed))
+            await self.turn.run(self._resumed)
         except Unavailable as error:
             await self.turn.fail(self._prompts, ModelError(error.message))
 
@@ -156,25 +174,35 @@ class RunningTurn:
                 self._turns.dependencies.store.put_message(prompt)
 
 
-Delegate = Callable[[Session, Task, ModelChoice, Started], Awaitable[TaskAnswer]]
-"""Runs a task of a session with another agent, with the given model unless the agent has its own."""
+class Delegates(Protocol):
+    """Has tasks of sessions done by other agents."""
+
+    async def run(self, parent: Session, task: Task, model: ModelChoice, started: Started) -> TaskAnswer:
+        """Run a task, with the given model unless the agent has its own."""
+
+    async def rejoin(self, parent: Session, session_id: str) -> TaskAnswer:
+        """Wait for a task that has begun in a child session."""
 
 
 class Turns:
     """Starts turns, adds prompts to running ones, and aborts them.
 
-    `delegate`: runs the tasks that turns delegate. `closing`: the server is stopping and accepts no prompts.
+    `delegation`: runs the tasks that turns delegate. `closing`: the server is stopping and accepts no
+    prompts. `resumes`: the next start goes on with turns that this one's stop cuts.
     """
 
-    delegate: Delegate
+    delegation: Delegates
 
-    def __init__(self, dependencies: TurnDependencies, sessions: Sessions, tasks: Tasks) -> None:
+    def __init__(
+        self, dependencies: TurnDependencies, sessions: Sessions, tasks: Tasks, resumes: bool = False
+    ) -> None:
         self.dependencies = dependencies
         self.sessions = sessions
         self.tasks = tasks
         self.titles = Titles(dependencies, sessions, tasks)
         self.publish = dependencies.bus.publish
         self.closing = False
+        self.resumes = resumes
         self._running: dict[str, RunningTurn] = {}
 
     def submit(self, live: LiveSession, prompt: MessageWithParts) -> RunningTurn:
@@ -188,15 +216,34 @@ class Turns:
         running.add(prompt)
         return running
 
+    def resume(self, live: LiveSession, prompts: Sequence[UserMessage]) -> None:
+        """Go on with a session's turn that the server's last stop cut; `prompts`: those that are open."""
+        running = self._running[live.id] = RunningTurn(self, live)
+        running.resume(prompts)
+
+    async def last_answer(self, session_id: str) -> MessageWithParts | None:
+        """Wait for the end of a session's turn, if one runs, and return the session's last answer."""
+        if (running := self._running.get(session_id)) is not None:
+            await running.wait()
+        newest = await self.dependencies.store.messages(session_id, limit=NEWEST)
+        return next((each for each in reversed(newest) if isinstance(each.info, AssistantMessage)), None)
+
     async def settled(self, session_id: str) -> None:
         """Wait until a turn that is being aborted has ended, so that its end precedes the next message."""
         running = self._running.get(session_id)
         if running is not None and running.stopping:
             await running.wait()
 
-    async def history(self, session_id: str, prompts: Sequence[str]) -> list[MessageWithParts]:
-        """Return a session's messages for a turn that has these prompts already; raises Unavailable."""
+    async def history(
+        self, session_id: str, prompts: Sequence[str], whole: bool = False
+    ) -> list[MessageWithParts]:
+        """Return a session's messages for a turn that has these prompts already; raises Unavailable.
+
+        `whole`: with these prompts, too.
+        """
         store = self.dependencies.store
+        if whole:
+            return await store.history(session_id, prompts[0])
         if store.has_only(session_id, prompts[0]):
             return []
         return await store.history(session_id, prompts[0], prompts)
@@ -239,9 +286,9 @@ class Turns:
         await self.titles.stop(session_id)
 
     async def close(self, grace: float = 0) -> None:
-        """Refuse new prompts, let turns run for up to `grace` seconds, and abort the rest.
+        """Refuse new prompts, let turns run for up to `grace` seconds, and stop the rest.
 
-        Returns when their ends are stored.
+        Returns when their ends are stored, or what there is of those that go on after the next start.
         """
         self.closing = True
         turns = list(self._running.values())
@@ -249,6 +296,8 @@ class Turns:
             log.info("waiting up to %g s for %d turns", grace, len(turns))
             await asyncio.wait([running.task for running in turns], timeout=grace)
         self.titles.stop_all()
+        for running in self._running.values():
+            running.handed_over = self.resumes and not running.stopping
         await asyncio.gather(*(running.stop(STOPPED) for running in self._running.values()))
 
     async def _abort(self, session_id: str) -> bool:

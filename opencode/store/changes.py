@@ -47,6 +47,11 @@ class ChangeRecorder(ABC):
         rows = todo_rows(session_id, todos)
         self._put(session_id, tables.todo, session_id, lambda: rows)
 
+    def put_resumption(self, session_id: str, prompt_id: str, times: int) -> None:
+        """Store how many starts of the server have gone on with the answer to a prompt."""
+        row: Row = {"id": prompt_id, "times": times}
+        self._put(session_id, tables.resumption, prompt_id, lambda: row)
+
     def trash_session(self, session_id: str, time: int) -> None:
         """Hide a session, which was deleted at `time` (Unix ms), from all lists and look-ups."""
         self._put(session_id, tables.trash, session_id, lambda: {"id": session_id, "time": time})

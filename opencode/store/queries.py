@@ -16,7 +16,7 @@ from .files import with_content
 from .growth import pieces, read_part
 from .outlines import outlined
 from .rows import decode_message, decode_session, decode_todo
-from .tables import message, part, session, todo, trash
+from .tables import message, part, resumption, session, todo, trash
 
 NO_LIMIT = 2**62
 AFTER_ALL_IDS = "~"
@@ -111,6 +111,12 @@ _message_by_id = select(message.c.data).where(
 )
 
 _unfinished = select(message.c.data).where(message.c.unfinished.is_(True)).order_by(message.c.id)
+
+_resumptions = (
+    select(resumption.c.id, resumption.c.times)
+    .join(message, message.c.id == resumption.c.id)
+    .where(message.c.unfinished.is_(True))
+)
 
 _parts_between = (
     select(part.c.message_id, part.c.data, pieces)
@@ -281,6 +287,11 @@ def list_unfinished(connection: Connection) -> list[MessageWithParts]:
     """Return what was open when the server last stopped: prompts and answers, in order."""
     found = [decode_message(data) for data in _texts(connection, _unfinished)]
     return [_with_parts(connection, [each])[0] for each in found]
+
+
+def list_resumptions(connection: Connection) -> dict[str, int]:
+    """Return how many starts have gone on with the answers to open prompts, by the prompts' ids."""
+    return {row.id: row.times for row in connection.execute(_resumptions)}
 
 
 def list_todos(connection: Connection, session_id: str) -> list[Todo]:

@@ -215,6 +215,10 @@ class Store(ChangeRecorder):
         """Return what was open when the server last stopped: prompts and answers, in order."""
         return await self._read(queries.list_unfinished)
 
+    async def resumptions(self) -> dict[str, int]:
+        """Return how many starts of the server have gone on with answers, by their prompts' ids."""
+        return await self._read(queries.list_resumptions)
+
     async def todos(self, session_id: str) -> list[Todo]:
         return await self._read(lambda c: queries.list_todos(c, session_id), session_id)
 

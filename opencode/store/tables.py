@@ -153,6 +153,14 @@ part_file_piece = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
+resumption = Table(
+    "resumption",
+    metadata,
+    Column("id", ForeignKey("message.id", ondelete="CASCADE"), primary_key=True, info=_CONSTANT),
+    Column("times", Integer, nullable=False),
+)
+"""How many starts of the server have gone on with the answer to a prompt. `id`: the prompt's."""
+
 todo = Table(
     "todo",
     metadata,

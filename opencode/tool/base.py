@@ -120,7 +120,8 @@ class Tool(ABC, Generic[Args]):
 
     `run` raises ToolError with a message that the model can act on. It is cancelled on abort and after
     `timeout` seconds, not counting those it waits for the user. The caller truncates output of more than
-    `max_output` characters, with a note.
+    `max_output` characters, with a note. `repeatable`: a call that was interrupted can be made again, since
+    the tool changes nothing, or the same thing once more.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Tool(ABC, Generic[Args]):
     input_type: type[Args]
     timeout: float = 60.0
     max_output: int = MAX_OUTPUT
+    repeatable: bool = False
 
     def parameters(self) -> JsonObject:
         """Return the JSON Schema of the input, as it is sent to models."""

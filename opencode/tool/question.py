@@ -30,6 +30,7 @@ class AskQuestion(Tool[QuestionArgs]):
         "Offer the likely answers as options."
     )
     input_type = QuestionArgs
+    repeatable = True
 
     async def run(self, args: QuestionArgs, context: ToolContext) -> ToolResult:
         await context.ask("question", ["*"], {})

@@ -109,6 +109,11 @@ class Tools:
             fault = f"The input of {meant}, {len(raw)} characters, {error}. {_expected(schema)}"
             return ParsedCall(meant, stored_input(raw), fault)
 
+    def is_repeatable(self, name: str) -> bool:
+        """Return whether a tool's calls can be made again after they were interrupted."""
+        tool = self._named().get(name)
+        return tool is not None and tool.repeatable
+
     async def execute(self, name: str, raw: str, context: ToolContext) -> ToolResult:
         """Read a call and run it; raises ToolError."""
         return await self.run(self.read(name, raw), context)

@@ -44,6 +44,7 @@ class ReadSkill(Tool[SkillArgs]):
         "The skill name must match one of the skills listed in your system prompt."
     )
     input_type = SkillArgs
+    repeatable = True
 
     def __init__(self, skills: "Skills") -> None:
         self._skills = skills

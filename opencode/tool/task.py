@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from opencode.errors import ToolError
 
-from .base import Task, Tool, ToolContext, ToolResult
+from .base import Task, TaskAnswer, Tool, ToolContext, ToolResult
 
 TASK = "task"
 
@@ -58,9 +58,13 @@ class RunTask(Tool[TaskArgs]):
         def started(session_id: str) -> None:
             context.progress(task.description, {"sessionId": session_id})
 
-        answer = await context.delegate(task, started)
-        return ToolResult(
-            output=f"{answer.text}\n\n[task_id: {answer.session_id}, to continue this task]",
-            title=task.description,
-            metadata={"sessionId": answer.session_id},
-        )
+        return task_answered(task.description, await context.delegate(task, started))
+
+
+def task_answered(title: str, answer: TaskAnswer) -> ToolResult:
+    """Return the result of a call whose agent has answered."""
+    return ToolResult(
+        output=f"{answer.text}\n\n[task_id: {answer.session_id}, to continue this task]",
+        title=title,
+        metadata={"sessionId": answer.session_id},
+    )

@@ -41,6 +41,7 @@ class TodoWrite(Tool[TodoWriteArgs]):
         "time, completed as soon as it is done, and cancelled if it is no longer needed."
     )
     input_type = TodoWriteArgs
+    repeatable = True
 
     async def run(self, args: TodoWriteArgs, context: ToolContext) -> ToolResult:
         for index, item in enumerate(args.todos):
@@ -61,6 +62,7 @@ class TodoRead(Tool[TodoReadArgs]):
         "a long stretch of work; todowrite already answers with the list that it wrote."
     )
     input_type = TodoReadArgs
+    repeatable = True
 
     async def run(self, args: TodoReadArgs, context: ToolContext) -> ToolResult:
         await context.ask("todoread", ["*"], {})

@@ -62,6 +62,7 @@ class WebFetch(Tool[WebFetchInput]):
     )
     input_type = WebFetchInput
     timeout = 180.0
+    repeatable = True
 
     def __init__(self, settings: Settings, egress: Egress | None = None) -> None:
         self._egress = egress or Egress(settings.fetch_allow)

@@ -37,6 +37,7 @@ class WebSearch(Tool[WebSearchArgs]):
     )
     input_type = WebSearchArgs
     timeout = 40.0
+    repeatable = True
 
     def __init__(self, settings: Settings) -> None:
         self._backend = configured(settings.environ)
