@@ -23,7 +23,10 @@ from .paths import steps as steps_of
 MOST_LINKS = 40
 """Links in one path, as Linux has it."""
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+IS_SUPPORTED = hasattr(os, "O_NOFOLLOW") and {os.open, os.stat, os.rename} <= os.supports_dir_fd
+"""Whether this system can open a name in an open directory, without following links."""
+
+_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 Identity = tuple[int, int]
 """A directory, whatever it is called: its device and inode."""
@@ -91,7 +94,7 @@ def open_file(place: Place, path: str) -> int:
     Raises FileNotFoundError, IsADirectoryError, NotAFileError and OSError.
     """
     check_file(place, path)
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     descriptor = os.open(place.name or ".", flags, dir_fd=place.directory)
     # It may have been replaced since it was looked at.
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -128,7 +131,7 @@ class _Descent:
         self._names: list[str] = []
         self._held: list[int] = []
         self._guards: list[bool] = []
-        self._hold(os.open(ground.roots[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        self._hold(os.open(ground.roots[0], os.O_RDONLY | os.O_DIRECTORY))
 
     def close(self) -> None:
         while self._held:

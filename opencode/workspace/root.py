@@ -8,7 +8,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -66,8 +66,9 @@ class Workspace:
     raise OutsideWorkspaceError, ProtectedPathError, NotAFileError, and OSError (FileNotFoundError,
     IsADirectoryError, NotADirectoryError, PermissionError…), beside what they name.
 
-    `hidden`: directories of the server's secrets, of which nothing is read. `guarded`: directories in which
-    nothing is written. `ignores_case`: whether names of another case are the same here; found out if None.
+    `hidden`: directories of the server's secrets, of which nothing is read. `guarded`: files and directories
+    in which nothing is written. `ignores_case`: whether names of another case are the same here, None to find
+    out.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Workspace:
         root: Path,
         writable: bool,
         hidden: Iterable[Path] = (),
-        guarded: Iterable[Path] = (),
+        guarded: Sequence[Path] = (),
         ignores_case: bool | None = None,
     ) -> None:
         known = str(root.absolute())
@@ -87,6 +88,11 @@ class Workspace:
             guarded=_identities(guarded),
             ignores_case=_ignores_case(self.root) if ignores_case is None else ignores_case,
         )
+        self._guarded_steps = [
+            tuple(step.casefold() for step in real.relative_to(self.root).parts)
+            for real in (Path(os.path.realpath(path)) for path in guarded)
+            if real.is_relative_to(self.root)
+        ]
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="workspace")
 
     async def run(self, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
@@ -202,7 +208,12 @@ class Workspace:
     def _check_writable(self, place: Place, path: str) -> None:
         if not self.writable:
             raise ProtectedPathError("The workspace can only be read. Show the change instead.")
-        if place.guarded or any(name.casefold() in GUARDED_NAMES for name in place.steps):
+        steps = tuple(name.casefold() for name in place.steps)
+        if (
+            place.guarded
+            or not GUARDED_NAMES.isdisjoint(steps)
+            or any(steps[: len(guarded)] == guarded for guarded in self._guarded_steps)
+        ):
             raise ProtectedPathError(
                 f"{short(path)} can't be changed: Git or this server runs what is named there. Show the "
                 "change instead."
@@ -262,7 +273,7 @@ def _parent(place: Place) -> Iterator[tuple[int, str]]:
 
 def _replace(directory: int, name: str, data: bytes, info: os.stat_result | None) -> None:
     temporary = f".opencode-{secrets.token_hex(8)}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     descriptor = os.open(temporary, flags, 0o666 if info is None else 0o600, dir_fd=directory)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -16,8 +16,6 @@ from .ignore import IGNORE_FILES, LARGEST_FILE, Ignored, ignored
 DEEPEST = 64
 """Directories in one another that are entered; as many are open at once."""
 
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-
 
 class Found(msgspec.Struct, frozen=True):
     """A file or directory of a walk. `path`: from the root. `size`: in bytes. `modified`: in nanoseconds."""
@@ -169,7 +167,8 @@ def _kinds(root: str) -> tuple[str, ...]:
 
 def _read_ignore_file(directory: int, name: str) -> str:
     try:
-        descriptor = os.open(name, _FILE, dir_fd=directory)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+        descriptor = os.open(name, flags, dir_fd=directory)
     except OSError:
         return ""
     with os.fdopen(descriptor, "rb") as file:
