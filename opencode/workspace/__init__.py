@@ -11,8 +11,8 @@ changes a file through `Changes`, which keeps what it was, publishes `file.edite
 To move a file, write the new one and remove the old one.
 """
 
-from .changes import Changes, Origin
+from .changes import Changes, Origin, Restored
 from .root import MAX_FILE, Entry, Workspace
 from .walk import Found, Walk
 
-__all__ = ["MAX_FILE", "Changes", "Entry", "Found", "Origin", "Walk", "Workspace"]
+__all__ = ["MAX_FILE", "Changes", "Entry", "Found", "Origin", "Restored", "Walk", "Workspace"]
