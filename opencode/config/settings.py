@@ -66,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `hosts`: names of this server beside those that nobody else can take, lower case; `*.name`: any below it.
     `space_id`, `space_host`: of the Hugging Face Space that this server is. `allow_mcp`: the kinds of MCP
     servers that clients may add, `local` and `remote`.
+    `workspace`: what models may do with the files of `directory`: `off`, `read` or `write`.
     `stop_grace`: seconds that running turns get to finish at shutdown.
     `environ`: the environment, for provider keys, whose names the catalog knows; read nothing else from it.
     """
@@ -93,6 +94,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     space_id: str | None = None
     space_host: str = ""
     allow_mcp: frozenset[str] = frozenset()
+    workspace: str = "off"
+    directory: Path = Path()
     log_level: str = "INFO"
     log_format: str = "TEXT"
     stop_grace: float = 5
@@ -141,6 +144,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             space_id=variables.SPACE_ID.read(env),
             space_host=variables.SPACE_HOST.read(env).strip().lower(),
             allow_mcp=variables.ALLOW_MCP.read(env),
+            workspace=variables.WORKSPACE.read(env),
+            directory=Path(variables.DIRECTORY.read(env) or ".").expanduser().absolute(),
             log_level=variables.LOG_LEVEL.read(env),
             log_format=variables.LOG_FORMAT.read(env),
             stop_grace=variables.STOP_GRACE.read(env),

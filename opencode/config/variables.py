@@ -68,6 +68,12 @@ CONFIG = Variable("OPENCODE_CONFIG", "", text, "path of the configuration file")
 CONFIG_CONTENT = Variable("OPENCODE_CONFIG_CONTENT", "", text, "the configuration itself, as JSON")
 CONFIG_DIR = Variable("OPENCODE_CONFIG_DIR", "", text, "a further folder with configuration and Markdown")
 DIRECTORY = Variable("OPENCODE_DIRECTORY", "", text, "directory of the project whose set-up is read")
+WORKSPACE = Variable(
+    "OPENCODE_WORKSPACE",
+    "off",
+    choice("off", "read", "write"),
+    "what models may do with the files of the project's directory: off, read or write",
+)
 PASSWORD = Variable(
     "OPENCODE_SERVER_PASSWORD",
     "",
@@ -133,7 +139,7 @@ _SEARCH: tuple[Variable[Any], ...] = tuple(
 
 VARIABLES: tuple[Variable[Any], ...] = (
     *(HOST, PORT, DATA_DIR, DATABASE_URL, CONFIG, CONFIG_CONTENT),
-    *(CONFIG_DIR, DIRECTORY, PASSWORD, USERNAME),
+    *(CONFIG_DIR, DIRECTORY, WORKSPACE, PASSWORD, USERNAME),
     *(FETCH_ALLOW, TRUSTED_PROXIES, CORS, HOSTS, ALLOW_MCP, SPACE_ID, SPACE_HOST),
     *(MAX_CONNECTIONS, MAX_CLIENT_CONNECTIONS, MAX_CLIENT_STREAMS),
     *(MAX_BODY_MB, RATE_LIMIT, MAX_RUNNING, MAX_WAITING),

@@ -100,10 +100,34 @@ class CommandExecuted(SessionEvent):
 
 
 class SessionDiff(SessionEvent):
-    """File changes of a session. This server changes no files."""
+    """The changes of files by a session; nothing without a workspace."""
 
     type: ClassVar[str] = "session.diff"
     diff: list[FileDiff]
+
+
+class FileEdited(EventProperties):
+    """A tool has written a file of the workspace. `file`: its absolute path."""
+
+    type: ClassVar[str] = "file.edited"
+    file: str
+
+
+class FileWatcherUpdated(EventProperties):
+    """A file of the workspace was created, changed or removed by this server. `file`: its absolute path."""
+
+    type: ClassVar[str] = "file.watcher.updated"
+    file: str
+    event: Literal["add", "change", "unlink"]
+
+
+class ToastShown(EventProperties):
+    """A notice for people, such as of files that a revert has left as they are."""
+
+    type: ClassVar[str] = "tui.toast.show"
+    title: str
+    message: str
+    variant: Literal["info", "success", "warning", "error"]
 
 
 class MessageUpdated(SessionEvent):

@@ -27,11 +27,14 @@ from opencode.tool.mcp import McpServers
 from opencode.tool.registry import Tools
 from opencode.tool.skill import Skills
 from opencode.tool.task import RunTask
+from opencode.workspace import Changes, Workspace
+from opencode.workspace.setup import described, open_workspace
 
 from .chosen_ids import ChosenIds
 from .command import Commands
 from .delegation import Delegation
 from .deletion import Deletion
+from .file_history import FileHistory
 from .history import History
 from .instructions import Instructions
 from .prompts import Prompts
@@ -71,6 +74,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     pending_requests: PendingRequests
     store: Store
     mcp: McpServers
+    workspace: Workspace | None
+    files: FileHistory
     warnings: tuple[str, ...]
 
     async def stop(self, grace: float = 0) -> None:
@@ -78,6 +83,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         self.turns.closing = True
         await self.changes.close(CHANGE_SECONDS)
         await self.turns.close(grace)
+        await self.files.close()
         await self.deletion.close()
         self.bus.close()
         await self.mcp.close()
@@ -93,6 +99,12 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         store = await Store.open(settings.data_dir, settings.database_url)
         stack.push_async_callback(store.close)
         bus = Bus()
+        workspace = open_workspace(settings)
+        file_changes = None
+        if workspace is not None:
+            stack.callback(workspace.close)
+            file_changes = Changes(workspace, store, bus)
+            log.info(described(workspace))
         pending_requests = PendingRequests(bus)
 
         def changed(server: str) -> None:
@@ -128,7 +140,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             pending_requests=pending_requests,
             schemas=schemas,
             instructions=instructions.texts,
-            directory=os.getcwd(),
+            directory=str(workspace.root) if workspace else os.getcwd(),
             retry=retry or RetryPolicy(),
         )
         changes = Tasks(refusals=(RequestError,))
@@ -136,7 +148,8 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         commands = Commands(settings.config.command, agents, mcp, skills)
         sessions = Sessions(dependencies, may_share=settings.config.share != "disabled")
         turns = Turns(dependencies, sessions, Tasks())
-        history = History(store, sessions, turns, settings.limits)
+        files = FileHistory(file_changes, store, sessions, bus)
+        history = History(store, sessions, turns, files, settings.limits)
         prompts = Prompts(
             dependencies, sessions, turns, history, commands, chosen_ids, settings.limits, changes
         )
@@ -158,6 +171,8 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             pending_requests=pending_requests,
             store=store,
             mcp=mcp,
+            workspace=workspace,
+            files=files,
             warnings=tuple(warnings),
         )
         stack.push_async_callback(services.stop)
@@ -178,6 +193,7 @@ def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
 async def _recover(dependencies: TurnDependencies, services: Services) -> None:
     try:
         await services.deletion.resume()
+        await services.files.recover()
         if changed := await recover(dependencies, services.sessions):
             log.warning("closed the answers that the last stop interrupted, in %d sessions", changed)
     except Unavailable as error:

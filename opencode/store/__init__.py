@@ -1,5 +1,6 @@
 """What is kept on disk: an SQLite file by default, or a PostgreSQL database."""
 
+from .file_changes import FileChange, FileContents
 from .files import StoredFile
 from .outlines import FileSummary, outlined, summary
 from .queries import Found, Match, SessionQuery
@@ -7,6 +8,8 @@ from .store import Store
 from .writer import Unit
 
 __all__ = [
+    "FileChange",
+    "FileContents",
     "FileSummary",
     "Found",
     "Match",

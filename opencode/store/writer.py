@@ -281,10 +281,13 @@ def _settle(work: FlushJob, error: Unavailable | None) -> None:
             waiter.set_exception(error)
 
 
+_TABLES = (tables.session, tables.message, tables.part, tables.todo, tables.trash, tables.file_change)
+
+
 def _write(connection: Connection, batch: Batch, trial: bool) -> None:
     if trial:
         connection.execute(_TRIAL)
-    for table in (tables.session, tables.message, tables.part, tables.todo, tables.trash):
+    for table in _TABLES:
         key = table.c.session_id if table is tables.todo else table.c.id
         if lost := batch.lost.get(table.name):
             connection.execute(delete(table).where(key.in_(lost)))

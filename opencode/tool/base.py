@@ -102,6 +102,7 @@ class ToolContext(msgspec.Struct, frozen=True):
 
     session_id: str
     message_id: str
+    part_id: str
     call_id: str
     agent: str
     todos: TodoList
