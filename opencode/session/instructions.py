@@ -58,6 +58,14 @@ class Instructions:
         self._fetch_time = float("-inf")
         self._reading = asyncio.Lock()
 
+    def replaced(self, settings: Settings) -> "Instructions":
+        """Return the texts of another set-up, with the addresses that were fetched already."""
+        instructions = Instructions(settings, self._egress)
+        instructions._fetched = {
+            url: self._fetched[url] for url in instructions._addresses() if url in self._fetched
+        }
+        return instructions
+
     async def texts(self) -> tuple[str, ...]:
         """Return the texts, each under a line that says where it is from, in opencode's order."""
         async with self._reading:

@@ -7,7 +7,6 @@ from itertools import pairwise
 from msgspec import UNSET, UnsetType, structs
 
 from opencode import __version__, ids
-from opencode.agent.dependencies import TurnDependencies
 from opencode.agent.recovery import closed
 from opencode.clock import now_ms
 from opencode.config import Limits
@@ -20,6 +19,7 @@ from opencode.schema.transfer import ImportedTime, SessionExport, SessionImport
 from opencode.store import Unit
 from opencode.tasks import hold
 
+from .active_setup import ActiveSetup
 from .chosen_ids import ChosenIds
 from .sessions import Sessions
 from .slug import make_slug
@@ -34,11 +34,9 @@ _ID = re.compile(r"(?:ses|msg|prt)_[-0-9a-z][0-9a-z]{11}[0-9A-Za-z]{14}")
 class Transfer:
     """Exports sessions and imports them."""
 
-    def __init__(
-        self, dependencies: TurnDependencies, sessions: Sessions, chosen_ids: ChosenIds, limits: Limits
-    ) -> None:
-        self._dependencies = dependencies
-        self._store = dependencies.store
+    def __init__(self, setup: ActiveSetup, sessions: Sessions, chosen_ids: ChosenIds, limits: Limits) -> None:
+        self._setup = setup
+        self._store = setup.dependencies.store
         self._sessions = sessions
         self._chosen_ids = chosen_ids
         self._limits = limits
@@ -110,8 +108,8 @@ class Transfer:
             id=session_id,
             slug=info.slug if info.slug and _SLUG.fullmatch(info.slug) else make_slug(),
             project_id="global",
-            directory=self._dependencies.directory,
-            path=self._dependencies.path,
+            directory=self._setup.dependencies.directory,
+            path=self._setup.dependencies.path,
             title=clean_title(info.title),
             version=__version__,
             time=SessionTime(created=time.created, updated=time.updated),
@@ -144,14 +142,14 @@ class Transfer:
 
     def _known_agent(self, name: str | UnsetType) -> str | UnsetType:
         try:
-            return self._dependencies.agents.get(name).name if name else UNSET
+            return self._setup.dependencies.agents.get(name).name if name else UNSET
         except BadRequest:
             return UNSET
 
     async def _known_model(self, model: SessionModel | UnsetType) -> SessionModel | UnsetType:
         try:
             if model:
-                await self._dependencies.providers.resolve(model.provider_id, model.id)
+                await self._setup.dependencies.providers.resolve(model.provider_id, model.id)
         except RequestError:
             return UNSET
         return model
