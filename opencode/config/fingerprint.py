@@ -1,7 +1,7 @@
 """The state of a set-up's files, by which a change is noticed without reading them."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import msgspec
 from opencode.errors import SettingsError
 
 from .markdown.files import MAX_FILES, Limited, walk
-from .markdown.reader import AGENTS, COMMANDS, MODES, SKILLS
+from .markdown.reader import AGENTS, COMMANDS, MODES, SKILLS, is_markdown
+from .markdown.skills import is_skill
 from .places import Places, find_places, skill_folders
 
 Signature = tuple[int, int, int, int] | None
@@ -25,6 +26,11 @@ class Fingerprint(msgspec.Struct, frozen=True):
 
     places: Places | None
     files: dict[str, Signature]
+
+    @property
+    def markdown(self) -> list[str]:
+        """The Markdown files of agents, commands, modes and skills."""
+        return [path for path, status in self.files.items() if path.endswith(".md") and status]
 
     def including(self, files: Iterable[Path]) -> "Fingerprint":
         """Return the fingerprint with further files, such as those that `{file:…}` names."""
@@ -44,16 +50,18 @@ def _files(places: Places) -> Iterator[str]:
     yield from map(str, (*places.user, *([places.named] if places.named else []), *places.files))
     for folder in places.folders:
         yield from map(str, folder.files)
-        for name in (*AGENTS, *COMMANDS, *MODES, *SKILLS):
-            yield from _below(folder.path / name)
+        for name in (*AGENTS, *COMMANDS, *MODES):
+            yield from _below(folder.path / name, is_markdown)
+        for name in SKILLS:
+            yield from _below(folder.path / name, is_skill)
     for path in skill_folders(places):
-        yield from _below(path)
+        yield from _below(path, is_skill)
 
 
-def _below(folder: Path) -> Iterator[str]:
-    """Yield the Markdown files below a folder, as many as are read."""
+def _below(folder: Path, matches: Callable[[str], bool]) -> Iterator[str]:
+    """Yield the files below a folder whose name matches, as many as are read."""
     try:
-        yield from map(str, islice(walk(folder, lambda name: name.endswith(".md")), MAX_FILES))
+        yield from map(str, islice(walk(folder, matches), MAX_FILES))
     except Limited:
         return
 

@@ -59,6 +59,10 @@ class ActiveSetup:
         return self._setup.commands
 
     @property
+    def instructions(self) -> Instructions:
+        return self._setup.instructions
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         return self._setup.warnings
 
