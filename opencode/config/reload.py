@@ -111,7 +111,7 @@ class Reload:
 
     def _fail(self, problem: str) -> None:
         if problem != self.problem:
-            log.warning("the changed set-up can't be used, so the one before stays: %s", problem)
+            log.warning("the changed set-up can't be used, so the last good one stays in use: %s", problem)
         self.problem = problem
         self._retry_at = time.monotonic() + RETRY_SECONDS
 

@@ -14,7 +14,7 @@ from opencode.errors import BadRequest, Conflict, RequestError, TurnAborted
 from opencode.schema.base import given
 from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.part import CompactionPart, FilePart, Part, TextPart, ToolPart, ToolStateCompleted
-from opencode.schema.session import Session, SessionModel, SessionRevert, SessionTime
+from opencode.schema.session import PermissionRule, Session, SessionModel, SessionRevert, SessionTime
 from opencode.schema.transfer import ImportedTime, SessionExport, SessionImport
 from opencode.store import Unit
 from opencode.tasks import hold
@@ -23,7 +23,7 @@ from .active_setup import ActiveSetup
 from .chosen_ids import ChosenIds
 from .sessions import Sessions
 from .slug import make_slug
-from .validation import check_metadata, check_parts, check_todos, check_url, clean_title
+from .validation import check_metadata, check_parts, check_rules, check_todos, check_url, clean_title
 
 UNFINISHED = TurnAborted("This answer was still being written when the conversation was exported.")
 
@@ -62,6 +62,7 @@ class Transfer:
         if not clean_title(document.info.title):
             raise BadRequest("info.title is empty: send a text.")
         check_metadata(given(document.info.metadata, {}))
+        check_rules(given(document.info.permission, []))
         check_todos(document.todos)
         messages = [
             structs.replace(
@@ -118,6 +119,7 @@ class Transfer:
             agent=self._known_agent(info.agent),
             model=await self._known_model(info.model),
             metadata=info.metadata,
+            permission=_restricting(info.permission),
         )
 
     async def _are_free(self, session_id: str, messages: list[MessageWithParts]) -> bool:
@@ -153,6 +155,11 @@ class Transfer:
         except RequestError:
             return UNSET
         return model
+
+
+def _restricting(rules: list[PermissionRule] | UnsetType) -> list[PermissionRule] | UnsetType:
+    """Return the rules that ask or deny: the file of a stranger must not allow its conversation anything."""
+    return [rule for rule in given(rules, []) if rule.action != "allow"] or UNSET
 
 
 def _closed(message: MessageWithParts) -> MessageWithParts:

@@ -113,7 +113,9 @@ async def test_a_broken_file_leaves_the_last_good_set_up_and_says_so_once(
         page = (await server.client.get("/settings")).text
         assert "The files can't be used as they are now" in page
         assert "agent.poet" in page
-        lines = [r.message for r in caplog.records if "can't be used, so the one before stays" in r.message]
+        lines = [
+            r.message for r in caplog.records if "can't be used, so the last good one stays" in r.message
+        ]
         assert len(lines) == 1
         assert "agent.poet" in lines[0]
         file.write_text('{"agent": {"other": {"prompt": "Hi"}}}')
