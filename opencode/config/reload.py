@@ -17,8 +17,10 @@ from .settings import Settings
 INTERVAL = 1.0
 """Least seconds between two looks at the files."""
 
-SHARE = 2_000
-"""A look that takes a second of processor time is followed by this many seconds without one."""
+IDLE_SHARE = 2_000
+BUSY_SHARE = 50
+"""A look that takes a second of processor time is followed by so many seconds without one, if nobody asks for
+anything, and if requests come in."""
 
 WAIT_SECONDS = 2.0
 """How long requests wait for a look: a file system that hangs must not stop the server."""
@@ -51,7 +53,7 @@ class Reload:
         self._looking: asyncio.Task[None] | None = None
         self._began = self._looked = time.monotonic()
         self._retry_at = float("inf")
-        self._pause = INTERVAL
+        self._cost = 0.0
         # Looks are started by requests, whose ids must not be on the log lines.
         self._context = contextvars.copy_context()
         self.problem = ""
@@ -63,7 +65,7 @@ class Reload:
             return
         now = time.monotonic()
         if self._looking is None:
-            if now - self._looked < INTERVAL:
+            if now - self._looked < max(INTERVAL, self._cost * BUSY_SHARE):
                 return
             self._began = now
             self._looking = asyncio.get_running_loop().create_task(
@@ -76,7 +78,7 @@ class Reload:
         """Look from time to time while `needed`, until cancelled: for clients that only listen."""
         try:
             while True:
-                await asyncio.sleep(self._pause)
+                await asyncio.sleep(max(INTERVAL, self._cost * IDLE_SHARE))
                 if needed():
                     await self.fresh()
         finally:
@@ -125,8 +127,7 @@ class Reload:
         return seen
 
     async def _fingerprint(self) -> Fingerprint:
-        seen, seconds = await asyncio.to_thread(_timed, self._settings)
-        self._pause = max(INTERVAL, seconds * SHARE)
+        seen, self._cost = await asyncio.to_thread(_timed, self._settings)
         return seen
 
 

@@ -23,6 +23,7 @@ TODO = {"todos": [{"content": "pack", "status": "pending", "priority": "high"}]}
 @pytest.fixture(autouse=True)
 def at_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reload, "INTERVAL", 0.0)
+    monkeypatch.setattr(reload, "BUSY_SHARE", 0)
     monkeypatch.setattr(reload, "SETTLE_SECONDS", 0.0)
 
 
@@ -222,6 +223,7 @@ async def test_only_the_mcp_servers_whose_entry_changed_are_connected_again(
 
 async def test_who_only_listens_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reload, "INTERVAL", 0.05)
+    monkeypatch.setattr(reload, "IDLE_SHARE", 0)
     async with running_server(tmp_path) as server, server.listen() as stream:
         write(tmp_path / ".opencode/agent/poet.md", "Rhyme.")
         _, event = await anext(stream)
