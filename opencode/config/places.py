@@ -80,6 +80,15 @@ def find_places(env: Mapping[str, str]) -> Places:
     )
 
 
+def skill_folders(places: Places) -> Iterator[Path]:
+    """Yield the folders in which other programs keep skills: those of the user, then of the project."""
+    upwards = list(places.upwards())
+    for folder in (*([places.home] if places.home else []), *upwards):
+        for name in (".claude", ".agents"):
+            if os.path.isdir(folder / name / "skills"):
+                yield folder / name / "skills"
+
+
 def _named_file(env: Mapping[str, str]) -> Path | None:
     if not (name := variables.CONFIG.read(env)):
         return None

@@ -1,6 +1,5 @@
 """A set-up: the configuration of all places as one, and what was left out of it."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ from opencode.schema.explain import explain
 from opencode.schema.mcp import McpConfig
 
 from . import variables
-from .file import named_models, parse_config, substituted, without_secrets
+from .file import file_references, named_models, parse_config, substituted, without_secrets
 from .http_url import is_http_url
 from .jsonc import decode
 from .markdown import MarkdownSetup, SkillFile, read
 from .merge import displayed, merged, merged_configs, normalized
-from .places import Places, find_places
+from .places import Places, find_places, skill_folders
 from .schema import Config
 from .warnings import SHOWN_KEYS, config_warnings
 
@@ -34,8 +33,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """What was read. `shown`: the configuration as it was written, without its secrets.
 
     `path`: the file that counts most, None without one. `sources`: all files, in the order in which they
-    were merged. `skills`: those of all folders. `left_out_mcp`: the reason for each MCP server whose entry
-    can't be used.
+    were merged. `included`: files that `{file:…}` names. `skills`: those of all folders. `left_out_mcp`:
+    the reason for each MCP server whose entry can't be used.
     """
 
     places: Places
@@ -43,6 +42,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     shown: JsonObject = field(default_factory=dict)
     path: Path | None = None
     sources: tuple[str, ...] = ()
+    included: tuple[Path, ...] = ()
     left_out_mcp: dict[str, str] = field(default_factory=dict)
     skills: tuple[SkillFile, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -58,7 +58,8 @@ def read_setup(env: Mapping[str, str]) -> Setup:
     raw: JsonObject = {}
     warnings: list[str] = []
     sources: list[str] = []
-    elsewhere = read((), tuple(_skill_folders(places)))
+    included: list[Path] = []
+    elsewhere = read((), tuple(skill_folders(places)))
     skills = dict(elsewhere.skills)
     warnings.extend(elsewhere.warnings)
     for source, directory, content in _contents(places, env):
@@ -67,6 +68,7 @@ def read_setup(env: Mapping[str, str]) -> Setup:
             warnings += (*content.warnings, *_model_warnings(content.config, source))
             skills |= content.skills
             continue
+        included += file_references(content, directory)
         filled_in = substituted(content, directory / "opencode.json", env)
         _check(filled_in, source)
         join = merged if source in map(str, places.user) else merged_configs
@@ -87,6 +89,7 @@ def read_setup(env: Mapping[str, str]) -> Setup:
         shown=shown,
         path=path,
         sources=tuple(sources),
+        included=tuple(included),
         left_out_mcp=left_out_mcp,
         skills=tuple(skills.values()),
         warnings=(
@@ -119,15 +122,6 @@ def _contents(
     if text := variables.CONFIG_CONTENT.read(env):
         name = variables.CONFIG_CONTENT.name
         yield name, places.project, decode(text, name, env)
-
-
-def _skill_folders(places: Places) -> Iterator[Path]:
-    """Yield the folders in which other programs keep skills: those of the user, then of the project."""
-    upwards = list(places.upwards())
-    for folder in (*([places.home] if places.home else []), *upwards):
-        for name in (".claude", ".agents"):
-            if os.path.isdir(folder / name / "skills"):
-                yield folder / name / "skills"
 
 
 def _text(path: Path) -> str:

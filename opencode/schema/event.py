@@ -252,6 +252,13 @@ class McpToolsChanged(EventProperties):
     server: str
 
 
+class InstanceDisposed(EventProperties):
+    """The set-up was read again: configuration, agents, commands, skills, providers may have changed."""
+
+    type: ClassVar[str] = "server.instance.disposed"
+    directory: str
+
+
 EVENT_TYPES: tuple[type[EventProperties], ...] = (
     ServerConnected,
     ServerHeartbeat,
@@ -276,6 +283,7 @@ EVENT_TYPES: tuple[type[EventProperties], ...] = (
     QuestionReplied,
     QuestionRejected,
     McpToolsChanged,
+    InstanceDisposed,
 )
 
 

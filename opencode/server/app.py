@@ -16,6 +16,7 @@ from . import (
     direct_write,
     docs,
     errors,
+    fresh_setup,
     request_head,
     request_logging,
     stream_limit,
@@ -45,6 +46,7 @@ def build_app(state: AppState) -> Quart:
     admission.register(app, settings)
     cors.register(app, settings)
     auth.register(app, state)
+    fresh_setup.register(app)
     for module in (instance, session, message, history, pending_requests, event, provider, mcp, transfer):
         app.register_blueprint(module.blueprint)
     assets.register(app, STATIC)

@@ -4,7 +4,6 @@ from contextlib import ExitStack
 
 import msgspec
 
-from opencode.agent.dependencies import TurnDependencies
 from opencode.clock import now_ms
 from opencode.config import Limits
 from opencode.errors import BadRequest, Conflict, TurnFailed, Unavailable
@@ -15,6 +14,7 @@ from opencode.schema.prompt import CommandBody, PromptBody, SummarizeBody
 from opencode.schema.session import Session, SessionModel
 from opencode.tasks import Tasks
 
+from .active_setup import ActiveSetup
 from .admission import Admission
 from .chosen_ids import ChosenIds
 from .command import Commands
@@ -54,21 +54,20 @@ class Prompted(msgspec.Struct, frozen=True):
 
 
 class Prompts:
-    """Stores prompts, publishes them and submits them to a turn. `commands`: the commands by name."""
+    """Stores prompts, publishes them and submits them to a turn."""
 
     def __init__(
         self,
-        dependencies: TurnDependencies,
+        setup: ActiveSetup,
         sessions: Sessions,
         turns: Turns,
         history: History,
-        commands: Commands,
         chosen_ids: ChosenIds,
         limits: Limits,
         changes: Tasks,
     ) -> None:
-        self._dependencies = dependencies
-        self._store = dependencies.store
+        self._setup = setup
+        self._store = setup.dependencies.store
         self._sessions = sessions
         self._turns = turns
         self._history = history
@@ -76,7 +75,11 @@ class Prompts:
         self._limits = limits
         self._changes = changes
         self._admission = Admission(turns, limits)
-        self.commands = commands
+
+    @property
+    def commands(self) -> Commands:
+        """The commands by name."""
+        return self._setup.commands
 
     async def send(self, session_id: str, body: PromptBody, replaces: str | None = None) -> Prompted:
         """Store a prompt and submit it to a turn.
@@ -109,12 +112,12 @@ class Prompts:
             arguments=body.arguments,
             message_id=prompted.message.info.id,
         )
-        self._dependencies.bus.publish(executed)
+        self._setup.dependencies.bus.publish(executed)
         return prompted.checked(answer)
 
     async def _send(self, session_id: str, body: PromptBody, replaces: str | None) -> Prompted:
         live = await self._sessions.open(session_id)
-        prompt = await checked_prompt(body, live.info, self._dependencies, self._limits)
+        prompt = await checked_prompt(body, live.info, self._setup.dependencies, self._limits)
         chosen = given(prompt.body.message_id, "")
         with ExitStack() as reserved:
             reserved.enter_context(self._chosen_ids.reserve(filter(None, [chosen, *prompt.chosen_ids])))
@@ -141,14 +144,14 @@ class Prompts:
     async def _request_summary(self, session_id: str, body: SummarizeBody) -> Prompted:
         live = await self._sessions.open(session_id)
         choice = ModelChoice(provider_id=body.provider_id, model_id=body.model_id)
-        await self._dependencies.providers.resolve(choice.provider_id, choice.model_id)
+        await self._setup.dependencies.providers.resolve(choice.provider_id, choice.model_id)
         with self._admission.reserve(session_id):
             self._check_open()
             async with self._sessions.edit(session_id) as draft:
                 self._turns.check_at_rest(session_id)
                 if not await self._store.messages(session_id, limit=1):
                     raise BadRequest("The session has no messages to summarize.")
-                agents = self._dependencies.agents
+                agents = self._setup.dependencies.agents
                 message = compaction_message(live.info, live.new_message_id(), choice, agents)
                 await self._put(draft, message, answered=False)
             return Prompted(message, self._turns.submit(live, message))

@@ -1,11 +1,13 @@
 """Builds all services of the server, without the web layer, and closes them at the end."""
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
+from msgspec import structs
 
 from opencode.agent.agents import Agents
 from opencode.agent.dependencies import TurnDependencies
@@ -13,12 +15,11 @@ from opencode.agent.fallback import Fallbacks
 from opencode.agent.pending_requests import PendingRequests
 from opencode.agent.retry import RetryPolicy
 from opencode.bus import Bus
-from opencode.config import Settings
+from opencode.config import Reload, Settings
 from opencode.errors import RequestError, SettingsError, Unavailable
 from opencode.offload.jobs import JSON_SCHEMA
 from opencode.offload.pool import Pool
 from opencode.provider.registry import Registry
-from opencode.schema.base import given
 from opencode.schema.event import McpToolsChanged
 from opencode.store import Store
 from opencode.tasks import Tasks
@@ -26,10 +27,10 @@ from opencode.tool.egress import Egress
 from opencode.tool.mcp import McpServers
 from opencode.tool.registry import Tools
 from opencode.tool.skill import Skills
-from opencode.tool.task import RunTask
 from opencode.workspace import Changes, Workspace
 from opencode.workspace.setup import described, open_workspace
 
+from .active_setup import ActiveSetup, Setup, of_agents, setup_warnings
 from .chosen_ids import ChosenIds
 from .command import Commands
 from .delegation import Delegation
@@ -41,7 +42,6 @@ from .prompts import Prompts
 from .recovery import recover
 from .sessions import Sessions
 from .snapshot import Snapshot
-from .start_checks import start_warnings
 from .transfer import Transfer
 from .turns import Turns
 
@@ -54,11 +54,12 @@ log = logging.getLogger(__name__)
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """The services that the API and the web page call.
 
-    Each is built from those above it in `open_services`, and knows nothing of those below. `warnings`:
-    sentences about probable mistakes in the settings, for the log.
+    Each is built from those above it in `open_services`, and knows nothing of those below. `setup`: the
+    set-up in use; `reload` replaces it when its files have changed.
     """
 
-    settings: Settings
+    setup: ActiveSetup
+    reload: Reload
     sessions: Sessions
     prompts: Prompts
     history: History
@@ -68,15 +69,27 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: Snapshot
     changes: Tasks
     bus: Bus
-    providers: Registry
-    agents: Agents
-    skills: Skills
     pending_requests: PendingRequests
     store: Store
     mcp: McpServers
     workspace: Workspace | None
     files: FileHistory
-    warnings: tuple[str, ...]
+
+    @property
+    def settings(self) -> Settings:
+        return self.setup.settings
+
+    @property
+    def providers(self) -> Registry:
+        return self.setup.dependencies.providers
+
+    @property
+    def agents(self) -> Agents:
+        return self.setup.dependencies.agents
+
+    @property
+    def skills(self) -> Skills:
+        return self.setup.dependencies.skills
 
     async def stop(self, grace: float = 0) -> None:
         """Let turns run for up to `grace` seconds, abort the rest, store their ends, and end all streams."""
@@ -118,17 +131,11 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             egress=egress,
         )
         skills = Skills(settings.skills)
-        tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=(skills, mcp))
+        tools = Tools(settings, extra=of_agents(agents), sources=(skills, mcp))
         stack.push_async_callback(tools.close)
         providers = Registry(settings)
-        stack.push_async_callback(providers.close)
         schemas = Pool("JSON_SCHEMA", JSON_SCHEMA)
         stack.push_async_callback(schemas.close)
-        warnings = [
-            *start_warnings(settings, tools, providers),
-            *agents.warnings,
-            *await instructions.warnings(),
-        ]
         dependencies = TurnDependencies(
             store=store,
             bus=bus,
@@ -145,49 +152,50 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         )
         changes = Tasks(refusals=(RequestError,))
         chosen_ids = ChosenIds()
-        commands = Commands(settings.config.command, agents, mcp, skills)
-        sessions = Sessions(dependencies, may_share=settings.config.share != "disabled")
-        turns = Turns(dependencies, sessions, Tasks())
+        first = Setup(
+            settings=settings,
+            dependencies=dependencies,
+            commands=Commands(settings.config.command, agents, mcp, skills),
+            instructions=instructions,
+        )
+        warnings = setup_warnings(first, await instructions.warnings())
+        setup = ActiveSetup(structs.replace(first, warnings=warnings), mcp)
+        stack.push_async_callback(setup.close)
+        sessions = Sessions(setup)
+        turns = Turns(setup, sessions, Tasks())
         files = FileHistory(file_changes, store, sessions, bus)
         history = History(store, sessions, turns, files, settings.limits)
-        prompts = Prompts(
-            dependencies, sessions, turns, history, commands, chosen_ids, settings.limits, changes
-        )
-        turns.delegate = Delegation(sessions, agents, prompts.send, turns.abort)
+        prompts = Prompts(setup, sessions, turns, history, chosen_ids, settings.limits, changes)
+        turns.delegate = Delegation(sessions, setup, prompts.send, turns.abort)
         services = Services(
-            settings=settings,
+            setup=setup,
+            reload=Reload(settings, setup.use),
             sessions=sessions,
             prompts=prompts,
             history=history,
-            transfer=Transfer(dependencies, sessions, chosen_ids, settings.limits),
+            transfer=Transfer(setup, sessions, chosen_ids, settings.limits),
             deletion=Deletion(dependencies, sessions, turns, changes),
             turns=turns,
             snapshot=Snapshot(store, sessions, turns, pending_requests),
             changes=changes,
             bus=bus,
-            providers=providers,
-            agents=agents,
-            skills=skills,
             pending_requests=pending_requests,
             store=store,
             mcp=mcp,
             workspace=workspace,
             files=files,
-            warnings=tuple(warnings),
         )
         stack.push_async_callback(services.stop)
         mcp.begin()
         await _recover(dependencies, services)
-        yield services
-
-
-def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
-    """Return the name and description of each agent that tasks can be delegated to."""
-    return [
-        (agent.name, given(agent.description, "No description."))
-        for agent in agents.list()
-        if agent.mode != "primary" and agent.hidden is not True
-    ]
+        watching = asyncio.create_task(
+            services.reload.watch(lambda: bool(bus.subscribers)), name="watch the set-up"
+        )
+        try:
+            yield services
+        finally:
+            watching.cancel()
+            await asyncio.wait({watching})
 
 
 async def _recover(dependencies: TurnDependencies, services: Services) -> None:

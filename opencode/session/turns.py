@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from weakref import proxy
 
 from opencode import observe
-from opencode.agent.dependencies import TurnDependencies
 from opencode.agent.exchange import is_last_step
 from opencode.agent.turn import Turn
 from opencode.errors import AgentServerError, Conflict, ModelError, NotFound, Unavailable
@@ -19,6 +18,7 @@ from opencode.store import Unit
 from opencode.tasks import Tasks
 from opencode.tool.base import Started, Task, TaskAnswer
 
+from .active_setup import ActiveSetup
 from .cache import LiveSession
 from .sessions import Sessions
 from .titles import Titles
@@ -51,7 +51,7 @@ class RunningTurn:
         self.stopping = False
         self.end = SessionIdle(session_id=live.id)
         # The proxy avoids a reference cycle, so both are freed as soon as the turn ends.
-        self.turn = Turn(turns.dependencies, given(live.info.permission, []), proxy(self))
+        self.turn = Turn(turns.setup.dependencies, given(live.info.permission, []), proxy(self))
         self.task = turns.tasks.spawn(self._run(), f"turn of {live.id}")
 
     def add(self, prompt: MessageWithParts) -> None:
@@ -153,7 +153,7 @@ class RunningTurn:
         """Mark all other prompts as answered, except those that the server's stop left without an answer."""
         for prompt in self._open_prompts if not self._live.removed else ():
             if not self._turns.closing or self.turn.answer_to(prompt.id) is not None:
-                self._turns.dependencies.store.put_message(prompt)
+                self._turns.store.put_message(prompt)
 
 
 Delegate = Callable[[Session, Task, ModelChoice, Started], Awaitable[TaskAnswer]]
@@ -168,12 +168,13 @@ class Turns:
 
     delegate: Delegate
 
-    def __init__(self, dependencies: TurnDependencies, sessions: Sessions, tasks: Tasks) -> None:
-        self.dependencies = dependencies
+    def __init__(self, setup: ActiveSetup, sessions: Sessions, tasks: Tasks) -> None:
+        self.setup = setup
+        self.store = setup.dependencies.store
         self.sessions = sessions
         self.tasks = tasks
-        self.titles = Titles(dependencies, sessions, tasks)
-        self.publish = dependencies.bus.publish
+        self.titles = Titles(setup, sessions, tasks)
+        self.publish = setup.dependencies.bus.publish
         self.closing = False
         self._running: dict[str, RunningTurn] = {}
 
@@ -196,10 +197,9 @@ class Turns:
 
     async def history(self, session_id: str, prompts: Sequence[str]) -> list[MessageWithParts]:
         """Return a session's messages for a turn that has these prompts already; raises Unavailable."""
-        store = self.dependencies.store
-        if store.has_only(session_id, prompts[0]):
+        if self.store.has_only(session_id, prompts[0]):
             return []
-        return await store.history(session_id, prompts[0], prompts)
+        return await self.store.history(session_id, prompts[0], prompts)
 
     def get(self, session_id: str) -> RunningTurn | None:
         return self._running.get(session_id)

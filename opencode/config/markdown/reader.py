@@ -77,7 +77,7 @@ def _read(folder: Path, names: tuple[str, ...], files: Files) -> dict[str, JsonO
     entries: dict[str, JsonObject] = {}
     depth = 0 if names == MODES else None
     for directory in _existing([folder], names):
-        below = (directory, _is_markdown) if depth is None else (directory, _is_markdown, depth)
+        below = (directory, is_markdown) if depth is None else (directory, is_markdown, depth)
         for path in files.below(*below):
             if (document := _document(path, files)) is None:
                 continue
@@ -91,7 +91,8 @@ def _read(folder: Path, names: tuple[str, ...], files: Files) -> dict[str, JsonO
     return entries
 
 
-def _is_markdown(name: str) -> bool:
+def is_markdown(name: str) -> bool:
+    """Return whether a file of this name holds an agent, a command or a mode."""
     return name.endswith(".md")
 
 

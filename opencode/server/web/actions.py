@@ -20,6 +20,7 @@ from ..app_state import services
 from ..client import own_address
 from ..endpoint import decode_body
 from ..errors import too_large, wait
+from ..json_body import exported_json
 from .error_messages import page_message
 from .form import files_of, prompt_from_form, prompt_from_message
 from .live_view import hx_partial
@@ -164,7 +165,7 @@ async def import_chat() -> Answer:
     file = (await request.files).get("file")
     if file is None or not file.filename:
         raise BadRequest("Choose the JSON file of an exported chat.")
-    session = await services().transfer.import_(decode_body(_EXPORT, file.read(), True))
+    session = await services().transfer.import_(decode_body(_EXPORT, exported_json(file.read()), True))
     return redirect(f"/chat/{session.id}", 303)
 
 

@@ -38,12 +38,33 @@ class McpServers:
         egress: Egress | None = None,
         left_out: Mapping[str, str] | None = None,
     ) -> None:
+        self._config = dict(config)
         self._left_out = left_out or {}
         self._changed = changed
         self._may_add = may_add
         self._egress = egress or Egress()
         self._adding = asyncio.Lock()
         self._servers = {name: self._server(name, entry, trusted=True) for name, entry in config.items()}
+
+    def replace(
+        self, config: Mapping[str, McpConfig], left_out: Mapping[str, str] | None = None
+    ) -> "list[McpServer]":
+        """Take another opencode.json: servers whose entry changed are made anew, all others stay.
+
+        Those that were added while this one runs stay, too. Returns the servers that are gone, which the
+        caller disconnects, before it calls `begin`.
+        """
+        before = self._servers
+        changed = {name for name in {*self._config, *config} if self._config.get(name) != config.get(name)}
+        self._servers = {
+            name: self._server(name, entry, trusted=True) if name in changed else before[name]
+            for name, entry in config.items()
+        }
+        for name, server in before.items():
+            if name not in changed:
+                self._servers.setdefault(name, server)
+        self._config, self._left_out = dict(config), left_out or {}
+        return [server for name, server in before.items() if server is not self._servers.get(name)]
 
     def begin(self) -> None:
         """Start connecting every enabled server, without waiting."""
