@@ -22,11 +22,13 @@ from opencode.schema.base import given
 from opencode.schema.event import McpToolsChanged
 from opencode.store import Store
 from opencode.tasks import Tasks
+from opencode.tool.base import ToolSource
 from opencode.tool.egress import Egress
 from opencode.tool.mcp import McpServers
 from opencode.tool.registry import Tools
 from opencode.tool.skill import Skills
 from opencode.tool.task import RunTask
+from opencode.tool.workspace import WorkspaceTools
 from opencode.workspace import Changes, Workspace
 from opencode.workspace.setup import described, open_workspace
 
@@ -118,7 +120,10 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             egress=egress,
         )
         skills = Skills(settings.skills)
-        tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=(skills, mcp))
+        sources: list[ToolSource] = [skills, mcp]
+        if workspace is not None and file_changes is not None:
+            sources.insert(0, WorkspaceTools(workspace, file_changes))
+        tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=sources)
         stack.push_async_callback(tools.close)
         providers = Registry(settings)
         stack.push_async_callback(providers.close)

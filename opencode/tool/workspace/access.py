@@ -9,7 +9,7 @@ from typing import TypeVar, TypeVarTuple
 
 import msgspec
 
-from opencode.errors import ToolError, WorkspaceError
+from opencode.errors import ToolError, Unavailable, WorkspaceError
 from opencode.tool.base import ToolContext
 from opencode.workspace import Changes, Origin, Workspace
 
@@ -140,7 +140,7 @@ def _by_path(target: Target) -> str:
 def _tool_errors(path: str) -> Iterator[None]:
     try:
         yield
-    except WorkspaceError as error:
+    except (WorkspaceError, Unavailable) as error:
         raise ToolError(error.message) from None
     except OSError as error:
         raise ToolError(f"{path} {reason(error)}.") from None

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from opencode.errors import ToolError
 from tests.tool.calls import Call
 
-from .folder import Folder
+from .folder import Folder, folder_at
 
 OUTSIDE = [
     "../secret",
@@ -54,13 +55,14 @@ class Pausing(Call):
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+async def folder(tmp_path: Path) -> AsyncIterator[Folder]:
     root = tmp_path / "root"
     (root / "a").mkdir(parents=True)
     (tmp_path / "secret").write_text("secret\n")
     (root / "link").symlink_to("/etc/passwd")
     (root / "folder-link").symlink_to(tmp_path)
-    return Folder(root)
+    async with folder_at(root) as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
@@ -117,7 +119,9 @@ async def test_searches_ask_for_their_pattern(folder: Folder) -> None:
 
 
 async def test_a_folder_that_is_only_read_has_no_tools_that_write(tmp_path: Path) -> None:
-    names = {tool.name for tool in Folder(tmp_path, writable=False).tools.list()}
+    (tmp_path / "root").mkdir()
+    async with folder_at(tmp_path / "root", writable=False) as folder:
+        names = {tool.name for tool in folder.tools.list()}
     assert {"read", "glob", "grep", "list"} <= names
     assert names.isdisjoint({"edit", "write", "apply_patch"})
 

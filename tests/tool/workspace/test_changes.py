@@ -1,6 +1,7 @@
 """Edits and patches beyond what was recorded: bytes that stay, hostile inputs, steps on one file."""
 
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ from opencode.errors import ToolError
 from opencode.tool.workspace.replacement import replaced
 from opencode.workspace import MAX_FILE
 
-from .folder import Folder
+from .folder import Folder, folder_at
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+async def folder(tmp_path: Path) -> AsyncIterator[Folder]:
     (tmp_path / "root").mkdir()
-    return Folder(tmp_path / "root")
+    async with folder_at(tmp_path / "root") as folder:
+        yield folder
 
 
 def patch(*lines: str) -> str:

@@ -2,22 +2,24 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from opencode.errors import ToolError
-from opencode.tool.workspace import WorkspaceTools, selection
-from opencode.workspace import MAX_FILE, Changes
+from opencode.tool.workspace import selection
+from opencode.workspace import MAX_FILE
 from tests.tool.calls import Call
 
-from .folder import Folder
+from .folder import Folder, folder_at
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+async def folder(tmp_path: Path) -> AsyncIterator[Folder]:
     (tmp_path / "root").mkdir()
-    return Folder(tmp_path / "root")
+    async with folder_at(tmp_path / "root") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ async def test_rules_of_folders_come_once_in_a_session(folder: Folder) -> None:
 
 
 async def test_a_model_is_told_of_the_folder_if_it_has_a_tool_for_it(folder: Folder) -> None:
-    source = WorkspaceTools(folder.workspace, Changes(folder.workspace))
+    source = folder.source
     assert source.instructions(["webfetch"]) == ()
     (told,) = source.instructions(["webfetch", "read"])
     assert f"Working directory: {folder.root}\n" in told and "read and changed" in told

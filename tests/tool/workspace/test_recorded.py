@@ -10,8 +10,8 @@ from msgspec import to_builtins
 from opencode.errors import ToolError
 
 from .cases import CASES, Case
-from .folder import Folder
-from .record import RECORDED, files_in, filled_in, set_up, shortened
+from .folder import folder_at
+from .record import RECORDED, files_in, filled_in, set_up, shape, shortened
 
 RECORD: dict[str, Any] = json.loads(RECORDED.read_text())
 
@@ -46,10 +46,10 @@ async def answer(case: Case, root: Path) -> dict[str, Any]:
     """Return what the tools here answer to a case, in the form of the record."""
     set_up(case, root)
     before = files_in(root)
-    folder = Folder(root)
     state: dict[str, Any]
     try:
-        result = await folder.call(case.tool, **filled_in(case, root))
+        async with folder_at(root) as folder:
+            result = await folder.call(case.tool, **filled_in(case, root))
         state = {
             "status": "completed",
             "output": result.output,
@@ -107,9 +107,11 @@ async def test_a_call_is_answered_as_opencode_answers_it(tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize("model", RECORD["offered"])
-def test_models_are_offered_the_tools_with_the_inputs_that_opencode_has(tmp_path: Path, model: str) -> None:
+async def test_models_are_offered_tools_with_opencodes_inputs(tmp_path: Path, model: str) -> None:
     theirs = RECORD["offered"][model]
-    tools = [tool for tool in Folder(tmp_path).tools.list() if tool.is_for(model)]
+    (tmp_path / "root").mkdir()
+    async with folder_at(tmp_path / "root") as folder:
+        tools = [tool for tool in folder.tools.list() if tool.is_for(model)]
     ours = {tool.name: shape(tool.parameters()) for tool in tools}
     assert {name: shape(ours[name]) for name in theirs} == {name: shape(theirs[name]) for name in theirs}
     assert ("edit" in ours, "apply_patch" in ours) == ("edit" in theirs, "apply_patch" in theirs)
