@@ -9,6 +9,9 @@ DOOM_LOOP = "doom_loop"
 
 _EDITING = ("write", "edit", "patch")
 
+_BY_EDIT = ("edit", "write", "apply_patch")
+"""Tools that ask for the permission `edit`."""
+
 ALLOW_ALL = PermissionRule(permission="*", pattern="*", action="allow")
 
 
@@ -67,12 +70,22 @@ def always_patterns(ruleset: Iterable[PermissionRule], permission: str, patterns
 
 
 def is_hidden(ruleset: Iterable[PermissionRule], tool: str) -> bool:
-    """Return whether a tool is denied for every pattern; models are not offered such a tool."""
-    last_match = None
-    for rule in ruleset:
-        if matches(rule.permission, tool):
-            last_match = rule
-    return last_match is not None and last_match.pattern == "*" and last_match.action == "deny"
+    """Return whether a tool is denied for every pattern; models are not offered such a tool.
+
+    As in opencode, `edit` stands for all tools that change files. A rule by the tool's own name counts too,
+    since a prompt's `tools` may switch off one of them.
+    """
+    ruleset = list(ruleset)
+    if tool not in _BY_EDIT:
+        return _is_denied([rule for rule in ruleset if matches(rule.permission, tool)])
+    return _is_denied([rule for rule in ruleset if matches(rule.permission, "edit")]) or _is_denied(
+        [rule for rule in ruleset if rule.permission == tool]
+    )
+
+
+def _is_denied(ruleset: list[PermissionRule]) -> bool:
+    last = ruleset[-1] if ruleset else None
+    return last is not None and last.pattern == "*" and last.action == "deny"
 
 
 def may_repeat(ruleset: Iterable[PermissionRule]) -> bool:

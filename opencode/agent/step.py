@@ -11,6 +11,7 @@ from opencode.provider.wire.attachment_errors import may_refuse_attachment
 from opencode.schema.agent import Agent
 from opencode.schema.base import given
 from opencode.schema.message import JsonSchemaFormat, MessageWithParts, UserMessage
+from opencode.schema.provider import Model
 from opencode.schema.session import PermissionRule
 from opencode.tool.skill import SKILL
 
@@ -137,7 +138,7 @@ class Step:
         last = self._progress.steps >= _limit(agent)
         answer_as_data = isinstance(prompt.format, JsonSchemaFormat)
         usable = model.capabilities.toolcall and not (last and answer_as_data)
-        tools = self._tool_definitions(agent) if usable else []
+        tools = self._tool_definitions(agent, model) if usable else []
         of_tools = list(self._dependencies.tools.instructions(tool.name for tool in tools))
         if any(tool.name == SKILL for tool in tools):
             of_tools.append(skill_listing(self._dependencies.skills, agent))
@@ -163,12 +164,12 @@ class Step:
             session_id=prompt.session_id,
         )
 
-    def _tool_definitions(self, agent: Agent) -> list[ToolDefinition]:
+    def _tool_definitions(self, agent: Agent, model: Model) -> list[ToolDefinition]:
         rules = effective_rules(agent, self._rules, self._prompt)
         return [
             ToolDefinition(tool.name, tool.description, tool.parameters())
             for tool in self._dependencies.tools.list()
-            if not is_hidden(rules, tool.name)
+            if not is_hidden(rules, tool.name) and tool.is_for(model.id)
         ]
 
 

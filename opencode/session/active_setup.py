@@ -80,7 +80,9 @@ class ActiveSetup:
         providers = Registry(settings, before.dependencies.providers)
         instructions = before.instructions.replaced(settings)
         of_instructions = await instructions.warnings()
-        tools = before.dependencies.tools.replaced(settings.config, of_agents(agents), (skills, self._mcp))
+        tools = before.dependencies.tools.replaced(
+            settings.config, of_agents(agents), skills, before.dependencies.skills
+        )
         dependencies = structs.replace(
             before.dependencies,
             agents=agents,

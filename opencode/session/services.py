@@ -23,10 +23,12 @@ from opencode.provider.registry import Registry
 from opencode.schema.event import McpToolsChanged
 from opencode.store import Store
 from opencode.tasks import Tasks
+from opencode.tool.base import ToolSource
 from opencode.tool.egress import Egress
 from opencode.tool.mcp import McpServers
 from opencode.tool.registry import Tools
 from opencode.tool.skill import Skills
+from opencode.tool.workspace import WorkspaceTools
 from opencode.workspace import Changes, Workspace
 from opencode.workspace.setup import described, open_workspace
 
@@ -131,7 +133,10 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             egress=egress,
         )
         skills = Skills(settings.skills)
-        tools = Tools(settings, extra=of_agents(agents), sources=(skills, mcp))
+        sources: list[ToolSource] = [skills, mcp]
+        if workspace is not None and file_changes is not None:
+            sources.insert(0, WorkspaceTools(workspace, file_changes))
+        tools = Tools(settings, extra=of_agents(agents), sources=sources)
         stack.push_async_callback(tools.close)
         providers = Registry(settings)
         schemas = Pool("JSON_SCHEMA", JSON_SCHEMA)

@@ -138,6 +138,10 @@ class Tool(ABC, Generic[Args]):
         """Return the model's input as the tool's own type; raises msgspec.ValidationError."""
         return msgspec.convert(value, self.input_type, strict=False)
 
+    def is_for(self, model_id: str) -> bool:
+        """Return whether a model is offered the tool; all are, unless a tool suits some models only."""
+        return True
+
     @abstractmethod
     async def run(self, args: Args, context: ToolContext) -> ToolResult:
         """Execute the call."""

@@ -60,14 +60,16 @@ class Tools:
         self._config = settings.config
         self._calls: set[asyncio.Task[ToolResult]] = set()
 
-    def replaced(self, config: Config, extra: Sequence[AnyTool], sources: Sequence[ToolSource]) -> "Tools":
-        """Return the tools of another configuration, with other `extra` ones and sources.
+    def replaced(
+        self, config: Config, extra: Sequence[AnyTool], skills: ToolSource, before: ToolSource
+    ) -> "Tools":
+        """Return the tools of another configuration, with other `extra` ones, and `skills` for those `before`.
 
         The built-in tools are shared; `close` of either closes them.
         """
         tools = copy(self)
         tools._tools = {**self._tools, **{tool.name: tool for tool in extra}}
-        tools._sources = sources
+        tools._sources = [skills if source is before else source for source in self._sources]
         tools._config = config
         return tools
 

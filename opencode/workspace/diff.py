@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-MAX_EDITS = 1_500
+MAX_EDITS = 700
 """Lines added and removed beyond which the whole middle of two texts is shown as replaced: the time grows
 with the square of this number, half a second here."""
 

@@ -21,7 +21,7 @@ from opencode.errors import FileTooLargeError, ProtectedPathError
 from . import descent
 from .descent import Ground, Identity, Place, identity
 from .paths import short
-from .walk import Walk
+from .walk import Choose, Walk
 
 MAX_FILE = 10 * 1024 * 1024
 """Bytes of a file that is read whole, or written."""
@@ -152,15 +152,18 @@ class Workspace:
         *,
         skip: frozenset[str] = frozenset({"node_modules"}),
         ignore_files: bool = True,
+        choose: Choose | None = None,
+        hidden: bool = True,
         entries: int = WALK_ENTRIES,
         seconds: float = WALK_SECONDS,
     ) -> Walk:
         """Return an iterator over the files and directories below a path, each directory before its content.
 
-        Left out are `.git`, directories named in `skip`, what `.gitignore` and its like say, and links. After
-        so many entries or seconds it ends, and its `stopped` says why. Close it, or use it to its end.
+        Left out are `.git`, directories named in `skip`, what `.gitignore` and its like say, and links.
+        `choose` decides before ignore files do; without `hidden` names that begin with a dot are left out.
+        After so many entries or seconds it ends, and its `stopped` says why. Close it, or use it to its end.
         """
-        return Walk(self._ground, path, skip, ignore_files, entries, seconds)
+        return Walk(self._ground, path, skip, ignore_files, entries, seconds, choose, hidden)
 
     def check_writable(self, path: str) -> PurePosixPath:
         """Return a path from the root as `resolve` does; raises ProtectedPathError if it can't be written."""

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -26,6 +26,10 @@ class Found(msgspec.Struct, frozen=True):
     modified: int
 
 
+Choose = Callable[[Sequence[str], bool], bool | None]
+"""Says of a path, as its steps from the root, and whether it is a directory, if it is wanted whatever ignore
+files say; None if they decide."""
+
 Rules = dict[str, Ignored]
 """The rules that hold in a directory, by the kind of their file."""
 
@@ -41,10 +45,14 @@ class Walk:
         ignore_files: bool,
         entries: int,
         seconds: float,
+        choose: Choose | None = None,
+        hidden: bool = True,
     ) -> None:
         self.stopped: str | None = None
         self._ground = ground
         self._skip = skip
+        self._choose = choose
+        self._hidden = hidden
         self._kinds = _kinds(ground.roots[0]) if ignore_files else ()
         self._left = entries
         self._limits = f"{entries:,} entries", f"{seconds:g} seconds"
@@ -126,7 +134,7 @@ class Walk:
         if entry.name == ".git" or (is_directory and entry.name in self._skip):
             return None
         path = (*steps, entry.name)
-        if self._is_ignored(path, is_directory, rules) or identity(info) in self._ground.hidden:
+        if not self._is_wanted(path, is_directory, rules) or identity(info) in self._ground.hidden:
             return None
         return Found(PurePosixPath(*path), is_directory, info.st_size, info.st_mtime_ns)
 
@@ -143,6 +151,14 @@ class Walk:
         if self.stopped is None and time.monotonic() > self._end:
             self.stopped = self._limits[1]
         return self.stopped is not None
+
+    def _is_wanted(self, path: tuple[str, ...], is_directory: bool, rules: Rules) -> bool:
+        chosen = self._choose(path, is_directory) if self._choose is not None else None
+        if chosen is not None:
+            return chosen
+        if not self._hidden and path[-1].startswith("."):
+            return False
+        return not self._is_ignored(path, is_directory, rules)
 
     def _is_ignored(self, path: tuple[str, ...], is_directory: bool, rules: Rules) -> bool:
         for kind in reversed(self._kinds):

@@ -56,6 +56,16 @@ def test_the_last_rule_that_fits_decides_and_where_none_does_the_user_is_asked()
     assert decide([], "webfetch", "x") == "ask"
 
 
+def test_tools_that_change_files_are_hidden_together_or_one_by_its_name() -> None:
+    for tool in ("edit", "write", "apply_patch"):
+        assert is_hidden([rule("deny", "edit")], tool)
+        assert is_hidden([rule("deny", "*")], tool)
+        assert not is_hidden([rule("deny", "*"), rule("allow", "edit")], tool)
+        assert not is_hidden([rule("deny", "edit", "*.lock")], tool)
+    assert is_hidden([rule("deny", "write")], "write")
+    assert not is_hidden([rule("deny", "write")], "edit")
+
+
 def test_a_rule_of_another_tool_or_pattern_hides_nothing() -> None:
     assert is_hidden([rule("deny")], "webfetch")
     assert is_hidden([rule("allow", "*"), rule("deny", "web*")], "webfetch")
