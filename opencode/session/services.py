@@ -28,6 +28,7 @@ from opencode.tool.registry import Tools
 from opencode.tool.skill import Skills
 from opencode.tool.task import RunTask
 
+from .branches import Branches
 from .chosen_ids import ChosenIds
 from .command import Commands
 from .delegation import Delegation
@@ -59,6 +60,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     sessions: Sessions
     prompts: Prompts
     history: History
+    branches: Branches
     transfer: Transfer
     deletion: Deletion
     turns: Turns
@@ -137,8 +139,9 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         sessions = Sessions(dependencies, may_share=settings.config.share != "disabled")
         turns = Turns(dependencies, sessions, Tasks())
         history = History(store, sessions, turns, settings.limits)
+        branches = Branches(store, sessions, turns)
         prompts = Prompts(
-            dependencies, sessions, turns, history, commands, chosen_ids, settings.limits, changes
+            dependencies, sessions, turns, history, branches, commands, chosen_ids, settings.limits, changes
         )
         turns.delegate = Delegation(sessions, agents, prompts.send, turns.abort)
         services = Services(
@@ -146,6 +149,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             sessions=sessions,
             prompts=prompts,
             history=history,
+            branches=branches,
             transfer=Transfer(dependencies, sessions, chosen_ids, settings.limits),
             deletion=Deletion(dependencies, sessions, turns, changes),
             turns=turns,
