@@ -23,7 +23,6 @@ from opencode.provider.registry import Registry
 from opencode.schema.event import McpToolsChanged
 from opencode.store import Store
 from opencode.tasks import Tasks
-from opencode.tool.base import ToolSource
 from opencode.tool.egress import Egress
 from opencode.tool.mcp import McpServers
 from opencode.tool.registry import Tools
@@ -33,6 +32,7 @@ from opencode.workspace import Changes, Workspace
 from opencode.workspace.setup import described, open_workspace
 
 from .active_setup import ActiveSetup, Setup, of_agents, setup_warnings
+from .branches import Branches
 from .chosen_ids import ChosenIds
 from .command import Commands
 from .delegation import Delegation
@@ -65,6 +65,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     sessions: Sessions
     prompts: Prompts
     history: History
+    branches: Branches
     transfer: Transfer
     deletion: Deletion
     turns: Turns
@@ -108,9 +109,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 async def open_services(settings: Settings, retry: RetryPolicy | None = None) -> AsyncIterator[Services]:
     """Open all services, and close them in the opposite order when the block ends; raises SettingsError."""
     async with AsyncExitStack() as stack:
-        agents = Agents(settings.config)
-        egress = Egress(settings.fetch_allow)
-        instructions = Instructions(settings, egress)
         store = await Store.open(settings.data_dir, settings.database_url)
         stack.push_async_callback(store.close)
         bus = Bus()
@@ -121,6 +119,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             file_changes = Changes(workspace, store, bus)
             log.info(described(workspace))
         pending_requests = PendingRequests(bus)
+        egress = Egress(settings.fetch_allow)
 
         def changed(server: str) -> None:
             bus.publish(McpToolsChanged(server=server))
@@ -132,45 +131,28 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             left_out=settings.left_out_mcp,
             egress=egress,
         )
-        skills = Skills(settings.skills)
-        sources: list[ToolSource] = [skills, mcp]
-        if workspace is not None and file_changes is not None:
-            sources.insert(0, WorkspaceTools(workspace, file_changes))
-        tools = Tools(settings, extra=of_agents(agents), sources=sources)
-        stack.push_async_callback(tools.close)
-        providers = Registry(settings)
-        schemas = Pool("JSON_SCHEMA", JSON_SCHEMA)
-        stack.push_async_callback(schemas.close)
-        dependencies = TurnDependencies(
+        first = await _first_setup(
+            stack,
+            settings,
             store=store,
             bus=bus,
-            providers=providers,
-            tools=tools,
-            skills=skills,
-            agents=agents,
-            fallbacks=Fallbacks(providers, agents),
             pending_requests=pending_requests,
-            schemas=schemas,
-            instructions=instructions.texts,
-            directory=str(workspace.root) if workspace else os.getcwd(),
+            mcp=mcp,
+            changes=file_changes,
+            egress=egress,
             retry=retry or RetryPolicy(),
         )
+        setup = ActiveSetup(first, mcp)
+        stack.push_async_callback(setup.close)
+        dependencies = first.dependencies
         changes = Tasks(refusals=(RequestError,))
         chosen_ids = ChosenIds()
-        first = Setup(
-            settings=settings,
-            dependencies=dependencies,
-            commands=Commands(settings.config.command, agents, mcp, skills),
-            instructions=instructions,
-        )
-        warnings = setup_warnings(first, await instructions.warnings())
-        setup = ActiveSetup(structs.replace(first, warnings=warnings), mcp)
-        stack.push_async_callback(setup.close)
         sessions = Sessions(setup)
         turns = Turns(setup, sessions, Tasks())
         files = FileHistory(file_changes, store, sessions, bus)
         history = History(store, sessions, turns, files, settings.limits)
-        prompts = Prompts(setup, sessions, turns, history, chosen_ids, settings.limits, changes)
+        branches = Branches(store, sessions, turns)
+        prompts = Prompts(setup, sessions, turns, history, branches, chosen_ids, settings.limits, changes)
         turns.delegate = Delegation(sessions, setup, prompts.send, turns.abort)
         services = Services(
             setup=setup,
@@ -178,6 +160,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             sessions=sessions,
             prompts=prompts,
             history=history,
+            branches=branches,
             transfer=Transfer(setup, sessions, chosen_ids, settings.limits),
             deletion=Deletion(dependencies, sessions, turns, changes),
             turns=turns,
@@ -201,6 +184,53 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         finally:
             watching.cancel()
             await asyncio.wait({watching})
+
+
+async def _first_setup(
+    stack: AsyncExitStack,
+    settings: Settings,
+    *,
+    store: Store,
+    bus: Bus,
+    pending_requests: PendingRequests,
+    mcp: McpServers,
+    changes: Changes | None,
+    egress: Egress,
+    retry: RetryPolicy,
+) -> Setup:
+    """Return the set-up that the server starts with; what it opens, `stack` closes.
+
+    `changes`: of the workspace's files, None without a workspace.
+    """
+    agents, skills = Agents(settings.config), Skills(settings.skills)
+    instructions = Instructions(settings, egress)
+    of_workspace = [WorkspaceTools(changes.workspace, changes)] if changes is not None else []
+    tools = Tools(settings, extra=of_agents(agents), sources=[*of_workspace, skills, mcp])
+    stack.push_async_callback(tools.close)
+    providers = Registry(settings)
+    schemas = Pool("JSON_SCHEMA", JSON_SCHEMA)
+    stack.push_async_callback(schemas.close)
+    dependencies = TurnDependencies(
+        store=store,
+        bus=bus,
+        providers=providers,
+        tools=tools,
+        skills=skills,
+        agents=agents,
+        fallbacks=Fallbacks(providers, agents),
+        pending_requests=pending_requests,
+        schemas=schemas,
+        instructions=instructions.texts,
+        directory=str(changes.workspace.root) if changes is not None else os.getcwd(),
+        retry=retry,
+    )
+    setup = Setup(
+        settings=settings,
+        dependencies=dependencies,
+        commands=Commands(settings.config.command, agents, mcp, skills),
+        instructions=instructions,
+    )
+    return structs.replace(setup, warnings=setup_warnings(setup, await instructions.warnings()))
 
 
 async def _recover(dependencies: TurnDependencies, services: Services) -> None:

@@ -63,7 +63,7 @@ class Tools:
     def replaced(
         self, config: Config, extra: Sequence[AnyTool], skills: ToolSource, before: ToolSource
     ) -> "Tools":
-        """Return the tools of another configuration, with other `extra` ones, and `skills` for those `before`.
+        """Return the tools of another configuration, with other `extra` ones, and other `skills`.
 
         The built-in tools are shared; `close` of either closes them.
         """
