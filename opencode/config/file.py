@@ -55,7 +55,8 @@ def substituted(value: Any, path: Path, env: Mapping[str, str]) -> Any:
         if kind == "env":
             return env.get(name, "")
         try:
-            return (path.parent / Path(name).expanduser()).read_text(encoding="utf-8").strip()
+            file = Path(env.get("HOME", "~")) / name[2:] if name.startswith("~/") else Path(name)
+            return (path.parent / file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 f"{path} uses {{file:{name}}}, but that file can't be read: {error}."

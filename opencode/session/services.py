@@ -1,7 +1,6 @@
 """Builds all services of the server, without the web layer, and closes them at the end."""
 
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -93,7 +92,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 async def open_services(settings: Settings, retry: RetryPolicy | None = None) -> AsyncIterator[Services]:
     """Open all services, and close them in the opposite order when the block ends; raises SettingsError."""
     async with AsyncExitStack() as stack:
-        agents = Agents(settings.config)
+        agents = Agents(settings.config, settings.places.home if settings.places else None)
         egress = Egress(settings.fetch_allow)
         instructions = Instructions(settings, egress)
         store = await Store.open(settings.data_dir, settings.database_url)
@@ -140,7 +139,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             pending_requests=pending_requests,
             schemas=schemas,
             instructions=instructions.texts,
-            directory=str(workspace.root) if workspace else os.getcwd(),
+            directory=str(settings.directory),
             retry=retry or RetryPolicy(),
         )
         changes = Tasks(refusals=(RequestError,))
