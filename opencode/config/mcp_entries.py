@@ -1,6 +1,7 @@
 """Entries of MCP servers: which can be used, and why the others are left out."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -42,6 +43,15 @@ def with_usable_mcp(config: JsonObject, known: Mapping[str, str]) -> tuple[JsonO
     }
     left_out = {name: why for name, why in reasons.items() if why}
     return ({**config, "mcp": usable} if "mcp" in config else config), left_out
+
+
+def with_directories(config: JsonObject, project: Path) -> JsonObject:
+    """Return a configuration whose MCP programs start in the project; their `cwd` is relative to it."""
+    servers = {
+        name: {**entry, "cwd": str(project / entry.get("cwd", ""))} if entry.get("type") == "local" else entry
+        for name, entry in _entries(config).items()
+    }
+    return {**config, "mcp": servers} if servers else config
 
 
 def _entries(config: JsonObject) -> JsonObject:

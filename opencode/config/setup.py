@@ -17,7 +17,7 @@ from .file import named_models, parse_config, substituted, without_secrets
 from .http_url import is_http_url
 from .jsonc import decode
 from .markdown import Files, MarkdownSetup, SkillFile, read
-from .mcp_entries import left_out_mcp, with_switches, with_usable_mcp
+from .mcp_entries import left_out_mcp, with_directories, with_switches, with_usable_mcp
 from .merge import completed, merged, merged_configs, normalized
 from .places import Places, find_places
 from .schema import Config, PermissionConfig
@@ -76,7 +76,7 @@ def read_setup(env: Mapping[str, str]) -> Setup:
     usable, left_out_mcp = with_usable_mcp(raw, whole.left_out_mcp)
     usable, without_address = _with_usable_providers(usable)
     source = str(path or variables.CONFIG_CONTENT.name)
-    config = parse_config(_with_usable_models(usable), source)
+    config = parse_config(with_directories(_with_usable_models(usable), places.project), source)
     further = _further_skills(config, places, whole.warnings)
     skills |= read((), further, files).skills
     shown = without_secrets(shown_keys(written))

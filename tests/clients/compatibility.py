@@ -15,7 +15,10 @@ DIFFERENT = {
         "built-in agents have descriptions and prompts of this server; a `model` without a provider is left "
         "out; fields without a value are left out, not null"
     ),
-    "GET /command": "without `init` and `review`; fields without a value are left out, not null",
+    "GET /command": (
+        "without `init` and `review`; fields without a value are left out, not null; the template of an MCP "
+        "server's prompt is its arguments, opencode has `{}`"
+    ),
     "GET /mcp": "an entry that is no MCP server is listed as failed, with the reason; opencode ignores it",
     "GET /config": (
         "secrets are left out; `{env:…}` and `{file:…}` are shown as they are written; without a Git "
@@ -163,7 +166,8 @@ REQUEST = {
         "`question`, `skill`, `task`, `todowrite` and `webfetch` have the same names and inputs, but for "
         "`file` of `skill` (here) and `command` of `task` (opencode), and other descriptions. opencode's "
         "tools for files and programs are not here; `todoread` and `websearch` are. Tools of MCP servers are "
-        "the same. A model with `tool_call: false` gets none here; opencode sends them all the same"
+        "the same; opencode closes their inputs to other properties. A model with `tool_call: false` gets "
+        "none here; opencode sends them all the same"
     ),
     "reminders": (
         "opencode adds a reminder to the prompts of `plan`, and an assistant's message to the last step; "

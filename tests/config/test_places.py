@@ -315,3 +315,14 @@ def test_only_the_keys_that_opencode_knows_are_shown(home: Path) -> None:
         "command": {"c": {"template": "t"}},
         "provider": {"p": {"api": "https://a/", "models": {"m": {"name": "M"}}}},
     }
+
+
+def test_programs_of_mcp_servers_start_in_the_project(home: Path) -> None:
+    project = home / "project"
+    server = {"type": "local", "command": ["./server"]}
+    far = {"type": "remote", "url": "https://a/"}
+    write(project / "opencode.json", mcp={"a": server, "b": {**server, "cwd": "sub"}, "c": far})
+    settings = load(home, OPENCODE_DIRECTORY=project)
+    directories = [getattr(entry, "cwd", None) for entry in settings.config.mcp.values()]
+    assert directories == [str(project), str(project / "sub"), None]
+    assert settings.raw["mcp"]["a"] == {"type": "local", "command": ["./server"]}

@@ -1,6 +1,5 @@
 """Event streams: all events, or those of one session."""
 
-
 from quart import Blueprint, Response
 
 from opencode.schema.base import encode

@@ -6,6 +6,7 @@ from .options import OPTIONS
 from .places import PLACES
 from .rights import RIGHTS
 from .rules import RULES
+from .servers_of_tools import SERVERS
 from .setup import Setup
 
-SETUPS: dict[str, Setup] = {**PLACES, **MARKDOWN, **LENIENT, **RIGHTS, **RULES, **OPTIONS}
+SETUPS: dict[str, Setup] = {**PLACES, **MARKDOWN, **LENIENT, **RIGHTS, **RULES, **OPTIONS, **SERVERS}

@@ -126,7 +126,9 @@ def _by_name(items: list[dict[str, Any]], without: frozenset[str] | set[str] = f
 
 
 def _without_null(item: dict[str, Any]) -> dict[str, Any]:
-    """Return an item without fields that have no value, which opencode has as null."""
+    """Return an item without fields that have no value: opencode has null, and {} as template of a prompt."""
+    if item.get("source") == "mcp":
+        item = {key: value for key, value in item.items() if key != "template"}
     no_model = "model" in item and isinstance(item["model"], dict) and not item["model"]["modelID"]
     return {
         key: value for key, value in item.items() if value is not None and not (key == "model" and no_model)
@@ -165,10 +167,17 @@ def _lines(text: str) -> list[str]:
 def _tools(body: dict[str, Any], without: frozenset[str]) -> dict[str, Any]:
     tools = {tool["function"]["name"]: tool["function"] for tool in body.get("tools", [])}
     return {
-        name: sorted(set(tool["parameters"]["properties"]) - OWN_INPUTS) if name in SAME_TOOLS else tool
+        name: sorted(set(tool["parameters"]["properties"]) - OWN_INPUTS)
+        if name in SAME_TOOLS
+        else {**tool, "parameters": _without_closing(tool["parameters"])}
         for name, tool in tools.items()
         if name not in without
     }
+
+
+def _without_closing(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a tool's schema without `"additionalProperties": false`, which opencode adds."""
+    return {key: value for key, value in schema.items() if (key, value) != ("additionalProperties", False)}
 
 
 def _rest(body: dict[str, Any]) -> dict[str, Any]:

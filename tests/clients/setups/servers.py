@@ -13,6 +13,7 @@ import httpx
 
 from opencode.config import Settings
 from opencode.server.app import create_app
+from opencode.tool.mcp.server import CONNECTING
 from tests.harness import serving
 from tests.llm.server import LLM, Answer
 from tests.requirements import client_program
@@ -97,6 +98,9 @@ async def ask_ours(setup: Setup, folder: Path, home: Path, llm: LLM) -> Side:
         serving(app) as (url, _),
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=ANSWER_SECONDS) as client,
     ):
+        for name, status in (await client.get("/mcp")).json().items():
+            if status.get("error") == CONNECTING.error:  # opencode's first answer waits for it
+                await client.post(f"/mcp/{name}/connect")
         return await ask(client, setup, llm)
 
 
