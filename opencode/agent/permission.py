@@ -1,13 +1,11 @@
 """Permission rules for tool calls, by tool and pattern. The last matching rule decides."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from opencode.config import PermissionConfig
 from opencode.schema.session import PermissionAction, PermissionRule
 
 DOOM_LOOP = "doom_loop"
-
-_EDITING = ("write", "edit", "patch")
 
 _BY_EDIT = ("edit", "write", "apply_patch")
 """Tools that ask for the permission `edit`."""
@@ -35,19 +33,6 @@ def tool_rules(tools: dict[str, bool]) -> list[PermissionRule]:
         PermissionRule(permission=name, pattern="*", action="allow" if on else "deny")
         for name, on in tools.items()
     ]
-
-
-def configured_rules(tools: Mapping[str, bool], permission: PermissionConfig) -> list[PermissionRule]:
-    """Return the rules of a `tools` entry and a `permission` entry that stand beside each other.
-
-    As in opencode, a name in both keeps its place among the tools with the action of the permission, and all
-    tools that change files have the permission `edit`.
-    """
-    both: dict[str, PermissionAction | dict[str, PermissionAction]] = {
-        "edit" if name in _EDITING else name: "allow" if on else "deny" for name, on in tools.items()
-    }
-    both.update({"*": permission} if isinstance(permission, str) else permission)
-    return rules(both)
 
 
 def decide(ruleset: Iterable[PermissionRule], permission: str, pattern: str) -> PermissionAction:

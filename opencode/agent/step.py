@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import UNSET
 
 from opencode.errors import ContextOverflow, ModelAPIError
+from opencode.provider import family_defaults
 from opencode.provider.base import Finish, ModelRequest, ToolDefinition, merge_options
 from opencode.provider.registry import Resolved
 from opencode.provider.wire.attachment_errors import may_refuse_attachment
@@ -158,9 +159,11 @@ class Step:
             system=system,
             tools=tuple(tools),
             tool_choice="required" if answer_as_data and tools else "none" if last else "auto",
-            temperature=agent.temperature if agent.temperature is not UNSET else None,
-            top_p=agent.top_p if agent.top_p is not UNSET else None,
-            options=merge_options(model.options, agent.options, variant),
+            temperature=family_defaults.temperature(model)
+            if agent.temperature is UNSET
+            else agent.temperature,
+            top_p=family_defaults.top_p(model) if agent.top_p is UNSET else agent.top_p,
+            options=merge_options(family_defaults.options(model), model.options, agent.options, variant),
             session_id=prompt.session_id,
         )
 

@@ -55,7 +55,7 @@ def substituted(value: Any, path: Path, env: Mapping[str, str]) -> Any:
         if kind == "env":
             return env.get(name, "")
         try:
-            return _included(path.parent, name).read_text(encoding="utf-8").strip()
+            return _included(path.parent, name, env).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 f"{path} uses {{file:{name}}}, but that file can't be read: {error}."
@@ -73,13 +73,13 @@ def references(value: Any, kind: str = "env") -> Iterator[str]:
         yield from (match[2].strip() for match in _REFERENCE.finditer(value) if match[1] == kind)
 
 
-def file_references(value: Any, directory: Path) -> Iterator[Path]:
+def file_references(value: Any, directory: Path, env: Mapping[str, str]) -> Iterator[Path]:
     """Yield the file of every `{file:PATH}` of `value`, in a configuration file of this directory."""
-    return (_included(directory, name) for name in references(value, "file"))
+    return (_included(directory, name, env) for name in references(value, "file"))
 
 
-def _included(directory: Path, name: str) -> Path:
-    return directory / Path(name).expanduser()
+def _included(directory: Path, name: str, env: Mapping[str, str]) -> Path:
+    return directory / (Path(env.get("HOME", "~")) / name[2:] if name.startswith("~/") else name)
 
 
 def with_single_models(config: JsonObject, default_agent: str) -> JsonObject:

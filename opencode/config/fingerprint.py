@@ -54,7 +54,7 @@ def _files(places: Places) -> Iterator[str]:
             yield from _below(folder.path / name, is_markdown)
         for name in SKILLS:
             yield from _below(folder.path / name, is_skill)
-    for path in skill_folders(places):
+    for path in skill_folders(places, env):
         yield from _below(path, is_skill)
 
 

@@ -137,7 +137,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             space_host=variables.SPACE_HOST.read(env).strip().lower(),
             allow_mcp=variables.ALLOW_MCP.read(env),
             workspace=variables.WORKSPACE.read(env),
-            directory=Path(variables.DIRECTORY.read(env) or ".").expanduser().absolute(),
+            directory=Path(variables.DIRECTORY.read(env) or ".").expanduser().resolve(),
             log_level=variables.LOG_LEVEL.read(env),
             log_format=variables.LOG_FORMAT.read(env),
             stop_grace=variables.STOP_GRACE.read(env),

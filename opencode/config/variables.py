@@ -74,6 +74,7 @@ WORKSPACE = Variable(
     choice("off", "read", "write"),
     "what models may do with the files of the project's directory: off, read or write",
 )
+PERMISSION = Variable("OPENCODE_PERMISSION", "", text, "rules of rights that count most, as JSON")
 PASSWORD = Variable(
     "OPENCODE_SERVER_PASSWORD",
     "",
@@ -139,13 +140,18 @@ _SEARCH: tuple[Variable[Any], ...] = tuple(
 
 VARIABLES: tuple[Variable[Any], ...] = (
     *(HOST, PORT, DATA_DIR, DATABASE_URL, CONFIG, CONFIG_CONTENT),
-    *(CONFIG_DIR, DIRECTORY, WORKSPACE, PASSWORD, USERNAME),
+    *(CONFIG_DIR, DIRECTORY, WORKSPACE, PERMISSION, PASSWORD, USERNAME),
     *(FETCH_ALLOW, TRUSTED_PROXIES, CORS, HOSTS, ALLOW_MCP, SPACE_ID, SPACE_HOST),
     *(MAX_CONNECTIONS, MAX_CLIENT_CONNECTIONS, MAX_CLIENT_STREAMS),
     *(MAX_BODY_MB, RATE_LIMIT, MAX_RUNNING, MAX_WAITING),
     *(MAX_MESSAGE_KB, MAX_ATTACHMENTS, MAX_ATTACHMENT_MB, STOP_GRACE, LOG_LEVEL, LOG_FORMAT),
     *(DEMO_PACE, *_PROVIDERS, *_SEARCH),
 )
+
+
+def is_set(env: Mapping[str, str], *names: str) -> bool:
+    """Return whether one of opencode's switches, such as OPENCODE_DISABLE_PROJECT_CONFIG, is on."""
+    return any(env.get(name, "").lower() in ("1", "true") for name in names)
 
 
 def empty_key_warnings(env: Mapping[str, str]) -> tuple[str, ...]:

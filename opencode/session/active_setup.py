@@ -76,7 +76,7 @@ class ActiveSetup:
         Raises SettingsError if they can't be used; then nothing has changed.
         """
         before = self._setup
-        agents, skills = Agents(settings.config), Skills(settings.skills)
+        agents, skills = of_settings(settings)
         providers = Registry(settings, before.dependencies.providers)
         instructions = before.instructions.replaced(settings)
         of_instructions = await instructions.warnings()
@@ -119,6 +119,12 @@ def setup_warnings(setup: Setup, of_instructions: tuple[str, ...]) -> tuple[str,
         *dependencies.agents.warnings,
         *of_instructions,
     )
+
+
+def of_settings(settings: Settings) -> tuple[Agents, Skills]:
+    """Return the agents and skills of settings."""
+    home = settings.places.home if settings.places else None
+    return Agents(settings.config, home), Skills(settings.skills)
 
 
 def of_agents(agents: Agents) -> list[AnyTool]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import glob
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -15,9 +16,6 @@ from opencode.errors import ToolError
 from opencode.tool.charset import decode
 from opencode.tool.download import download
 from opencode.tool.egress import Egress
-
-RULES = ("AGENTS.md", "CLAUDE.md", "CONTEXT.md")
-"""Names of a project's rules; the files of the first name that there is count."""
 
 FRESH_SECONDS = 2.0
 """How long the files of one look are used: a changed file counts in the next turn after that."""
@@ -154,11 +152,8 @@ def _text(source: str, text: str) -> str:
 
 def _rules(places: Places) -> Iterator[Path]:
     """Yield the user's rules, then the project's, the nearest first."""
-    users = [places.user_folder / "AGENTS.md"] if places.user_folder else []
-    if places.home:
-        users.append(places.home / ".claude" / "CLAUDE.md")
-    yield from islice(filter(_is_file, users), 1)
-    for name in RULES:
+    yield from islice(filter(_is_file, places.user_rules), 1)
+    for name in places.rules:
         found = [folder / name for folder in places.upwards() if _is_file(folder / name)]
         if found:
             yield from found
@@ -168,12 +163,13 @@ def _rules(places: Places) -> Iterator[Path]:
 def _matches(entry: str, places: Places) -> Iterator[Path]:
     """Yield the files that match a path or a pattern, which is relative to the project or a folder above."""
     path = places.home / entry[2:] if places.home and entry.startswith("~/") else Path(entry)
-    for pattern in _without_braces(str(path)) if entry else ():
+    for pattern in _without_braces(os.path.normpath(path)) if entry else ():
         folders = [Path("/")] if path.is_absolute() else places.upwards()
         for folder in folders:
             literal = folder / pattern  # a name may hold a bracket
             found = sorted(islice(_glob(pattern, folder), MAX_FILES))
-            yield from filter(_is_file, [folder / match for match in found] or [literal])
+            matches = [folder / match for match in found] or [literal]
+            yield from filter(_is_file, (Path(os.path.normpath(match)) for match in matches))
 
 
 def _glob(pattern: str, folder: Path) -> Iterator[str]:

@@ -136,6 +136,8 @@ async def _model(body: PromptBody, session: Session, dependencies: TurnDependenc
     model = await _resolved(dependencies.fallbacks.chain(agent.name, choice), providers)
     variant = given(body.variant, given(choice.variant, ""))
     variants = given(model.variants, {})
+    if body.model is UNSET and body.variant is UNSET and agent.model and variant not in variants:
+        variant = ""  # as in opencode: an agent's variant counts if its model has it
     if variant and variant != "default" and variant not in variants:
         hint = nearest(variant, variants) if variants else "It has no variants."
         raise BadRequest(

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -31,7 +30,7 @@ from opencode.tool.workspace import WorkspaceTools
 from opencode.workspace import Changes, Workspace
 from opencode.workspace.setup import described, open_workspace
 
-from .active_setup import ActiveSetup, Setup, of_agents, setup_warnings
+from .active_setup import ActiveSetup, Setup, of_agents, of_settings, setup_warnings
 from .branches import Branches
 from .chosen_ids import ChosenIds
 from .command import Commands
@@ -202,7 +201,7 @@ async def _first_setup(
 
     `changes`: of the workspace's files, None without a workspace.
     """
-    agents, skills = Agents(settings.config), Skills(settings.skills)
+    agents, skills = of_settings(settings)
     instructions = Instructions(settings, egress)
     of_workspace = [WorkspaceTools(changes.workspace, changes)] if changes is not None else []
     tools = Tools(settings, extra=of_agents(agents), sources=[*of_workspace, skills, mcp])
@@ -221,7 +220,7 @@ async def _first_setup(
         pending_requests=pending_requests,
         schemas=schemas,
         instructions=instructions.texts,
-        directory=str(changes.workspace.root) if changes is not None else os.getcwd(),
+        directory=str(settings.directory),
         retry=retry,
     )
     setup = Setup(

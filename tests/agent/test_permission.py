@@ -7,7 +7,6 @@ import pytest
 from opencode.agent.permission import (
     ALLOW_ALL,
     always_patterns,
-    configured_rules,
     decide,
     is_hidden,
     matches,
@@ -36,15 +35,6 @@ def test_a_configuration_becomes_rules_in_its_order() -> None:
 
 def test_switches_allow_and_deny_tools() -> None:
     assert tool_rules({"webfetch": True, "todo*": False}) == [rule("allow"), rule("deny", "todo*")]
-
-
-def test_permissions_count_more_than_tools_and_tools_that_change_files_are_one() -> None:
-    assert configured_rules({"webfetch": True, "write": False}, {"*": "ask", "webfetch": "deny"}) == [
-        rule("deny"),
-        rule("deny", "edit"),
-        rule("ask", "*"),
-    ]
-    assert configured_rules({"webfetch": True}, "deny") == [rule("allow"), rule("deny", "*")]
 
 
 def test_the_last_rule_that_fits_decides_and_where_none_does_the_user_is_asked() -> None:

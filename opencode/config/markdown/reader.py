@@ -49,13 +49,16 @@ class MarkdownSetup(msgspec.Struct, frozen=True):
         }
 
 
-def read(folders: Sequence[Path], skill_folders: Sequence[Path] = ()) -> MarkdownSetup:
+def read(
+    folders: Sequence[Path], skill_folders: Sequence[Path] = (), files: Files | None = None
+) -> MarkdownSetup:
     """Return what folders such as `.opencode` hold; where two say something, the later one counts.
 
-    `skill_folders`: further ones that hold nothing but skills, which count before `folders`. Reads at most
-    32 MB; what can't be used is left out with a warning.
+    `skill_folders`: further ones that hold nothing but skills, which count before `folders`. `files`: of the
+    whole set-up: it reads at most 32 MB, and has the warnings of what can't be used.
     """
-    files = Files()
+    files = files or Files()
+    before = len(files.warnings)
     agents: dict[str, JsonObject] = {}
     commands: dict[str, JsonObject] = {}
     modes: dict[str, JsonObject] = {}
@@ -64,7 +67,7 @@ def read(folders: Sequence[Path], skill_folders: Sequence[Path] = ()) -> Markdow
         agents |= _read(folder, AGENTS, files)
         modes |= _read(folder, MODES, files)
     skills = read_skills((*skill_folders, *_existing(folders, SKILLS)), files)
-    return MarkdownSetup(agents, commands, modes, skills, tuple(files.warnings))
+    return MarkdownSetup(agents, commands, modes, skills, tuple(files.warnings[before:]))
 
 
 def _existing(folders: Sequence[Path], names: tuple[str, ...]) -> Iterator[Path]:

@@ -16,8 +16,6 @@ from .tool import McpTool, tool_prefix
 READY_SECONDS = 5.0
 """Seconds that a turn waits for servers that are connecting; later ones join its next step."""
 
-INSTRUCTIONS = "The MCP server {name} (its tools begin with {prefix}) gives these instructions:\n\n{text}"
-
 log = logging.getLogger(__name__)
 
 
@@ -114,16 +112,19 @@ class McpServers:
         return left_out | {name: server.status for name, server in self._servers.items()}
 
     def instructions(self, offered: Iterable[str]) -> Sequence[str]:
-        """Return what servers say about the use of their tools, if one of them is among those `offered`.
+        """Return what servers say about the use of their tools, as opencode words it.
 
-        Those of a lost server stay, as its tools do.
+        One of the server's tools, if it has any, must be among those `offered`. The instructions of a lost
+        server stay, as its tools do.
         """
         names = set(offered)
-        return [
-            INSTRUCTIONS.format(name=name, prefix=tool_prefix(name), text=server.instructions)
-            for name, server in self._servers.items()
-            if server.instructions and any(tool.name in names for tool in server.tools)
-        ]
+        lines = []
+        for name, server in sorted(self._servers.items()):
+            if server.instructions and (not server.tools or any(tool.name in names for tool in server.tools)):
+                lines.append(f'  <server name="{name}">')
+                lines += [f"    {line}" for line in server.instructions.strip().split("\n")]
+                lines.append("  </server>")
+        return ["\n".join(("<mcp_instructions>", *lines, "</mcp_instructions>"))] if lines else []
 
     async def add(self, name: str, config: McpConfig) -> dict[str, McpStatus]:
         """Add or replace a server, and connect it; raises BadRequest."""
