@@ -26,6 +26,7 @@ from opencode.session.sessions import DEFAULT_TITLE
 from .addresses import shared, web_address
 from .attachments import attachment
 from .branches import point
+from .file_tool_view import asked_diff
 from .tool_view import cut, tool_view
 
 _IMPORT = re.compile(r'^import .*"\./([\w.]+)";$', re.MULTILINE)
@@ -69,6 +70,7 @@ def environment() -> Environment:
         tag=lambda value: value.__struct_config__.tag,
         tokens=tokens,
         tool_view=tool_view,
+        asked_diff=asked_diff,
         until=lambda moment: max(0, round((moment - now_ms()) / 1_000)),
         web_address=web_address,
     )
