@@ -154,13 +154,14 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             instructions=instructions.texts,
             directory=str(workspace.root) if workspace else os.getcwd(),
             retry=retry or RetryPolicy(),
+            workspace=workspace,
         )
         changes = Tasks(refusals=(RequestError,))
         chosen_ids = ChosenIds()
         first = Setup(
             settings=settings,
             dependencies=dependencies,
-            commands=Commands(settings.config.command, agents, mcp, skills),
+            commands=Commands(settings.config.command, agents, mcp, skills, workspace),
             instructions=instructions,
         )
         warnings = setup_warnings(first, await instructions.warnings())
