@@ -43,10 +43,10 @@ def fingerprint(env: Mapping[str, str], included: Iterable[Path] = ()) -> Finger
         places = find_places(env)
     except SettingsError:
         return Fingerprint(None, {})
-    return Fingerprint(places, {path: _signature(path) for path in _files(places)}).including(included)
+    return Fingerprint(places, {path: _signature(path) for path in _files(places, env)}).including(included)
 
 
-def _files(places: Places) -> Iterator[str]:
+def _files(places: Places, env: Mapping[str, str]) -> Iterator[str]:
     yield from map(str, (*places.user, *([places.named] if places.named else []), *places.files))
     for folder in places.folders:
         yield from map(str, folder.files)

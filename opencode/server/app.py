@@ -22,7 +22,7 @@ from . import (
     stream_limit,
     web,
 )
-from .api import event, history, instance, mcp, message, pending_requests, provider, session, transfer
+from .api import event, file, history, instance, mcp, message, pending_requests, provider, session, transfer
 from .app_state import AppState
 from .request_body import FIELDS, LimitedRequest
 
@@ -49,6 +49,8 @@ def build_app(state: AppState) -> Quart:
     fresh_setup.register(app)
     for module in (instance, session, message, history, pending_requests, event, provider, mcp, transfer):
         app.register_blueprint(module.blueprint)
+    if settings.workspace != "off":
+        app.register_blueprint(file.blueprint)
     assets.register(app, STATIC)
     docs.register(app)
     web.register(app, settings)

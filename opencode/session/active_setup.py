@@ -95,7 +95,7 @@ class ActiveSetup:
         setup = Setup(
             settings=settings,
             dependencies=dependencies,
-            commands=Commands(settings.config.command, agents, self._mcp, skills),
+            commands=Commands(settings.config.command, agents, self._mcp, skills, dependencies.workspace),
             instructions=instructions,
         )
         # Without a pause from here to the event, so that nobody sees one part without the other.

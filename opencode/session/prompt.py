@@ -26,6 +26,7 @@ from opencode.schema.provider import Model
 from opencode.schema.session import Session
 from opencode.tool.registry import Tools
 
+from .prompt_files import with_workspace_files
 from .validation import check_prompt, check_url
 
 
@@ -64,7 +65,7 @@ async def checked_prompt(
     agents = dependencies.agents
     body = _upgraded(body)
     _check_tools(given(body.tools, {}), dependencies.tools)
-    inputs = _inputs(body)
+    inputs = await with_workspace_files(_inputs(body), dependencies.workspace)
     check_prompt(body, inputs, limits)
     for item in inputs:
         _check_input(item, agents)

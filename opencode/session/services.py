@@ -203,6 +203,7 @@ async def _first_setup(
     """
     agents, skills = of_settings(settings)
     instructions = Instructions(settings, egress)
+    workspace = changes.workspace if changes is not None else None
     of_workspace = [WorkspaceTools(changes.workspace, changes)] if changes is not None else []
     tools = Tools(settings, extra=of_agents(agents), sources=[*of_workspace, skills, mcp])
     stack.push_async_callback(tools.close)
@@ -222,11 +223,12 @@ async def _first_setup(
         instructions=instructions.texts,
         directory=str(settings.directory),
         retry=retry,
+        workspace=workspace,
     )
     setup = Setup(
         settings=settings,
         dependencies=dependencies,
-        commands=Commands(settings.config.command, agents, mcp, skills),
+        commands=Commands(settings.config.command, agents, mcp, skills, workspace),
         instructions=instructions,
     )
     return structs.replace(setup, warnings=setup_warnings(setup, await instructions.warnings()))

@@ -21,7 +21,7 @@ from opencode.errors import FileTooLargeError, ProtectedPathError
 from . import descent
 from .descent import Ground, Identity, Place, identity
 from .paths import short
-from .walk import Choose, Walk
+from .walk import DEEPEST, Choose, Walk
 
 MAX_FILE = 10 * 1024 * 1024
 """Bytes of a file that is read whole, or written."""
@@ -156,6 +156,7 @@ class Workspace:
         hidden: bool = True,
         entries: int = WALK_ENTRIES,
         seconds: float = WALK_SECONDS,
+        deepest: int = DEEPEST,
     ) -> Walk:
         """Return an iterator over the files and directories below a path, each directory before its content.
 
@@ -163,7 +164,7 @@ class Workspace:
         `choose` decides before ignore files do; without `hidden` names that begin with a dot are left out.
         After so many entries or seconds it ends, and its `stopped` says why. Close it, or use it to its end.
         """
-        return Walk(self._ground, path, skip, ignore_files, entries, seconds, choose, hidden)
+        return Walk(self._ground, path, skip, ignore_files, entries, seconds, choose, hidden, deepest)
 
     def check_writable(self, path: str) -> PurePosixPath:
         """Return a path from the root as `resolve` does; raises ProtectedPathError if it can't be written."""

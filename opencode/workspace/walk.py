@@ -47,6 +47,7 @@ class Walk:
         seconds: float,
         choose: Choose | None = None,
         hidden: bool = True,
+        deepest: int = DEEPEST,
     ) -> None:
         self.stopped: str | None = None
         self._ground = ground
@@ -55,6 +56,7 @@ class Walk:
         self._hidden = hidden
         self._kinds = _kinds(ground.roots[0]) if ignore_files else ()
         self._left = entries
+        self._deepest = deepest
         self._limits = f"{entries:,} entries", f"{seconds:g} seconds"
         self._end = time.monotonic() + seconds
         self._found = self._begin(path)
@@ -73,6 +75,7 @@ class Walk:
         with descent.place_of(self._ground, path) as place:
             if place.info is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            self._deepest += len(place.steps)
             rules = self._rules_above(place.steps)
             directory = descent.open_directory(place)
             try:
@@ -104,7 +107,7 @@ class Walk:
             if found is None:
                 continue
             yield found
-            if found.is_directory and len(found.path.parts) < DEEPEST:
+            if found.is_directory and len(found.path.parts) < self._deepest:
                 yield from self._enter(directory, entry.name, found.path.parts, rules)
             if self._is_over():
                 return

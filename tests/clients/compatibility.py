@@ -31,9 +31,14 @@ DIFFERENT = {
         "an unknown model is a 400 that names the nearest ones"
     ),
     "GET /session/{sessionID}/message": "`before` takes a message id or a cursor",
-    "GET /session/{sessionID}/diff": "always empty: nothing here changes files",
-    "POST /session/{sessionID}/revert": "reverts the conversation only, no files",
-    "POST /session/{sessionID}/unrevert": "restores the conversation only, no files",
+    "GET /session/{sessionID}/diff": (
+        "empty without a workspace; with one all changes of the session, which opencode answers with nothing"
+    ),
+    "POST /session/{sessionID}/revert": (
+        "takes back the changes of tools only (opencode: of the whole folder); a file that somebody else has "
+        "changed since is left as it is, with a notice. Without a workspace the conversation only"
+    ),
+    "POST /session/{sessionID}/unrevert": "as `revert`",
     "POST /session/{sessionID}/share": "the link leads to this server",
     "GET /permission": "lists waiting `webfetch` requests too; opencode answers 400 for these",
     "GET /project": "one project: the server's own",
@@ -75,7 +80,8 @@ SCREENS = {
     "`/compact`": "same",
     "a command: `$ARGUMENTS`, `$1`, `agent`, `model`, `subtask`, of a subagent": (
         "same. opencode also has `/init` and `/review`; this server has no source code. ``!`program` `` is "
-        "replaced by a line that says it was not run, and a last line names each `@file` that was not read"
+        "replaced by a line that says it was not run, and a last line names each `@file` that was not read "
+        "(without a workspace: all)"
     ),
     "`GET /agent`: `permission`": (
         "same, without `external_directory` rules for directories of opencode's own and of skills"
@@ -134,6 +140,21 @@ An invalid request gets a 400 in the same format; its message says what to chang
 
 | route | this server | difference |
 |---|---|---|
+"""
+
+WORKSPACE = """
+## With a workspace
+`OPENCODE_WORKSPACE=read` or `write` adds these routes, which opencode always has.
+
+| route | difference |
+|---|---|
+| `GET /file` | what is missing or outside is a 404, 400 or 403, not a 500; links are left out |
+| `GET /file/content` | a file that is neither text nor an image is base64; opencode answers 500 for some |
+| `GET /file/status` | always empty, as in opencode |
+| `GET /find/file` | another order; letters in their order, without tolerance for other mistakes |
+| `GET /find/symbol` | always empty: there are no language servers |
+
+`GET /find` is not served: models search with `grep`. A fork has no changes of files of its own to take back.
 """
 
 SIDE_BY_SIDE = """
@@ -237,6 +258,7 @@ def page() -> str:
             *(f"{row}\n" for row in rows),
             SET_UPS.format(version=version),
             *(f"{request}\n" for request in requests),
+            WORKSPACE,
             SIDE_BY_SIDE.format(version=version),
             *(f"{screen}\n" for screen in screens),
             TAIL,

@@ -103,9 +103,7 @@ def test_writing_without_a_password_is_for_this_machine_alone(load: Load, tmp_pa
     assert open_workspace(settings) is not None
 
 
-def test_the_set_up_and_the_servers_data_within_the_project_are_out_of_reach(
-    load: Load, tmp_path: Path
-) -> None:
+def test_the_set_up_and_the_servers_data_are_out_of_reach(load: Load, tmp_path: Path) -> None:
     project = tmp_path / "project"
     (project / "data").mkdir()
     (project / "data/auth.json").write_text("key")
