@@ -28,8 +28,8 @@ EMPTY_CELLS = 5_000
 
 _TAGS = {
     *("a", "blockquote", "br", "button", "code", "del", "div", "em", "figcaption", "figure"),
-    *("h1", "h2", "h3", "h4", "h5", "h6", "hr", "input", "li", "ol", "p", "pre", "s", "span"),
-    *("strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+    *("h1", "h2", "h3", "h4", "h5", "h6", "hr", "input", "kbd", "li", "mark", "ol", "p", "pre", "s", "span"),
+    *("strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"),
     *maths.TAGS,
 }
 _ATTRIBUTES = {
