@@ -118,6 +118,16 @@ class History:
                     if part.id >= (revert.part_id or ""):
                         _remove_part(draft, part)
 
+    def take_out(self, draft: Draft, message: MessageWithParts, keep: bool = False) -> None:
+        """Remove a message as part of a larger change, also while a turn runs that knows nothing of it.
+
+        `keep`: its parts alone, since it gets others.
+        """
+        if not keep:
+            _remove_message(draft, message)
+        for part in message.parts if keep else ():
+            _remove_part(draft, part)
+
     async def remove_message(self, session_id: str, message_id: str) -> None:
         """Remove a message; raises NotFound and Conflict."""
         async with self._edit_at_rest(session_id) as draft:

@@ -6,7 +6,7 @@ import msgspec
 
 from opencode.clock import now_ms
 from opencode.config import Limits
-from opencode.errors import BadRequest, Conflict, TurnFailed, Unavailable
+from opencode.errors import BadRequest, Conflict, NotFound, TurnFailed, Unavailable
 from opencode.schema.base import given
 from opencode.schema.event import CommandExecuted, MessageUpdated, PartUpdated
 from opencode.schema.message import MessageWithParts, ModelChoice
@@ -16,6 +16,7 @@ from opencode.tasks import Tasks
 
 from .active_setup import ActiveSetup
 from .admission import Admission
+from .branches import Branches
 from .chosen_ids import ChosenIds
 from .command import Commands
 from .draft import Draft
@@ -62,6 +63,7 @@ class Prompts:
         sessions: Sessions,
         turns: Turns,
         history: History,
+        branches: Branches,
         chosen_ids: ChosenIds,
         limits: Limits,
         changes: Tasks,
@@ -71,6 +73,7 @@ class Prompts:
         self._sessions = sessions
         self._turns = turns
         self._history = history
+        self._branches = branches
         self._chosen_ids = chosen_ids
         self._limits = limits
         self._changes = changes
@@ -84,11 +87,30 @@ class Prompts:
     async def send(self, session_id: str, body: PromptBody, replaces: str | None = None) -> Prompted:
         """Store a prompt and submit it to a turn.
 
-        `replaces`: the id of a message that is removed with all later ones, as part of the same change.
+        `replaces`: the id of a message that becomes a branch with all later ones, as part of the same change;
+        if they have no answer, they are removed.
         Raises NotFound, BadRequest, BodyTooLarge, Conflict, TooManyRequests or Unavailable; then nothing has
         been stored.
         """
         return await self._changes.finish(self._send(session_id, body, replaces), f"prompt to {session_id}")
+
+    async def rewrite(self, session_id: str, message_id: str, body: PromptBody) -> Prompted:
+        """Change a prompt that waits behind a running answer, which goes on.
+
+        Raises what `send` raises, and Conflict if the prompt does not wait; then nothing has changed.
+        """
+        return await self._changes.finish(
+            self._rewrite(session_id, message_id, body), f"change of a prompt to {session_id}"
+        )
+
+    async def take_back(self, session_id: str, message_id: str) -> None:
+        """Remove a prompt that waits behind a running answer, which goes on.
+
+        Raises NotFound, Unavailable, and Conflict if the prompt does not wait; then nothing has changed.
+        """
+        await self._changes.finish(
+            self._take_back(session_id, message_id), f"withdrawal of a prompt to {session_id}"
+        )
 
     async def summarize(self, session_id: str, body: SummarizeBody) -> None:
         """Replace a conversation by a summary in later model requests; clients still see all messages.
@@ -127,8 +149,10 @@ class Prompts:
             self._check_open()
             async with self._sessions.edit(session_id) as draft:
                 await self._check_ids(session_id, chosen, prompt.chosen_ids)
+                branch = None
                 if replaces is not None:
                     await self._history.revert_draft(draft, replaces)
+                    branch = await self._branches.keep(draft)
                 message = prompt.message(session_id, chosen or live.new_message_id())
                 draft.session.agent = prompt.agent
                 draft.session.model = SessionModel(
@@ -137,9 +161,42 @@ class Prompts:
                     variant=prompt.model.variant,
                 )
                 await self._put(draft, message, answered=body.no_reply is True)
+            if branch is not None:
+                self._sessions.add(*branch)
             live.note_message_id(message.info.id)
             running = None if body.no_reply is True else self._turns.submit(live, message)
         return Prompted(message, running, running is not None and _is_unattended(live.info))
+
+    async def _rewrite(self, session_id: str, message_id: str, body: PromptBody) -> Prompted:
+        live = await self._sessions.open(session_id)
+        prompt = await checked_prompt(body, live.info, self._setup.dependencies, self._limits)
+        with self._chosen_ids.reserve(prompt.chosen_ids):
+            self._check_open()
+            old, next_id = self._turns.withdraw(session_id, message_id)
+            try:
+                async with self._sessions.edit(session_id) as draft:
+                    await self._check_ids(session_id, "", prompt.chosen_ids)
+                    message = prompt.message(session_id, message_id)
+                    self._history.take_out(draft, old, keep=True)
+                    await self._put(draft, message, answered=False)
+            except NotFound:
+                raise
+            except BaseException:
+                self._turns.submit(live, old, next_id)
+                raise
+            return Prompted(message, self._turns.submit(live, message, next_id))
+
+    async def _take_back(self, session_id: str, message_id: str) -> None:
+        live = await self._sessions.open(session_id)
+        old, next_id = self._turns.withdraw(session_id, message_id)
+        try:
+            async with self._sessions.edit(session_id) as draft:
+                self._history.take_out(draft, old)
+        except NotFound:
+            raise
+        except BaseException:
+            self._turns.submit(live, old, next_id)
+            raise
 
     async def _request_summary(self, session_id: str, body: SummarizeBody) -> Prompted:
         live = await self._sessions.open(session_id)

@@ -33,6 +33,7 @@ from opencode.workspace import Changes, Workspace
 from opencode.workspace.setup import described, open_workspace
 
 from .active_setup import ActiveSetup, Setup, of_agents, setup_warnings
+from .branches import Branches
 from .chosen_ids import ChosenIds
 from .command import Commands
 from .delegation import Delegation
@@ -65,6 +66,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     sessions: Sessions
     prompts: Prompts
     history: History
+    branches: Branches
     transfer: Transfer
     deletion: Deletion
     turns: Turns
@@ -170,7 +172,8 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         turns = Turns(setup, sessions, Tasks())
         files = FileHistory(file_changes, store, sessions, bus)
         history = History(store, sessions, turns, files, settings.limits)
-        prompts = Prompts(setup, sessions, turns, history, chosen_ids, settings.limits, changes)
+        branches = Branches(store, files, sessions, turns)
+        prompts = Prompts(setup, sessions, turns, history, branches, chosen_ids, settings.limits, changes)
         turns.delegate = Delegation(sessions, setup, prompts.send, turns.abort)
         services = Services(
             setup=setup,
@@ -179,6 +182,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             prompts=prompts,
             history=history,
             transfer=Transfer(setup, sessions, chosen_ids, settings.limits),
+            branches=branches,
             deletion=Deletion(dependencies, sessions, turns, changes),
             turns=turns,
             snapshot=Snapshot(store, sessions, turns, pending_requests),

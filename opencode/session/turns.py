@@ -54,12 +54,20 @@ class RunningTurn:
         self.turn = Turn(turns.setup.dependencies, given(live.info.permission, []), proxy(self))
         self.task = turns.tasks.spawn(self._run(), f"turn of {live.id}")
 
-    def add(self, prompt: MessageWithParts) -> None:
-        """Add a prompt for the next step."""
+    def add(self, prompt: MessageWithParts, before: str = "") -> None:
+        """Add a prompt for the next step; `before`: the id of the waiting prompt that it precedes."""
         if isinstance(prompt.info, UserMessage):
             self._prompts.append(prompt.info)
             self._open_prompts.append(prompt.info)
-        self.turn.add(prompt)
+        self.turn.add(prompt, before)
+
+    def withdraw(self, message_id: str) -> tuple[MessageWithParts, str] | None:
+        """Take back a prompt as `Turn.withdraw` does."""
+        withdrawn = self.turn.withdraw(message_id)
+        if withdrawn is not None:
+            self._prompts = [prompt for prompt in self._prompts if prompt.id != message_id]
+            self._open_prompts = [prompt for prompt in self._open_prompts if prompt.id != message_id]
+        return withdrawn
 
     async def wait(self) -> None:
         """Wait for the end of the turn; cancelling the wait leaves the turn alone."""
@@ -178,16 +186,33 @@ class Turns:
         self.closing = False
         self._running: dict[str, RunningTurn] = {}
 
-    def submit(self, live: LiveSession, prompt: MessageWithParts) -> RunningTurn:
+    def submit(self, live: LiveSession, prompt: MessageWithParts, before: str = "") -> RunningTurn:
         """Submit a stored prompt to the session's running turn, or start a turn.
 
-        Call this directly after the prompt's commit, before anyone else can take the session's lock.
+        `before`: the id of the waiting prompt that it precedes. Call this directly after the prompt's commit,
+        before anyone else can take the session's lock.
         """
         running = self._running.get(live.id)
         if running is None or running.stopping:
             running = self._running[live.id] = RunningTurn(self, live, before=running)
-        running.add(prompt)
+        running.add(prompt, before)
         return running
+
+    def is_waiting(self, session_id: str, message_id: str) -> bool:
+        """Return whether a prompt waits behind the message that is being written."""
+        running = self._running.get(session_id)
+        return running is not None and not running.stopping and running.turn.is_queued(message_id)
+
+    def withdraw(self, session_id: str, message_id: str) -> tuple[MessageWithParts, str]:
+        """Take a prompt that waits out of the running turn; raises Conflict if it does not wait.
+
+        Returns it and the id of the one that waits behind it, "" if none does.
+        """
+        running = self._running.get(session_id)
+        withdrawn = None if running is None or running.stopping else running.withdraw(message_id)
+        if withdrawn is None:
+            raise Conflict("This message does not wait any more: its answer has begun.")
+        return withdrawn
 
     async def settled(self, session_id: str) -> None:
         """Wait until a turn that is being aborted has ended, so that its end precedes the next message."""

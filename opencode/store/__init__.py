@@ -1,5 +1,6 @@
 """What is kept on disk: an SQLite file by default, or a PostgreSQL database."""
 
+from .dialects.text_scan import as_pattern
 from .file_changes import FileChange, FileContents
 from .files import StoredFile
 from .outlines import FileSummary, outlined, summary
@@ -17,6 +18,7 @@ __all__ = [
     "Store",
     "StoredFile",
     "Unit",
+    "as_pattern",
     "outlined",
     "summary",
 ]

@@ -140,6 +140,10 @@ class Store(ChangeRecorder):
         await self._index_pending()
         return await self._read(lambda c: queries.search_sessions(c, words, limit, skip))
 
+    async def find_text(self, session_id: str, words: str) -> tuple[str, str] | None:
+        """Return the message id and the text of the newest text of a session that has `words`."""
+        return await self._read(lambda c: queries.find_text(c, session_id, words), session_id)
+
     async def messages(
         self, session_id: str, limit: int | None = None, before: str | None = None, outlines: bool = False
     ) -> list[MessageWithParts]:
@@ -150,6 +154,10 @@ class Store(ChangeRecorder):
         return await self._read(
             lambda c: queries.list_messages(c, session_id, limit, before, outlines), session_id
         )
+
+    async def message_ids(self, session_id: str, first: str, limit: int) -> list[str]:
+        """Return the ids of the first `limit` messages from the id `first` on, in order."""
+        return await self._read(lambda c: queries.list_message_ids(c, session_id, first, limit), session_id)
 
     async def count_messages(self, session_id: str, before: str | None = None) -> int:
         """Return how many messages a session has, or how many before `before` (a message id)."""
