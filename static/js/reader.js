@@ -1,4 +1,7 @@
 // Copy buttons, and images of other sites, which load on click.
+const icons = new Map(); // what the buttons show that say "Copied"
+const timers = new WeakMap();
+
 async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
@@ -10,9 +13,14 @@ async function copy(text, button) {
     document.execCommand("copy");
     area.remove();
   }
-  const before = button.innerHTML;
+  const before = icons.get(button) ?? button.innerHTML;
+  icons.set(button, before);
   button.textContent = "Copied";
-  setTimeout(() => { button.innerHTML = before; }, 1200);
+  clearTimeout(timers.get(button));
+  timers.set(button, setTimeout(() => {
+    button.innerHTML = before;
+    icons.delete(button);
+  }, 1200));
 }
 
 document.addEventListener("click", (event) => {

@@ -1,9 +1,11 @@
 """The page's templates: whole pages, and fragments of them for the stream."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
+from json import dumps
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -17,11 +19,16 @@ from opencode.schema.base import given
 from opencode.schema.error import failure_text
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import TextPart
+from opencode.schema.session import Session
 from opencode.schema.transfer import YEAR_9999
+from opencode.session.sessions import DEFAULT_TITLE
 
 from .addresses import shared, web_address
 from .attachments import attachment
+from .branches import point
 from .tool_view import cut, tool_view
+
+_IMPORT = re.compile(r'^import .*"\./([\w.]+)";$', re.MULTILINE)
 
 MAX_SOURCES = 100
 """Sources that are shown of one answer."""
@@ -37,15 +44,24 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.globals.update(shared=shared, static=static, version=__version__)
+    jinja.globals.update(
+        branch_point=point,
+        import_map=import_map,
+        scripts=scripts,
+        shared=shared,
+        static=static,
+        version=__version__,
+    )
     jinja.filters.update(
         attachment=attachment,
         block_list=block_list,
         clock=clock,
         cut=cut,
+        day=day,
         failure=failure_text,
         host=host,
         money=money,
+        name=name,
         plain=plain_text,
         price=lambda usd: f"${usd:g}",
         seconds=seconds,
@@ -86,6 +102,24 @@ def static(path: str) -> str:
     return f"/static/{path}?v={digest}"
 
 
+@cache
+def scripts(first: str) -> list[str]:
+    """Return the URLs of a module and of those that it imports, so that all are asked for at once."""
+    names, found = [first], dict[str, None]()
+    while names:
+        if (name := names.pop(0)) not in found:
+            found[name] = None
+            names += _IMPORT.findall((STATIC / "js" / name).read_text("utf-8"))
+    return [static(f"js/{name}") for name in found]
+
+
+@cache
+def import_map(first: str) -> Markup:
+    """Return the import map that gives the names in a module's imports their URLs with the versions."""
+    urls = {url.partition("?")[0]: url for url in scripts(first)}
+    return Markup(dumps({"imports": urls}, separators=(",", ":")))  # of our own file names alone
+
+
 def money(usd: float) -> str:
     """Return an amount: `$1.20`, `$0.0042`; below ten cents with two significant digits."""
     if usd == 0:
@@ -112,6 +146,16 @@ def clock(milliseconds: float) -> str:
     """Return a time in UTC as ISO 8601, for HTML's datetime attribute; imported ones may be any number."""
     moment = min(max(0, milliseconds), YEAR_9999 - 1)
     return datetime.fromtimestamp(moment / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def day(milliseconds: float) -> str:
+    """Return a day: `3 May 2026`."""
+    return f"{datetime.fromtimestamp(min(max(0, milliseconds), YEAR_9999 - 1) / 1_000, UTC):%-d %b %Y}"
+
+
+def name(session: Session) -> str:
+    """Return what the page calls a session: its title, "New chat" before it has one."""
+    return "New chat" if session.title.startswith(DEFAULT_TITLE) else session.title
 
 
 def plain_text(message: MessageWithParts) -> str:
