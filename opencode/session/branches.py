@@ -23,6 +23,7 @@ from opencode.schema.session import Session, SessionTime
 from opencode.store import SessionQuery, Store
 
 from .draft import Draft
+from .file_history import FileHistory
 from .sessions import ALL, Sessions
 from .slug import make_slug
 from .turns import Turns
@@ -50,8 +51,9 @@ class Point(msgspec.Struct, frozen=True):
 class Branches:
     """Keeps the ends of conversations that are replaced, and switches to them."""
 
-    def __init__(self, store: Store, sessions: Sessions, turns: Turns) -> None:
+    def __init__(self, store: Store, files: FileHistory, sessions: Sessions, turns: Turns) -> None:
         self._store = store
+        self._files = files
         self._sessions = sessions
         self._turns = turns
 
@@ -70,13 +72,17 @@ class Branches:
         before = [message.info.id for message in messages if message.info.id < revert.message_id]
         branch = _branch_of(draft.session, Place(before[-1] if before else "", end[0].info.id))
         _move(draft, end, draft.session, branch)
+        await self._files.forget_reverted(draft, revert)
         draft.session.revert = msgspec.UNSET
         draft.unit.put_session(branch)
         _publish_removed(draft, end)
         return branch, end[-1].info.id
 
     async def switch(self, session_id: str, branch_id: str) -> None:
-        """Exchange the end of a conversation with a branch; raises NotFound and Conflict."""
+        """Exchange the end of a conversation with a branch; raises NotFound and Conflict.
+
+        Only the conversation is exchanged: the files of the workspace stay as they are.
+        """
         live = await self._sessions.open(branch_id)
         async with AsyncExitStack() as until_committed:
             async with self._sessions.edit(session_id) as draft:

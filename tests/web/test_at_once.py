@@ -56,7 +56,7 @@ async def test_chats_are_opened_without_a_full_load(open_page: OpenPage, site: S
     for session_id in ids[:2]:
         await site.server.ask(session_id, f"question in {session_id}")
     page = await open_page()
-    await page.evaluate("window.sameDocument = true; document.querySelector('.chat-list').scrollTop = 500")
+    await page.evaluate("window.sameDocument = true")
     first, second = (
         page.locator("#sessions a", has_text=re.compile(f"^Chat {number}$")) for number in (0, 1)
     )
@@ -80,7 +80,11 @@ async def test_chats_are_opened_without_a_full_load(open_page: OpenPage, site: S
     await expect(page.locator(".hello")).to_be_visible()
     await page.go_forward()
     await expect(page.locator(".user").first).to_contain_text(ids[0])
+    await page.locator("#sessions a", has_text=re.compile("^Chat 7$")).click()
+    await page.wait_for_url(f"**/chat/{ids[7]}")
     assert await page.evaluate("window.sameDocument && document.querySelector('.chat-list').scrollTop > 0")
+    await page.reload()
+    await expect(page.locator("#sessions [aria-current]")).to_be_in_viewport()
 
 
 async def test_scripts_and_styles_are_asked_for_once(open_page: OpenPage) -> None:

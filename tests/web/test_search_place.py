@@ -79,5 +79,5 @@ async def test_an_excerpt_is_text(open_page: OpenPage, site: Site) -> None:
     await expect(page.locator("#found q")).to_have_text(
         "…<img src=x onerror=alert(1)> needle 100% <b>after</b>"
     )
-    await page.fill("#search", "NEEDLE, 100")
+    await page.fill("#search", "NEEDLE 100")
     await expect(page.locator("#found mark")).to_have_text("needle 100")

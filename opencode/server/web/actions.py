@@ -124,6 +124,8 @@ async def answer(session_id: str, request_id: str) -> Answer:
     for number, _ in enumerate(pending.questions.get(request_id).questions):
         other = form.get(f"answer-{number}-other", "").strip()
         answers.append([*form.getlist(f"answer-{number}"), *([other] if other else [])])
+    if not any(answers):
+        raise BadRequest("Choose an answer or write one. To go on without an answer, press Dismiss.")
     pending.reply_question(request_id, answers)
     return _done(session_id)
 

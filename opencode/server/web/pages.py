@@ -1,6 +1,7 @@
 """The pages: start page, conversation, older messages, search, models, commands, exports."""
 
 import asyncio
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -14,11 +15,13 @@ from opencode.schema.session import Session, Todo
 from opencode.session.branches import Point
 from opencode.session.reverted import without_reverted
 from opencode.session.services import Services
+from opencode.session.sessions import DEFAULT_TITLE
 
 from ..app_state import app_state, services
 from ..endpoint import JSON
 from ..json_body import exported
 from . import branches, choice, conversation
+from .attachments import disposition
 from .error_messages import page_message
 from .export import as_markdown
 from .live_view import texts
@@ -26,6 +29,9 @@ from .render import fragment, page
 from .security import nonce
 
 blueprint = Blueprint("pages", __name__)
+
+LONGEST_NAME = 80
+"""Characters of a title in a file's name."""
 
 HTML = "text/html; charset=utf-8"
 
@@ -149,14 +155,14 @@ async def export_markdown(session_id: str) -> Response:
     session = await sessions.get(session_id)
     messages = without_reverted(session, await sessions.messages(session_id, outlines=True))
     text = await asyncio.to_thread(as_markdown, session, messages)
-    return _download(text.encode(), "text/markdown; charset=utf-8", f"{session.slug}.md")
+    return _download(text.encode(), "text/markdown; charset=utf-8", f"{file_name(session)}.md")
 
 
 @blueprint.get("/chat/<session_id>/export.json")
 async def export_json(session_id: str) -> Response:
     """Export in opencode's format, which can be imported again."""
     document = await services().transfer.export(session_id)
-    return _download(await exported(document), JSON, f"{document.info.slug}.json")
+    return _download(await exported(document), JSON, f"{file_name(document.info)}.json")
 
 
 @blueprint.get("/manifest.webmanifest")
@@ -231,6 +237,11 @@ async def _model(services: Services, session: Session | None) -> tuple[Model | N
 
 
 def _download(data: bytes, kind: str, name: str) -> Response:
-    return Response(
-        data, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
+    headers = {"Content-Disposition": disposition("attachment", name)}
+    return Response(data, content_type=kind, headers=headers)
+
+
+def file_name(session: Session) -> str:
+    """Return the name of an exported session's file: its title in letters, digits and dashes."""
+    title = "" if session.title.startswith(DEFAULT_TITLE) else session.title
+    return "-".join(re.findall(r"\w+", title[:LONGEST_NAME])) or session.slug
