@@ -92,9 +92,10 @@ SCREENS = {
     "with `OPENCODE_WORKSPACE`: `read`, `glob`, `grep`, `edit`, `write`, `apply_patch`": (
         "same inputs, outputs, metadata and questions (177 calls, tests/fixtures/workspace_tools.json). "
         "There is `list` too, which earlier versions of opencode had. Files outside are refused without a "
-        "question. grep and glob tell of a missing folder and a malformed pattern, and of one file search that file "
-        "alone. Expressions are RE2's. `$&` in a text is no pattern, a file that is not UTF-8 is not changed "
-        "in part, a patch's lines end as the file's, and its sections for one file build on each other"
+        "question. grep and glob tell of a missing folder and a malformed pattern, and of one file search "
+        "that file alone. Expressions are RE2's. `$&` in a text is no pattern, a file that is not UTF-8 is "
+        "not changed in part, a patch's lines end as the file's, and its sections for one file build on "
+        "each other"
     ),
     "`/mcps`: list, on and off; a tool called; prompts as commands": (
         "same. The reason of a failure is more detailed. Arguments are passed to the MCP prompt; opencode "
