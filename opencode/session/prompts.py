@@ -55,7 +55,7 @@ class Prompted(msgspec.Struct, frozen=True):
 
 
 class Prompts:
-    """Stores prompts, publishes them and submits them to a turn."""
+    """Stores prompts, publishes them and submits them to a turn. `branches`: what they replace."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Prompts:
         self._sessions = sessions
         self._turns = turns
         self._history = history
-        self._branches = branches
+        self.branches = branches
         self._chosen_ids = chosen_ids
         self._limits = limits
         self._changes = changes
@@ -152,7 +152,7 @@ class Prompts:
                 branch = None
                 if replaces is not None:
                     await self._history.revert_draft(draft, replaces)
-                    branch = await self._branches.keep(draft)
+                    branch = await self.branches.keep(draft)
                 message = prompt.message(session_id, chosen or live.new_message_id())
                 draft.session.agent = prompt.agent
                 draft.session.model = SessionModel(

@@ -150,8 +150,16 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         turns = Turns(setup, sessions, Tasks())
         files = FileHistory(file_changes, store, sessions, bus)
         history = History(store, sessions, turns, files, settings.limits)
-        branches = Branches(store, files, sessions, turns)
-        prompts = Prompts(setup, sessions, turns, history, branches, chosen_ids, settings.limits, changes)
+        prompts = Prompts(
+            setup,
+            sessions,
+            turns,
+            history,
+            Branches(store, files, sessions, turns),
+            chosen_ids,
+            settings.limits,
+            changes,
+        )
         turns.delegate = Delegation(sessions, setup, prompts.send, turns.abort)
         services = Services(
             setup=setup,

@@ -37,6 +37,9 @@ export function stopEditing() {
   return true;
 }
 
+// The text of the message whose button, or form, it is.
+const textOf = (element) => decodeURIComponent(element.closest(".actions").querySelector(".copy-text").dataset.text);
+
 function edit(button) {
   replaces.value = button.dataset.message;
   const message = button.closest(".message");
@@ -45,7 +48,7 @@ function edit(button) {
   editing.querySelector(".past-text").hidden = isQueued(message);
   editing.querySelector(".kept-files").textContent = files ? ` Its ${files > 1 ? `${files} files are` : "file is"} kept.` : "";
   editing.hidden = false;
-  fill(button.dataset.text);
+  fill(textOf(button));
 }
 
 const isQueued = (message) => message.matches(".message.assistant[data-done=no] ~ .message.user");
@@ -53,7 +56,7 @@ const isQueued = (message) => message.matches(".message.assistant[data-done=no] 
 // A message that is taken back is the draft again, unless there is another.
 document.addEventListener("htmx:before:request", (event) => {
   const form = event.detail.ctx.sourceElement;
-  if (form?.matches?.(".take-back") && !box.value) write(form.parentElement.querySelector(".edit").dataset.text);
+  if (form?.matches?.(".take-back") && !box.value) write(textOf(form));
 });
 
 // Edits the last message of one's own; returns whether there is one.

@@ -27,7 +27,7 @@ document.addEventListener("click", (event) => {
   const code = event.target.closest("button.copy");
   if (code) copy(code.closest(".code").querySelector("code").textContent, code);
   const text = event.target.closest("button.copy-text");
-  if (text) copy(text.dataset.text, text);
+  if (text) copy(decodeURIComponent(text.dataset.text), text);
   const image = event.target.closest("a.image");
   if (image && /^https?:/.test(image.dataset.src)) {
     event.preventDefault();

@@ -261,3 +261,16 @@ async def test_a_phone_in_landscape_has_no_fixed_side_bar(open_page: OpenPage) -
     await expect(page.locator("#sidebar")).to_be_hidden()
     await page.click("label.menu")
     await expect(page.locator("#search")).to_be_visible()
+
+
+async def test_text_is_copied_and_edited_as_it_was_written(page: Page, llm: LLM) -> None:
+    text = "100% \"quoted\" & 'so' <br> $S=\\pi$ 面积 %24"
+    llm.script(Answer(text=text))
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await begin(page, text)
+    await at_rest(page)
+    await page.click(".message.assistant .copy-text")
+    await expect(page.locator(".message.assistant .copy-text")).to_have_text("Copied")
+    assert await page.evaluate("navigator.clipboard.readText()") == text
+    await page.press("#box", "ArrowUp")
+    await expect(page.locator("#box")).to_have_value(text)

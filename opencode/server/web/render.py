@@ -31,6 +31,8 @@ from .tool_view import cut, tool_view
 
 _IMPORT = re.compile(r'^import .*"\./([\w.]+)";$', re.MULTILINE)
 
+_ENCODED = {ord(each): f"%{ord(each):02X}" for each in "%$&<>\"'"}
+
 MAX_SOURCES = 100
 """Sources that are shown of one answer."""
 
@@ -59,6 +61,7 @@ def environment() -> Environment:
         clock=clock,
         cut=cut,
         day=day,
+        encoded=encoded,
         failure=failure_text,
         host=host,
         money=money,
@@ -165,6 +168,11 @@ def plain_text(message: MessageWithParts) -> str:
     return "\n\n".join(
         part.text for part in message.parts if isinstance(part, TextPart) and part.synthetic is not True
     )
+
+
+def encoded(text: str) -> str:
+    """Return text for a script, which decodes it as a URL, with what HTML would spell longer encoded."""
+    return text.translate(_ENCODED)
 
 
 def sources(message: MessageWithParts) -> list[tuple[str, str]]:
