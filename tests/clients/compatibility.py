@@ -160,9 +160,10 @@ WORKSPACE = """
 | `GET /file/content` | a file that is neither text nor an image is base64; opencode answers 500 for some |
 | `GET /file/status` | always empty, as in opencode |
 | `GET /find/file` | another order; letters in their order, without tolerance for other mistakes |
+| `GET /find` | expressions are RE2's; a wrong one is a 400, not a 500 |
 | `GET /find/symbol` | always empty: there are no language servers |
 
-`GET /find` is not served: models search with `grep`. A fork has no changes of files of its own to take back.
+A fork has no changes of files of its own to take back.
 """
 
 SIDE_BY_SIDE = """

@@ -139,6 +139,28 @@ async def test_names_are_found(server: Server) -> None:
         await get(server, "/find/file", 400, **wrong)
 
 
+async def test_text_is_found_in_files(server: Server, root: Path) -> None:
+    (root / "multi.txt").write_bytes("é needle and needle\r\nother\r\né needle\r\n".encode())
+    found = {match["path"]["text"]: match for match in await get(server, "/find", pattern="needle")}
+    assert found["README.md"] == {
+        "path": {"text": "README.md"},
+        "lines": {"text": "needle\n"},
+        "line_number": 2,
+        "absolute_offset": 5,
+        "submatches": [{"match": {"text": "needle"}, "start": 0, "end": 6}],
+    }
+    assert not {"dist/x.js", "a.log", "bin.dat", "out"} & set(found)
+    lines = [each for each in await get(server, "/find", pattern="needle") if "multi" in each["path"]["text"]]
+    assert [(each["line_number"], each["absolute_offset"]) for each in lines] == [(1, 0), (3, 29)]
+    assert [(each["start"], each["end"]) for each in lines[0]["submatches"]] == [(3, 9), (14, 20)]
+    assert await get(server, "/find", pattern="NEEDLE") == []
+    assert [each["line_number"] for each in await get(server, "/find", pattern="(?i)^# HI")] == [1]
+    for wrong in ("", "("):
+        assert "pattern" in (await get(server, "/find", 400, pattern=wrong))["data"]["message"]
+    (root / "many.txt").write_text("one\n" * 100)
+    assert len(await get(server, "/find", pattern="^one$")) == 10
+
+
 async def test_there_are_no_symbols_and_no_status(server: Server) -> None:
     assert await get(server, "/find/symbol", query="hello") == []
     assert await get(server, "/file/status") == []

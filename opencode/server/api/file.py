@@ -6,8 +6,18 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from quart import Blueprint
 
-from opencode.errors import BadRequest, BodyTooLarge, FileTooLargeError, Forbidden, NotFound, WorkspaceError
-from opencode.schema.file import FileContent, FileNode, FileStatus, Symbol
+from opencode.errors import (
+    BadRequest,
+    BodyTooLarge,
+    FileTooLargeError,
+    Forbidden,
+    NotFound,
+    ToolError,
+    WorkspaceError,
+)
+from opencode.schema.file import FileContent, FileNode, FileStatus, Symbol, TextMatch
+from opencode.tool.workspace import text_search
+from opencode.tool.workspace.expression import Expression
 from opencode.workspace.browse import MOST_FOUND, find_names, list_directory, read_content
 
 from ..app_state import services
@@ -22,6 +32,12 @@ class PathQuery(msgspec.Struct):
     """A path, absolute or from the workspace's root."""
 
     path: Annotated[str, msgspec.Meta(description="Path from the workspace's root, or absolute in it.")]
+
+
+class PatternQuery(msgspec.Struct):
+    """What to find in files."""
+
+    pattern: Annotated[str, msgspec.Meta(description="A regular expression, looked for in each line.")]
 
 
 class NameQuery(msgspec.Struct):
@@ -58,6 +74,19 @@ async def read_file(query: PathQuery) -> FileContent:
 async def list_status() -> list[FileStatus]:
     """List the files that differ from the repository's: none, as in opencode. See a session's `diff`."""
     return []
+
+
+@blueprint.get("/find")
+@endpoint(list[TextMatch], query=PatternQuery, errors=(400,))
+async def find_text(query: PatternQuery) -> list[TextMatch]:
+    """Find lines in the files of the workspace by a regular expression (RE2), ten at most in a file."""
+    if not query.pattern:
+        raise BadRequest("pattern is empty. Send a regular expression, such as needle.", "Query")
+    try:
+        expression = Expression(query.pattern)
+    except ToolError as error:
+        raise BadRequest(error.message, "Query") from None
+    return await _run(text_search.find_text, expression)
 
 
 @blueprint.get("/find/file")

@@ -22,6 +22,9 @@ PIECE = 256 * 1024
 MAX_LINE = 1024 * 1024
 """Bytes of a line that are searched."""
 
+MAX_PLACES = 200
+"""Matches of one line that are told."""
+
 _BY_LINE = "(?m)"
 
 _SETS = {"w": r"\pL\pM\p{Nd}\p{Pc}", "d": r"\p{Nd}", "s": r"\s\x{0b}\x{85}\p{Z}"}
@@ -65,6 +68,14 @@ class Expression:
             yield from self._lines(content, start, min(end, start + MAX_LINE), number)
             number += content.count(b"\n", start, end)
             start = end
+
+    def places(self, line: bytes) -> Iterator[tuple[int, int]]:
+        """Yield the start and end, in bytes, of each match in a line that is not empty."""
+        for count, match in enumerate(self._compiled.finditer(line.rstrip(b"\r\n"))):
+            if count == MAX_PLACES:
+                return
+            if match.start() < match.end():
+                yield match.start(), match.end()
 
     def _lines(self, content: bytes, at: int, end: int, number: int) -> Iterator[tuple[int, bytes]]:
         """Yield the lines between two places that match; a match over several lines counts for none."""

@@ -126,7 +126,7 @@ class _Searching:
                 content = self._workspace.read(real, MAX_FILE)
             except (WorkspaceError, OSError):
                 continue
-            for number, line in self._expression.lines(_text_of(content), self._goes_on):
+            for number, line in self._expression.lines(searched(content), self._goes_on):
                 yield Match(path, number, _shown(line))
 
     def _late(self) -> str | None:
@@ -157,7 +157,7 @@ class _Searching:
                 yield self._target.path, str(found.path)
 
 
-def _text_of(content: bytes) -> bytes:
+def searched(content: bytes) -> bytes:
     """Return what of a file is searched: nothing of a binary one, UTF-16 as UTF-8."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace").encode()
