@@ -20,8 +20,14 @@ AgentServerError
 │   ├── OutputTooLong      the answer reached the output limit before its first text
 │   ├── StructuredOutputFailed  the answer does not match the requested JSON schema
 │   └── TurnAborted        the user or a shutdown stopped the turn
-└── ToolError              a tool call failed; the text is for the model to read
-    └── ToolRefused        the user refused the call
+├── ToolError              a tool call failed; the text is for the model to read
+│   └── ToolRefused        the user refused the call
+└── WorkspaceError         a path or file that the workspace refuses
+    ├── OutsideWorkspaceError  the path leads out of the directory, or is no path
+    ├── ProtectedPathError     secrets of the server, or what runs programs or sets rights where it is written
+    ├── NotAFileError          a device, a pipe or a socket; a link where one can't be meant
+    ├── FileTooLargeError      more than may be read or written at once
+    └── FileChangedError       somebody else has changed the file meanwhile
 """
 
 from collections.abc import Iterable
@@ -255,6 +261,33 @@ class ToolRefused(ToolError):
     def __init__(self, message: str, ends_turn: bool = True) -> None:
         super().__init__(message)
         self.ends_turn = ends_turn
+
+
+class WorkspaceError(AgentServerError):
+    """The workspace refuses a path or a file; the message suits models and clients.
+
+    What is missing or of the wrong kind is Python's own FileNotFoundError, IsADirectoryError and so on.
+    """
+
+
+class OutsideWorkspaceError(WorkspaceError):
+    """A path leads out of the workspace, or is no path at all."""
+
+
+class ProtectedPathError(WorkspaceError):
+    """Nobody may read this, or write it: secrets of the server, a repository's data, the set-up."""
+
+
+class NotAFileError(WorkspaceError):
+    """Neither a regular file nor a directory."""
+
+
+class FileTooLargeError(WorkspaceError):
+    """A file has more bytes than may be read or written at once."""
+
+
+class FileChangedError(WorkspaceError):
+    """A file is not what the caller has read any more."""
 
 
 LONGEST_NAME = 100

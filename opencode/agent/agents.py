@@ -13,7 +13,7 @@ from opencode.schema.base import given
 from opencode.schema.message import ModelChoice
 from opencode.schema.session import PermissionRule
 
-from .permission import DOOM_LOOP, configured_rules, rules
+from .permission import DOOM_LOOP, rules
 
 DEFAULT_STEPS = 50
 """The maximum number of model requests for one prompt, unless the agent sets its own."""
@@ -66,6 +66,11 @@ def _prompt(name: str) -> str:
     return (Path(__file__).parent / "prompts" / f"{name}.txt").read_text(encoding="utf-8").strip()
 
 
+def default_prompt() -> str:
+    """Return the prompt of agents that have none of their own."""
+    return _prompt(DEFAULT_AGENT)
+
+
 def _built_in() -> list[Agent]:
     return [
         _native(
@@ -96,10 +101,13 @@ def _built_in() -> list[Agent]:
 
 
 class Agents:
-    """All agents that a prompt can use. `warnings`: sentences about probable mistakes, for the log."""
+    """All agents that a prompt can use. `warnings`: sentences about probable mistakes, for the log.
 
-    def __init__(self, config: Config) -> None:
-        general = configured_rules(config.tools, config.permission)
+    `home`: the user's, for which `~` in a pattern stands.
+    """
+
+    def __init__(self, config: Config, home: Path | None = None) -> None:
+        general = _rules(config.permission, home)
         self._agents: dict[str, Agent] = {}
         self._models: dict[str, tuple[ModelChoice, ...]] = {
             name: tuple(map(_choice, model_names(entry.model))) for name, entry in config.agent.items()
@@ -113,9 +121,10 @@ class Agents:
                 base = self._agents.get(name) or Agent(
                     name=name, mode="all", permission=[*DEFAULTS, *general], options={}, native=False
                 )
-                self._agents[name] = _configured(base, entry)
+                self._agents[name] = _configured(base, entry, home)
         wanted = config.default_agent or DEFAULT_AGENT
         primary = [agent.name for agent in self._agents.values() if _can_be_default(agent)]
+        self._first = wanted
         self.default = wanted if wanted in primary else next(iter(primary), DEFAULT_AGENT)
         self.warnings: tuple[str, ...] = ()
         if config.default_agent and wanted not in primary:
@@ -126,7 +135,7 @@ class Agents:
 
     def list(self) -> list[Agent]:
         """Return all agents, the default one first, then by name."""
-        return sorted(self._agents.values(), key=lambda agent: (agent.name != self.default, agent.name))
+        return sorted(self._agents.values(), key=lambda agent: (agent.name != self._first, agent.name))
 
     def names(self) -> Collection[str]:
         """Return the names of all agents."""
@@ -134,11 +143,14 @@ class Agents:
 
     def get(self, name: str) -> Agent:
         """Return an agent by name; raises BadRequest, which suggests similar names."""
-        agent = self._agents.get(name)
+        agent = self._agents.get(name) or self._shown_as(name)
         if agent is None:
             visible = [agent.name for agent in self._agents.values() if agent.hidden is not True]
             raise BadRequest(f"There is no agent {name!r}. {nearest(name, visible)}".rstrip())
         return agent
+
+    def _shown_as(self, name: str) -> Agent | None:
+        return next((agent for agent in self._agents.values() if agent.name == name), None)
 
     def models(self, name: str) -> tuple[ModelChoice, ...]:
         """Return the models of an agent in order: each answers while those before it are unavailable."""
@@ -154,7 +166,18 @@ def _choice(name: str) -> ModelChoice:
     return ModelChoice(provider_id=provider_id, model_id=model_id)
 
 
-def _configured(base: Agent, entry: AgentConfig) -> Agent:
+def _rules(config: PermissionConfig, home: Path | None) -> list[PermissionRule]:
+    """Return the rules of a `permission` entry; `~` and `$HOME` that a pattern begins with are the home."""
+    return [structs.replace(rule, pattern=_at_home(rule.pattern, home)) for rule in rules(config)]
+
+
+def _at_home(pattern: str, home: Path | None) -> str:
+    if home is None or not (pattern == "~" or pattern.startswith(("~/", "$HOME"))):
+        return pattern
+    return str(home) + pattern.removeprefix("~").removeprefix("$HOME")
+
+
+def _configured(base: Agent, entry: AgentConfig, home: Path | None) -> Agent:
     """Return `base` with the settings of its configuration entry."""
     model: AgentModel | UnsetType = base.model
     for name in model_names(entry.model)[:1]:
@@ -163,19 +186,20 @@ def _configured(base: Agent, entry: AgentConfig) -> Agent:
     steps = given(entry.steps, given(entry.max_steps, given(base.steps, 0)))
     if steps < 0:
         raise SettingsError(f"agent.{base.name}.steps must be at least 1, not {steps}.")
-    permission = [*base.permission, *configured_rules(entry.tools, given(entry.permission, {}))]
+    permission = [*base.permission, *_rules(given(entry.permission, {}), home)]
     return structs.replace(
         base,
+        name=given(entry.name, base.name),
         mode=given(entry.mode, base.mode),
         permission=permission,
         options={**base.options, **entry.options},
-        description=entry.description or base.description,
+        description=base.description if entry.description is UNSET else entry.description,
         hidden=base.hidden if entry.hidden is UNSET else entry.hidden,
         temperature=base.temperature if entry.temperature is UNSET else entry.temperature,
         top_p=base.top_p if entry.top_p is UNSET else entry.top_p,
-        color=entry.color or base.color,
+        color=base.color if entry.color is UNSET else entry.color,
         model=model,
-        variant=entry.variant or base.variant,
-        prompt=entry.prompt or base.prompt,
+        variant=base.variant if entry.variant is UNSET else entry.variant,
+        prompt=base.prompt if entry.prompt is UNSET else entry.prompt,
         steps=steps or UNSET,
     )

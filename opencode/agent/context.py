@@ -32,6 +32,7 @@ from opencode.schema.part import (
 from opencode.schema.provider import Model
 from opencode.tool.task import TASK
 
+from .agents import default_prompt
 from .compaction import since_summary
 from .files import readable, refused_files
 from .subtask import task_result
@@ -46,9 +47,13 @@ AssistantContent = Text | Reasoning | ToolCall
 
 
 def system_prompt(agent: Agent, user: UserMessage, instructions: Iterable[str]) -> tuple[str, ...]:
-    """Return the system blocks: the agent's prompt, `instructions`, today's date and `user.system`."""
+    """Return the system blocks: the agent's prompt, `instructions`, today's date and `user.system`.
+
+    An agent without a prompt has that of the default one.
+    """
     today = datetime.now(UTC).strftime("%A, %d %B %Y")
-    blocks = [given(agent.prompt, ""), *instructions, f"Today is {today} (UTC).", given(user.system, "")]
+    prompt = given(agent.prompt, "") or default_prompt()
+    blocks = [prompt, *instructions, f"Today is {today} (UTC).", given(user.system, "")]
     return tuple(block for block in blocks if block.strip())
 
 

@@ -15,6 +15,7 @@ from opencode.store import Store, Unit
 from opencode.tool.base import Started, Task, TaskAnswer
 from opencode.tool.registry import Tools
 from opencode.tool.skill import Skills
+from opencode.workspace import Workspace
 
 from .agents import Agents
 from .fallback import Fallbacks
@@ -45,6 +46,7 @@ class TurnDependencies(msgspec.Struct, frozen=True, kw_only=True):
     instructions: Instructions = no_instructions
     directory: str = "/"
     retry: RetryPolicy = RetryPolicy()
+    workspace: Workspace | None = None
 
     @property
     def path(self) -> str:

@@ -1,13 +1,14 @@
 """Permission rules for tool calls, by tool and pattern. The last matching rule decides."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from opencode.config import PermissionConfig
 from opencode.schema.session import PermissionAction, PermissionRule
 
 DOOM_LOOP = "doom_loop"
 
-_EDITING = ("write", "edit", "patch")
+_BY_EDIT = ("edit", "write", "apply_patch")
+"""Tools that ask for the permission `edit`."""
 
 ALLOW_ALL = PermissionRule(permission="*", pattern="*", action="allow")
 
@@ -34,19 +35,6 @@ def tool_rules(tools: dict[str, bool]) -> list[PermissionRule]:
     ]
 
 
-def configured_rules(tools: Mapping[str, bool], permission: PermissionConfig) -> list[PermissionRule]:
-    """Return the rules of a `tools` entry and a `permission` entry that stand beside each other.
-
-    As in opencode, a name in both keeps its place among the tools with the action of the permission, and all
-    tools that change files have the permission `edit`.
-    """
-    both: dict[str, PermissionAction | dict[str, PermissionAction]] = {
-        "edit" if name in _EDITING else name: "allow" if on else "deny" for name, on in tools.items()
-    }
-    both.update({"*": permission} if isinstance(permission, str) else permission)
-    return rules(both)
-
-
 def decide(ruleset: Iterable[PermissionRule], permission: str, pattern: str) -> PermissionAction:
     """Return the action of the last matching rule; `ask` if none matches."""
     action: PermissionAction = "ask"
@@ -67,12 +55,22 @@ def always_patterns(ruleset: Iterable[PermissionRule], permission: str, patterns
 
 
 def is_hidden(ruleset: Iterable[PermissionRule], tool: str) -> bool:
-    """Return whether a tool is denied for every pattern; models are not offered such a tool."""
-    last_match = None
-    for rule in ruleset:
-        if matches(rule.permission, tool):
-            last_match = rule
-    return last_match is not None and last_match.pattern == "*" and last_match.action == "deny"
+    """Return whether a tool is denied for every pattern; models are not offered such a tool.
+
+    As in opencode, `edit` stands for all tools that change files. A rule by the tool's own name counts too,
+    since a prompt's `tools` may switch off one of them.
+    """
+    ruleset = list(ruleset)
+    if tool not in _BY_EDIT:
+        return _is_denied([rule for rule in ruleset if matches(rule.permission, tool)])
+    return _is_denied([rule for rule in ruleset if matches(rule.permission, "edit")]) or _is_denied(
+        [rule for rule in ruleset if rule.permission == tool]
+    )
+
+
+def _is_denied(ruleset: list[PermissionRule]) -> bool:
+    last = ruleset[-1] if ruleset else None
+    return last is not None and last.pattern == "*" and last.action == "deny"
 
 
 def may_repeat(ruleset: Iterable[PermissionRule]) -> bool:

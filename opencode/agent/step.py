@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from msgspec import UNSET
 
 from opencode.errors import ContextOverflow, ModelAPIError
+from opencode.provider import family_defaults
 from opencode.provider.base import Finish, ModelRequest, ToolDefinition, merge_options
 from opencode.provider.registry import Resolved
 from opencode.provider.wire.attachment_errors import may_refuse_attachment
 from opencode.schema.agent import Agent
 from opencode.schema.base import given
 from opencode.schema.message import JsonSchemaFormat, MessageWithParts, UserMessage
+from opencode.schema.provider import Model
 from opencode.schema.session import PermissionRule
 from opencode.tool.skill import SKILL
 
@@ -137,7 +139,7 @@ class Step:
         last = self._progress.steps >= _limit(agent)
         answer_as_data = isinstance(prompt.format, JsonSchemaFormat)
         usable = model.capabilities.toolcall and not (last and answer_as_data)
-        tools = self._tool_definitions(agent) if usable else []
+        tools = self._tool_definitions(agent, model) if usable else []
         of_tools = list(self._dependencies.tools.instructions(tool.name for tool in tools))
         if any(tool.name == SKILL for tool in tools):
             of_tools.append(skill_listing(self._dependencies.skills, agent))
@@ -157,18 +159,20 @@ class Step:
             system=system,
             tools=tuple(tools),
             tool_choice="required" if answer_as_data and tools else "none" if last else "auto",
-            temperature=agent.temperature if agent.temperature is not UNSET else None,
-            top_p=agent.top_p if agent.top_p is not UNSET else None,
-            options=merge_options(model.options, agent.options, variant),
+            temperature=family_defaults.temperature(model)
+            if agent.temperature is UNSET
+            else agent.temperature,
+            top_p=family_defaults.top_p(model) if agent.top_p is UNSET else agent.top_p,
+            options=merge_options(family_defaults.options(model), model.options, agent.options, variant),
             session_id=prompt.session_id,
         )
 
-    def _tool_definitions(self, agent: Agent) -> list[ToolDefinition]:
+    def _tool_definitions(self, agent: Agent, model: Model) -> list[ToolDefinition]:
         rules = effective_rules(agent, self._rules, self._prompt)
         return [
             ToolDefinition(tool.name, tool.description, tool.parameters())
             for tool in self._dependencies.tools.list()
-            if not is_hidden(rules, tool.name)
+            if not is_hidden(rules, tool.name) and tool.is_for(model.id)
         ]
 
 

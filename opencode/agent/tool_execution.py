@@ -152,6 +152,7 @@ class ToolExecution:
         context = ToolContext(
             session_id=part.session_id,
             message_id=part.message_id,
+            part_id=part.id,
             call_id=call_id,
             agent=agent.name,
             todos=StoredTodos(self._dependencies.store, self._session, part.session_id),

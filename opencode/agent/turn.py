@@ -60,13 +60,36 @@ class Turn:
         queued = {message.info.id for message in self._history}
         self._history = [message for message in history if message.info.id not in queued] + self._history
 
-    def add(self, message: MessageWithParts) -> None:
+    def add(self, message: MessageWithParts, before: str = "") -> None:
         """Queue a prompt for the next step.
 
         It becomes the last message regardless of its id: the client that chose the id may have a wrong clock.
+        `before`: the id of the prompt that it precedes if that one still waits.
         """
         self._history = [known for known in self._history if known.info.id != message.info.id]
-        self._history.append(message)
+        waiting = [known.info.id for known in self._queued()]
+        place = len(self._history) - len(waiting) + waiting.index(before) if before in waiting else None
+        self._history.insert(len(self._history) if place is None else place, message)
+
+    def is_queued(self, message_id: str) -> bool:
+        """Return whether a prompt waits behind the message that is being written."""
+        return any(known.info.id == message_id for known in self._queued())
+
+    def withdraw(self, message_id: str) -> tuple[MessageWithParts, str] | None:
+        """Take back a prompt that no step has begun to answer; None if it is not such a one.
+
+        Returns it and the id of the prompt that waits behind it, "" if none does.
+        """
+        queued = self._queued()
+        place = next((at for at, known in enumerate(queued) if known.info.id == message_id), None)
+        if place is None:
+            return None
+        self._history = [known for known in self._history if known.info.id != message_id]
+        return queued[place], queued[place + 1].info.id if place + 1 < len(queued) else ""
+
+    def _queued(self) -> list[MessageWithParts]:
+        """Return the prompts that wait behind the message that is being written."""
+        return self._history[self._insert_at :] if self._exchange is not None else []
 
     @property
     def unanswered(self) -> int:

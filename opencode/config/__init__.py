@@ -3,6 +3,7 @@
 from .environment import Network
 from .markdown import SkillFile
 from .places import Folder, Places
+from .reload import Reload
 from .schema import (
     DEFAULT_AGENT,
     AgentConfig,
@@ -39,6 +40,7 @@ __all__ = [
     "ProviderConfig",
     "ProviderOptions",
     "ReasoningOption",
+    "Reload",
     "Settings",
     "SkillFile",
     "ensure_temporary_directory",

@@ -55,7 +55,7 @@ def substituted(value: Any, path: Path, env: Mapping[str, str]) -> Any:
         if kind == "env":
             return env.get(name, "")
         try:
-            return (path.parent / Path(name).expanduser()).read_text(encoding="utf-8").strip()
+            return _included(path.parent, name, env).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 f"{path} uses {{file:{name}}}, but that file can't be read: {error}."
@@ -64,13 +64,22 @@ def substituted(value: Any, path: Path, env: Mapping[str, str]) -> Any:
     return _REFERENCE.sub(replace, value)
 
 
-def references(value: Any) -> Iterator[str]:
-    """Yield the names in every `{env:NAME}` of `value`."""
+def references(value: Any, kind: str = "env") -> Iterator[str]:
+    """Yield the names in every `{env:NAME}` of `value`, or in those of another kind."""
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from references(item)
+            yield from references(item, kind)
     elif isinstance(value, str):
-        yield from (match[2].strip() for match in _REFERENCE.finditer(value) if match[1] == "env")
+        yield from (match[2].strip() for match in _REFERENCE.finditer(value) if match[1] == kind)
+
+
+def file_references(value: Any, directory: Path, env: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the file of every `{file:PATH}` of `value`, in a configuration file of this directory."""
+    return (_included(directory, name, env) for name in references(value, "file"))
+
+
+def _included(directory: Path, name: str, env: Mapping[str, str]) -> Path:
+    return directory / (Path(env.get("HOME", "~")) / name[2:] if name.startswith("~/") else name)
 
 
 def with_single_models(config: JsonObject, default_agent: str) -> JsonObject:

@@ -11,6 +11,7 @@ from opencode.errors import SettingsError
 from . import variables
 
 FOLDER = ".opencode"
+RULES = ("AGENTS.md", "CLAUDE.md", "CONTEXT.md")
 _FILES = ("opencode.json", "opencode.jsonc")
 
 
@@ -27,7 +28,8 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     `project`: the directory that the set-up is for. `root`: of its repository, where looking upwards ends;
     without a repository the project itself. `user_folder`: of the set-up for all projects, whether it exists
     or not; None without a home. `user`, `files`: configuration files of the user and of the project; `named`:
-    of OPENCODE_CONFIG.
+    of OPENCODE_CONFIG. `rules`: names of the project's rules, of which the files of the first that there is
+    count; `user_rules`: the user's, the first that there is counts.
     """
 
     project: Path
@@ -38,6 +40,8 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     named: Path | None = None
     files: tuple[Path, ...] = ()
     folders: tuple[Folder, ...] = ()
+    rules: tuple[str, ...] = RULES
+    user_rules: tuple[Path, ...] = ()
 
     def upwards(self) -> Iterator[Path]:
         """Yield the project's directory and those above it, up to the root of its repository."""
@@ -58,8 +62,10 @@ def find_places(env: Mapping[str, str]) -> Places:
     upwards = list(_upwards(project, root))
     config_home = Path(env["XDG_CONFIG_HOME"]) if env.get("XDG_CONFIG_HOME") else home and home / ".config"
     user_folder = config_home.absolute() / "opencode" if config_home else None
+    claude = not variables.is_set(env, "OPENCODE_DISABLE_CLAUDE_CODE", "OPENCODE_DISABLE_CLAUDE_CODE_PROMPT")
     further = _named_folder(variables.CONFIG_DIR, env)
-    folders = [path / FOLDER for path in upwards]
+    whole = not variables.is_set(env, "OPENCODE_DISABLE_PROJECT_CONFIG")
+    folders = [path / FOLDER for path in upwards] if whole else []
     if home:
         folders.append(home / FOLDER)
     if further:
@@ -74,10 +80,34 @@ def find_places(env: Mapping[str, str]) -> Places:
         user=_configurations(user_folder, "config.json") if user_folder else (),
         named=named,
         files=()
-        if named and not directory
+        if not whole or (named and not directory)
         else tuple(file for path in reversed(upwards) for file in _configurations(path)),
         folders=tuple(known),
+        rules=_rules(whole, claude),
+        user_rules=tuple(_user_rules(further or user_folder, home if claude else None)),
     )
+
+
+def skill_folders(places: Places, env: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the folders in which other programs keep skills: those of the user, then of the project."""
+    if variables.is_set(env, "OPENCODE_DISABLE_EXTERNAL_SKILLS"):
+        return
+    claude = not variables.is_set(env, "OPENCODE_DISABLE_CLAUDE_CODE", "OPENCODE_DISABLE_CLAUDE_CODE_SKILLS")
+    for folder in (*([places.home] if places.home else []), *places.upwards()):
+        for name in (".claude", ".agents") if claude else (".agents",):
+            if os.path.isdir(folder / name / "skills"):
+                yield folder / name / "skills"
+
+
+def _rules(whole: bool, claude: bool) -> tuple[str, ...]:
+    return tuple(name for name in RULES if claude or name != "CLAUDE.md") if whole else ()
+
+
+def _user_rules(folder: Path | None, home: Path | None) -> Iterator[Path]:
+    if folder:
+        yield folder / "AGENTS.md"
+    if home:
+        yield home / ".claude" / "CLAUDE.md"
 
 
 def _named_file(env: Mapping[str, str]) -> Path | None:

@@ -86,7 +86,8 @@ class ProviderOptions(ConfigStruct):
     """`api_key`: one key, or several that are used one after the other.
 
     `timeout`, `header_timeout`, `chunk_timeout`: milliseconds, or false for no limit. `think_tags`: false
-    leaves `<think>…</think>` in the text (Chat Completions).
+    leaves `<think>…</think>` in the text (Chat Completions). `set_cache_key`: the session is sent as
+    `prompt_cache_key`; `include_usage`: false asks for no usage (both Chat Completions).
     """
 
     api_key: str | list[str] | UnsetType = UNSET
@@ -99,6 +100,8 @@ class ProviderOptions(ConfigStruct):
     server_tools: list[str | JsonObject] | UnsetType = UNSET
     cache_ttl: Literal["5m", "1h"] | UnsetType = UNSET
     tool_streaming: bool | UnsetType = UNSET
+    set_cache_key: bool | UnsetType = UNSET
+    include_usage: bool | UnsetType = UNSET
     quirks: JsonObject | UnsetType = UNSET
 
 
@@ -116,8 +119,12 @@ class ProviderConfig(ConfigStruct):
 
 
 class AgentConfig(ConfigStruct):
-    """`steps`: the most requests to the model in one turn."""
+    """`name`: what is shown instead of the key. `steps`: the most requests to the model in one turn.
 
+    `tools`: as they were written; their rules are in `permission`.
+    """
+
+    name: str | UnsetType = UNSET
     model: ModelNames | UnsetType = UNSET
     variant: str | UnsetType = UNSET
     temperature: float | UnsetType = UNSET
@@ -143,8 +150,15 @@ class CommandConfig(ConfigStruct):
     subtask: bool | UnsetType = UNSET
 
 
+class SkillsConfig(ConfigStruct):
+    """Further skills: folders of them, and addresses of their lists."""
+
+    paths: list[str] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
+
+
 class Config(ConfigStruct):
-    """An opencode.json. `mode`: the old name of `agent` for primary agents."""
+    """An opencode.json. `mode`: the old name of `agent` for primary agents. `tools`: as in AgentConfig."""
 
     model: ModelNames | UnsetType = UNSET
     small_model: ModelNames | UnsetType = field(default=UNSET, name="small_model")
@@ -159,5 +173,6 @@ class Config(ConfigStruct):
     permission: PermissionConfig = field(default_factory=dict)
     tools: dict[str, bool] = field(default_factory=dict)
     instructions: list[str] = field(default_factory=list)
+    skills: SkillsConfig = field(default_factory=SkillsConfig)
     mcp: dict[str, McpConfig] = field(default_factory=dict)
     share: Literal["manual", "auto", "disabled"] = "manual"

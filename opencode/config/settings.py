@@ -4,6 +4,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import field
@@ -13,6 +14,7 @@ from opencode.schema.base import JsonObject, given
 from . import variables
 from .environment import Network
 from .file import with_single_models
+from .fingerprint import Fingerprint, fingerprint
 from .markdown import SkillFile
 from .places import Places
 from .schema import DEFAULT_AGENT, Config
@@ -60,12 +62,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     form that clients take. `config_sources`: the files that it was merged from, in their order.
 
     `warnings`: sentences about probable mistakes, for the log. `places`: where the set-up was looked for.
-    `left_out_mcp`: the reason for each MCP server whose entry can't be used.
+    `left_out_mcp`: the reason for each MCP server whose entry can't be used. `included`: files that the
+    configuration names as `{file:…}`. `seen`: the state of all files before they were read; None if the
+    settings were not made of files.
 
     `database_url`: of a PostgreSQL database, password included; None for SQLite in `data_dir`.
     `hosts`: names of this server beside those that nobody else can take, lower case; `*.name`: any below it.
     `space_id`, `space_host`: of the Hugging Face Space that this server is. `allow_mcp`: the kinds of MCP
     servers that clients may add, `local` and `remote`.
+    `workspace`: what models may do with the files of `directory`: `off`, `read` or `write`.
     `stop_grace`: seconds that running turns get to finish at shutdown. `resume`: whether answers that a stop
     cut go on at the next start.
     `environ`: the environment, for provider keys, whose names the catalog knows; read nothing else from it.
@@ -85,6 +90,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     raw: JsonObject = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     skills: tuple[SkillFile, ...] = ()
+    included: tuple[Path, ...] = ()
+    seen: Fingerprint | None = None
     fetch_allow: tuple[Network, ...] = ()
     max_body_bytes: int = 32 * MEGABYTE
     limits: Limits = field(default_factory=Limits)
@@ -94,6 +101,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     space_id: str | None = None
     space_host: str = ""
     allow_mcp: frozenset[str] = frozenset()
+    workspace: str = "off"
+    directory: Path = Path()
     log_level: str = "INFO"
     log_format: str = "TEXT"
     stop_grace: float = 5
@@ -113,8 +122,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Read the environment and the configuration file; raises SettingsError with one line."""
         env = dict(os.environ if environ is None else environ)
         variables.check_variables(env)
-        unknown = unknown_variable_warnings(env)
-        setup = read_setup(env)
         return cls(
             data_dir=Path(variables.DATA_DIR.read(env) or _default_data_dir()).expanduser().absolute(),
             database_url=variables.DATABASE_URL.read(env),
@@ -122,18 +129,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             port=variables.PORT.read(env),
             username=variables.USERNAME.read(env),
             password=variables.PASSWORD.read(env),
-            config=setup.config,
-            config_path=setup.path,
-            config_sources=setup.sources,
-            places=setup.places,
-            left_out_mcp=setup.left_out_mcp,
-            skills=setup.skills,
-            raw=with_single_models(setup.shown, given(setup.config.default_agent, DEFAULT_AGENT)),
-            warnings=(
-                *unknown,
-                *variables.empty_key_warnings(env),
-                *setup.warnings,
-            ),
             fetch_allow=variables.FETCH_ALLOW.read(env),
             max_body_bytes=variables.MAX_BODY_MB.read(env) * MEGABYTE,
             limits=Limits.load(env),
@@ -143,12 +138,41 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             space_id=variables.SPACE_ID.read(env),
             space_host=variables.SPACE_HOST.read(env).strip().lower(),
             allow_mcp=variables.ALLOW_MCP.read(env),
+            workspace=variables.WORKSPACE.read(env),
+            directory=Path(variables.DIRECTORY.read(env) or ".").expanduser().resolve(),
             log_level=variables.LOG_LEVEL.read(env),
             log_format=variables.LOG_FORMAT.read(env),
             stop_grace=variables.STOP_GRACE.read(env),
             resume=variables.RESUME.read(env) == "on",
             environ=env,
+            **_of_files(env),
         )
+
+    def read_again(self) -> "Settings":
+        """Return the settings with what the files of the set-up say now; raises SettingsError."""
+        return msgspec.structs.replace(self, **_of_files(self.environ))
+
+
+def _of_files(env: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that files decide."""
+    seen = fingerprint(env)  # before they are read: what changes meanwhile is noticed later
+    setup = read_setup(env)
+    return {
+        "config": setup.config,
+        "config_path": setup.path,
+        "config_sources": setup.sources,
+        "places": setup.places,
+        "left_out_mcp": setup.left_out_mcp,
+        "skills": setup.skills,
+        "included": setup.included,
+        "raw": with_single_models(setup.shown, given(setup.config.default_agent, DEFAULT_AGENT)),
+        "warnings": (
+            *unknown_variable_warnings(env),
+            *variables.empty_key_warnings(env),
+            *setup.warnings,
+        ),
+        "seen": seen.including(setup.included),
+    }
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,7 +1,7 @@
 """A set-up: the configuration of all places as one, and what was left out of it."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,25 @@ from msgspec import field
 
 from opencode.errors import SettingsError
 from opencode.schema.base import JsonObject
-from opencode.schema.explain import explain
-from opencode.schema.mcp import McpConfig
 
 from . import variables
-from .file import named_models, parse_config, substituted, without_secrets
+from .absent import absent_warnings
+from .file import file_references, named_models, parse_config, substituted, without_secrets
 from .http_url import is_http_url
 from .jsonc import decode
-from .markdown import MarkdownSetup, SkillFile, read
-from .merge import displayed, merged, merged_configs, normalized
-from .places import Places, find_places
-from .schema import Config
-from .warnings import SHOWN_KEYS, config_warnings
+from .markdown import Files, MarkdownSetup, SkillFile, read
+from .mcp_entries import left_out_mcp, with_directories, with_switches, with_usable_mcp
+from .merge import completed, merged, merged_configs, normalized
+from .places import Places, find_places, skill_folders
+from .schema import Config, PermissionConfig
+from .second_form import first_form
+from .shown import shown_keys
+from .warnings import config_warnings
 
 MAX_FILE_BYTES = 5 * 1024 * 1024
 """Most bytes of a configuration file."""
+
+_Join = Callable[[JsonObject, JsonObject], JsonObject]
 
 _SHOWN_FILLED_IN = ("model", "small_model", "default_agent")
 """Settings that clients act on. They are shown with `{env:…}` filled in, since they can hold no secret."""
@@ -34,8 +38,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """What was read. `shown`: the configuration as it was written, without its secrets.
 
     `path`: the file that counts most, None without one. `sources`: all files, in the order in which they
-    were merged. `skills`: those of all folders. `left_out_mcp`: the reason for each MCP server whose entry
-    can't be used.
+    were merged. `included`: files that they name. `skills`: those of all folders. `left_out_mcp`: the reason
+    for each MCP server whose entry can't be used.
     """
 
     places: Places
@@ -43,6 +47,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     shown: JsonObject = field(default_factory=dict)
     path: Path | None = None
     sources: tuple[str, ...] = ()
+    included: tuple[Path, ...] = ()
     left_out_mcp: dict[str, str] = field(default_factory=dict)
     skills: tuple[SkillFile, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -54,51 +59,112 @@ def read_setup(env: Mapping[str, str]) -> Setup:
     What opencode starts with never stops the start: it is left out with a warning.
     """
     places = find_places(env)
-    written: JsonObject = {}
-    raw: JsonObject = {}
-    warnings: list[str] = []
-    sources: list[str] = []
-    elsewhere = read((), tuple(_skill_folders(places)))
+    files = Files()
+    whole = _Whole()
+    elsewhere = read((), tuple(skill_folders(places, env)), files)
     skills = dict(elsewhere.skills)
-    warnings.extend(elsewhere.warnings)
-    for source, directory, content in _contents(places, env):
+    for source, directory, content in _contents(places, env, files):
         if isinstance(content, MarkdownSetup):
-            written, raw = merged(written, content.config), merged(raw, content.config)
-            warnings += (*content.warnings, *_model_warnings(content.config, source))
+            whole.add(content.config, content.config, merged)
+            whole.warnings += _model_warnings(content.config, source)
             skills |= content.skills
-            continue
-        filled_in = substituted(content, directory / "opencode.json", env)
-        _check(filled_in, source)
-        join = merged if source in map(str, places.user) else merged_configs
-        written, raw = join(written, content), join(raw, filled_in)
-        warnings += (*config_warnings(content, source, env), *_model_warnings(filled_in, source))
-        sources.append(source)
-    written, raw = normalized(written), normalized(raw)
+        else:
+            join = merged if source in map(str, places.user) else merged_configs
+            whole.add_file(source, directory, content, env, join)
+    permission = _permission(env, whole.warnings)
+    written, raw = completed(whole.written, permission), completed(whole.raw, permission)
     path = places.named or next(reversed((*places.user, *places.files)), None)
-    usable, left_out_mcp = _with_usable_mcp(raw)
+    usable, left_out_mcp = with_usable_mcp(raw, whole.left_out_mcp)
     usable, without_address = _with_usable_providers(usable)
     source = str(path or variables.CONFIG_CONTENT.name)
-    config = parse_config(_with_usable_models(usable), source)
-    written = {key: value for key, value in displayed(written).items() if key in SHOWN_KEYS}
-    shown = without_secrets(written) | {key: raw[key] for key in _SHOWN_FILLED_IN if key in raw}
+    config = parse_config(with_directories(_with_usable_models(usable), places.project), source)
+    further = _further_skills(config, places, whole.warnings)
+    of_further = read((), further, files).skills
+    skills |= of_further
+    shown = without_secrets(shown_keys(written))
     return Setup(
         places=places,
         config=config,
-        shown=shown,
+        shown=shown | {key: raw[key] for key in _SHOWN_FILLED_IN if key in raw},
         path=path,
-        sources=tuple(sources),
+        sources=tuple(whole.sources),
+        included=(*whole.included, *further, *(Path(skill.location) for skill in of_further.values())),
         left_out_mcp=left_out_mcp,
         skills=tuple(skills.values()),
         warnings=(
-            *warnings,
+            *whole.warnings,
+            *files.warnings,
             *(f"{source}: {warning}" for warning in without_address),
             *(f"{source}: the MCP server {name} is left out: {why}" for name, why in left_out_mcp.items()),
+            *absent_warnings(raw, places, env),
         ),
     )
 
 
+class _Whole:
+    """The configuration of the places so far: `written`, and `raw` with its references filled in."""
+
+    def __init__(self) -> None:
+        self.written: JsonObject = {}
+        self.raw: JsonObject = {}
+        self.warnings: list[str] = []
+        self.sources: list[str] = []
+        self.included: list[Path] = []
+        self.left_out_mcp: dict[str, str] = {}
+
+    def add(self, written: JsonObject, raw: JsonObject, join: _Join) -> None:
+        """Add what counts more than all before it."""
+        self.written = join(self.written, normalized(written))
+        self.raw = join(self.raw, normalized(raw))
+
+    def add_file(
+        self, source: str, directory: Path, content: JsonObject, env: Mapping[str, str], join: _Join
+    ) -> None:
+        """Add a file's content; raises SettingsError for a wrong value."""
+        self.included += file_references(content, directory, env)
+        filled_in = substituted(content, directory / "opencode.json", env)
+        raw, warnings = first_form(filled_in, source)
+        written, _ = first_form(content, source)
+        _check(raw, source)
+        self.left_out_mcp |= left_out_mcp(raw)
+        self.warnings += (
+            *config_warnings(written, source, env),
+            *(f"{source}: {warning}" for warning in warnings),
+            *_model_warnings(raw, source),
+        )
+        self.sources.append(source)
+        self.add(with_switches(written), with_switches(raw), join)
+
+
+def _permission(env: Mapping[str, str], warnings: list[str]) -> JsonObject:
+    """Return the rules of OPENCODE_PERMISSION, which count more than those of all files."""
+    if not (text := variables.PERMISSION.read(env)):
+        return {}
+    try:
+        value = msgspec.json.decode(text, type=PermissionConfig)
+    except (msgspec.MsgspecError, RecursionError):
+        warnings.append(
+            f'{variables.PERMISSION.name} is left out: it must be JSON such as {{"webfetch": "deny"}}.'
+        )
+        return {}
+    return {"*": value} if isinstance(value, str) else value
+
+
+def _further_skills(config: Config, places: Places, warnings: list[str]) -> tuple[Path, ...]:
+    """Return the folders of `skills.paths`, which are relative to the project."""
+    folders = []
+    for name in config.skills.paths:
+        at_home = places.home is not None and name.startswith("~/")
+        folder = places.home / name[2:] if at_home and places.home else places.project / name
+        if os.path.isdir(folder):
+            folders.append(folder)
+        else:
+            warnings.append(f"skills.paths: there is no directory {folder}.")
+    return tuple(folders)
+
+
 def _contents(
-    places: Places, env: Mapping[str, str]
+    places: Places, env: Mapping[str, str], files: Files
 ) -> Iterator[tuple[str, Path, JsonObject | MarkdownSetup]]:
     """Yield the name, directory and content of each place, the one that counts most last.
 
@@ -115,19 +181,10 @@ def _contents(
     yield from of((*places.user, *([places.named] if places.named else []), *places.files))
     for folder in places.folders:
         yield from of(folder.files)
-        yield str(folder.path), folder.path, read([folder.path])
+        yield str(folder.path), folder.path, read([folder.path], files=files)
     if text := variables.CONFIG_CONTENT.read(env):
         name = variables.CONFIG_CONTENT.name
         yield name, places.project, decode(text, name, env)
-
-
-def _skill_folders(places: Places) -> Iterator[Path]:
-    """Yield the folders in which other programs keep skills: those of the user, then of the project."""
-    upwards = list(places.upwards())
-    for folder in (*([places.home] if places.home else []), *upwards):
-        for name in (".claude", ".agents"):
-            if os.path.isdir(folder / name / "skills"):
-                yield folder / name / "skills"
 
 
 def _text(path: Path) -> str:
@@ -150,32 +207,6 @@ def _check(raw: JsonObject, source: str) -> None:
     if not isinstance(servers, dict):
         parse_config(raw, source)
     parse_config({key: value for key, value in raw.items() if key != "mcp"}, source)
-
-
-def _with_usable_mcp(raw: JsonObject) -> tuple[JsonObject, dict[str, str]]:
-    """Return a configuration without the MCP servers whose entries can't be used, and the reasons.
-
-    `{"enabled": false}` alone switches off a server that no other file has: it is no fault.
-    """
-    usable: dict[str, Any] = {}
-    left_out: dict[str, str] = {}
-    for name, entry in raw.get("mcp", {}).items():
-        try:
-            msgspec.convert(entry, McpConfig)
-        except msgspec.ValidationError as error:
-            if entry != {"enabled": False}:
-                left_out[name] = _reason(error, entry)
-        else:
-            usable[name] = entry
-    return ({**raw, "mcp": usable} if "mcp" in raw else raw), left_out
-
-
-def _reason(error: msgspec.ValidationError, entry: Any) -> str:
-    if isinstance(entry, dict) and "type" not in entry:
-        return 'type is missing: write "local" for a program or "remote" for an address.'
-    if isinstance(entry, dict) and entry.get("command") == []:
-        return "command is empty: name the program and its arguments."
-    return explain(error, McpConfig, entry, whole="the entry", show=False)
 
 
 def _with_usable_providers(raw: JsonObject) -> tuple[JsonObject, list[str]]:

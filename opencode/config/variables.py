@@ -68,6 +68,13 @@ CONFIG = Variable("OPENCODE_CONFIG", "", text, "path of the configuration file")
 CONFIG_CONTENT = Variable("OPENCODE_CONFIG_CONTENT", "", text, "the configuration itself, as JSON")
 CONFIG_DIR = Variable("OPENCODE_CONFIG_DIR", "", text, "a further folder with configuration and Markdown")
 DIRECTORY = Variable("OPENCODE_DIRECTORY", "", text, "directory of the project whose set-up is read")
+WORKSPACE = Variable(
+    "OPENCODE_WORKSPACE",
+    "off",
+    choice("off", "read", "write"),
+    "what models may do with the files of the project's directory: off, read or write",
+)
+PERMISSION = Variable("OPENCODE_PERMISSION", "", text, "rules of rights that count most, as JSON")
 PASSWORD = Variable(
     "OPENCODE_SERVER_PASSWORD",
     "",
@@ -136,13 +143,18 @@ _SEARCH: tuple[Variable[Any], ...] = tuple(
 
 VARIABLES: tuple[Variable[Any], ...] = (
     *(HOST, PORT, DATA_DIR, DATABASE_URL, CONFIG, CONFIG_CONTENT),
-    *(CONFIG_DIR, DIRECTORY, PASSWORD, USERNAME),
+    *(CONFIG_DIR, DIRECTORY, WORKSPACE, PERMISSION, PASSWORD, USERNAME),
     *(FETCH_ALLOW, TRUSTED_PROXIES, CORS, HOSTS, ALLOW_MCP, SPACE_ID, SPACE_HOST),
     *(MAX_CONNECTIONS, MAX_CLIENT_CONNECTIONS, MAX_CLIENT_STREAMS),
     *(MAX_BODY_MB, RATE_LIMIT, MAX_RUNNING, MAX_WAITING),
     *(MAX_MESSAGE_KB, MAX_ATTACHMENTS, MAX_ATTACHMENT_MB, STOP_GRACE, LOG_LEVEL, LOG_FORMAT),
     *(DEMO_PACE, *_PROVIDERS, *_SEARCH),
 )
+
+
+def is_set(env: Mapping[str, str], *names: str) -> bool:
+    """Return whether one of opencode's switches, such as OPENCODE_DISABLE_PROJECT_CONFIG, is on."""
+    return any(env.get(name, "").lower() in ("1", "true") for name in names)
 
 
 def empty_key_warnings(env: Mapping[str, str]) -> tuple[str, ...]:

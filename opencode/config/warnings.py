@@ -4,39 +4,29 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-import msgspec
 from msgspec import inspect
 
 from opencode.schema.base import JsonObject
 
 from .file import references
 from .schema import CommandConfig, Config, CostConfig, ModelConfig, ProviderConfig, ProviderOptions
+from .shown import OTHER_KEYS
 
 _NEAR = 0.85
 """Least similarity of a misspelled key to the right one: `baseUrl` and `baseURL`, `agents` and `agent`."""
 
+_OF_THE_TERMINAL = frozenset({"keybinds", "theme", "tui"})
+"""What opencode's terminal reads from a file of its own, and its server leaves out."""
+
 _OPENCODES: dict[type, frozenset[str]] = {
-    Config: frozenset(
-        {"$schema", "attachment", "autoshare", "autoupdate", "compaction", "enterprise", "experimental"}
-        | {"formatter", "keybinds", "layout", "logLevel", "lsp", "mode", "plugin", "reference", "references"}
-        | {"server", "shell", "skills", "snapshot", "subagent_depth", "theme", "tool_output", "tui"}
-        | {"watcher"}
-    ),
+    Config: OTHER_KEYS | _OF_THE_TERMINAL,
     ProviderConfig: frozenset({"id"}),
-    ProviderOptions: frozenset({"enterpriseUrl", "setCacheKey"}),
+    ProviderOptions: frozenset({"enterpriseUrl"}),
     ModelConfig: frozenset({"experimental", "provider"}),
     CostConfig: frozenset({"context_over_200k"}),
     CommandConfig: frozenset({"variant"}),
 }
 """Keys that opencode knows and this server ignores."""
-
-_OF_THE_TERMINAL = frozenset({"keybinds", "theme", "tui"})
-"""What opencode's terminal reads from a file of its own, and its server leaves out."""
-
-SHOWN_KEYS = (
-    _OPENCODES[Config] | {field.encode_name for field in msgspec.structs.fields(Config)}
-) - _OF_THE_TERMINAL
-"""Keys of a configuration that opencode shows."""
 
 _CLOSED = (Config, ProviderConfig, ModelConfig, CommandConfig)
 """Objects in which opencode allows no other keys."""

@@ -28,8 +28,8 @@ EMPTY_CELLS = 5_000
 
 _TAGS = {
     *("a", "blockquote", "br", "button", "code", "del", "div", "em", "figcaption", "figure"),
-    *("h1", "h2", "h3", "h4", "h5", "h6", "hr", "input", "li", "ol", "p", "pre", "s", "span"),
-    *("strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+    *("h1", "h2", "h3", "h4", "h5", "h6", "hr", "input", "kbd", "li", "mark", "ol", "p", "pre", "s", "span"),
+    *("strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"),
     *maths.TAGS,
 }
 _ATTRIBUTES = {
@@ -41,6 +41,7 @@ _ATTRIBUTES = {
     "input": {"type", "class", "checked", "disabled", "aria-label"},
     "li": {"class"},
     "ol": {"start"},
+    "pre": {"tabindex"},
     "span": {"class"},
     "td": {"align"},
     "th": {"align"},
@@ -257,5 +258,6 @@ class _Block:
         return (
             f'<figure class="code"><figcaption><span>{escape(language) or "text"}</span>'
             '<button type="button" class="copy">Copy</button></figcaption>'
-            f'<pre><code class="highlight">{self._highlighter.html(code, language)}</code></pre></figure>\n'
+            '<pre tabindex="0"><code class="highlight">'
+            f"{self._highlighter.html(code, language)}</code></pre></figure>\n"
         )

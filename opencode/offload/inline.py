@@ -17,6 +17,9 @@ _LINKS = ("Link", "Image")
 _IMAGE = "image"
 _SOURCE = "source"
 """Instead of an end tag: a link that is not allowed is shown as it was written."""
+_PAIR = re.compile(r"&lt;(kbd|sub|sup|mark)&gt;([^<>\n]{1,200}?)&lt;/\1&gt;")
+_LINE_BREAK = re.compile(r"&lt;br ?/?&gt;", re.IGNORECASE)
+"""A cell of a table is one line of Markdown: only this breaks it."""
 _DELIMITERS = (b"$", b"\\(", b"\\[")
 
 
@@ -62,7 +65,7 @@ class Inline:
     def render(self, pieces: list[Piece]) -> list[Segment]:
         if len(pieces) == 1 and pieces[0].kind == "Text" and not self._source.has_formulas:
             text = self._source.shown(pieces[0].data, pieces[0].begin, pieces[0].end)
-            return [Segment(linked(text), False)]  # such as each cell of a long table
+            return [Segment(self._html(text), False)]  # such as each cell of a long table
         self._pieces = pieces
         self._formulas = self._found(pieces)
         for self._at, piece in enumerate(pieces):
@@ -233,7 +236,15 @@ class Inline:
         if self._label is not None:
             self._label.append(text)
         else:
-            self._out.append(escape(text) if self._links else linked(text))
+            self._out.append(self._html(text))
+
+    def _html(self, text: str) -> str:
+        """Return text as HTML, with the few harmless tags that models write for want of Markdown."""
+        html = escape(text) if self._links else linked(text)
+        if "&lt;" not in html:
+            return html
+        html = _PAIR.sub(r"<\1>\2</\1>", html)
+        return _LINE_BREAK.sub("<br>", html) if self._in_cell else html
 
     def _break(self) -> None:
         """End a segment."""

@@ -17,7 +17,9 @@ _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)\s*:")
 _CONTROL = re.compile(r"[\x00-\x20]")
 _BEGINNING = re.compile(r"(?<![A-Za-z0-9])(?:[hH][tT][tT][pP][sS]?://|[wW]{3}\.)|@")
 _DOMAIN = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,20}")
-_REST = re.compile(r"[^\s<>\"`“”«»，。、）】」』]*")
+_REST = re.compile(
+    r"[^\s<>\"`“”«»…\u3000-\u3004\u3008-\u3020\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]*"
+)
 _LOCAL = re.compile(r"[A-Za-z0-9._+-]{1,64}\Z")
 _PUNCTUATION = frozenset("?!.,:*_~'\";")
 _CLOSING = {")": "(", "]": "[", "}": "{"}

@@ -10,7 +10,7 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
-from .source import LONGEST_FORMULA
+from .source import CJK, LONGEST_FORMULA
 
 if TYPE_CHECKING:
     from math_core import LatexToMathML
@@ -65,6 +65,7 @@ _INLINE = {
 }
 """What follows an opening delimiter. Each stops at the next such delimiter, so all take linear time."""
 
+_LETTER = re.compile(rf"[^\W_{CJK}]")
 _CLOSING = {b"$$": b"$$", b"\\[": b"\\]"}
 _LONGEST_PREFIX = 200
 """Bytes of indentation and marks of quotes before a formula that has its lines for itself."""
@@ -159,8 +160,11 @@ def _lines_end(closings: _Closings, begin: int, inside: int, closing: bytes, lim
 
 
 def _follows_word(text: bytes, at: int) -> bool:
-    """Return whether a dollar sign belongs to the word before it: `US$5`."""
-    return text[max(0, at - 4) : at].decode(errors="ignore")[-1:].isalnum()
+    """Return whether a dollar sign belongs to the word before it: `US$5`.
+
+    Chinese and Japanese have no spaces: there a formula follows a letter.
+    """
+    return bool(_LETTER.fullmatch(text[max(0, at - 4) : at].decode(errors="ignore")[-1:]))
 
 
 def mathml(tex: str, *, display: bool) -> str:

@@ -11,12 +11,22 @@ ANGLE = "\x01"
 MARK = "\x02"
 """Stands for a character that would begin or change a block."""
 
+WIDE = "\u2e3b"
+"""Stands for a Chinese, Japanese or Korean letter beside emphasis: a mark of as many bytes. These scripts put
+no space around emphasis, and by CommonMark's rules the stars of `**重要：**这是` would not end it."""
+
 _EMPHASIS = {ord("*"): "\x03", ord("_"): "\x04", ord("~"): "\x05"}
 """Stand for what would be emphasis in a formula."""
 
 LONGEST_FORMULA = 2_000
 """Characters of the longest formula that is converted: the converter recurses, and its stack is finite."""
 
+CJK = "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u9fff\uac00-\ud7af\uf900-\ufaff"
+"""The letters of Chinese, Japanese and Korean, as ranges of a regular expression. Each is three bytes."""
+
+_BESIDE_EMPHASIS = re.compile(
+    rf"(?<=[^\w\s*~])(?P<run>\*++|~~)[{CJK}]|(?<![*~])[{CJK}](?=(?:\*++|~~)[^\w\s*~])"
+)
 _FOREIGN = re.compile("[\x00-\x05\ud800-\udfff]")
 _SHOWN = {ord(ANGLE): "<", ord(MARK): "", **{ord(stand_in): chr(own) for own, stand_in in _EMPHASIS.items()}}
 _HIDDEN = re.compile("[\x01-\x05]")
@@ -26,8 +36,8 @@ _HTML = re.compile(
 )
 _FORMULA = ("$", "\\(", "\\[")
 _FORMULA_IN_LINE = re.compile(
-    r"(?<![\w$\\])\$\$(?:\\.|[^$\\`\n])++\$\$"
-    r"|(?<![\w$\\])\$(?![\s$])(?:\\.|[^$\\`\n])++(?<!\s)\$(?!\d)"
+    rf"(?<![^\W{CJK}])(?<![$\\])\$\$(?:\\.|[^$\\`\n])++\$\$"
+    rf"|(?<![^\W{CJK}])(?<![$\\])\$(?![\s$])(?:\\.|[^$\\`\n])++(?<!\s)\$(?!\d)"
     r"|(?<!\\)\\\((?:\\[^()\n]|[^\\\n])++\\\)"
     r"|(?<!\\)\\\[(?:\\[^\[\]\n]|[^\\\n])++\\\]"
 )
@@ -61,9 +71,10 @@ class Source:
         seen = _DEEP.sub(_without_deep_marks, seen)
         if self.has_formulas:
             seen = _FORMULA_IN_LINE.sub(_without_emphasis, _without_marks_in_formulas(seen, grows))
+        seen = _BESIDE_EMPHASIS.sub(lambda found: f"{found['run'] or ''}{WIDE}", seen)
         self.parsed = seen
         """The text as the parser sees it."""
-        self.has_marks = MARK in self.parsed
+        self.has_marks = MARK in self.parsed or WIDE in self.parsed
 
     def characters(self, end: int) -> int:
         """Return how many characters there are before a byte."""
@@ -75,9 +86,13 @@ class Source:
 
     def shown(self, text: str, begin: int, end: int) -> str:
         """Return text that the parser took from a range, with what was hidden from it."""
-        if MARK in text:
+        if MARK in text or WIDE in text:
             source = self.bytes[begin:end]
-            return (source if len(source) == len(text.encode()) else source.strip(b"`")).decode()
+            if len(source) == len(text.encode()):
+                return source.decode()
+            code = source.strip(b"`").decode()
+            is_padded = code[:1] == " " == code[-1:] and code.strip(" ")
+            return code[1:-1] if is_padded else code
         return unhidden(text)
 
 

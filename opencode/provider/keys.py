@@ -7,6 +7,7 @@ are kept as they are.
 import os
 import re
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -20,11 +21,15 @@ _KEY = re.compile(r"[!-~]+")
 
 
 class Keys:
-    """The keys in one auth.json. Raises SettingsError if the file exists but can't be read."""
+    """The keys in one auth.json. Raises SettingsError if the file exists but can't be read.
+
+    `changes`: how often each provider's key was set or removed.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._entries = _read(path)
+        self.changes: Counter[str] = Counter()
 
     def __repr__(self) -> str:
         return f"Keys({str(self._path)!r}, providers={sorted(self._entries)})"
@@ -45,11 +50,13 @@ class Keys:
             raise BadRequest("A provider id consists of letters, digits, '.', '_' and '-'.", "Path")
         check_key(auth.key)
         self._write({**self._entries, provider_id: msgspec.to_builtins(auth)})
+        self.changes[provider_id] += 1
 
     def remove(self, provider_id: str) -> None:
         """Delete the provider's key, if it has one."""
         if provider_id in self._entries:
             self._write({name: entry for name, entry in self._entries.items() if name != provider_id})
+            self.changes[provider_id] += 1
 
     def _write(self, entries: dict[str, JsonObject]) -> None:
         """Replace the file atomically; raises Unavailable if it can't be written."""

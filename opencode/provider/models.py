@@ -112,6 +112,8 @@ def with_options(model: Model, options: ProviderOptions) -> Model:
         "cacheTtl": options.cache_ttl,
         "toolStreaming": options.tool_streaming,
         "quirks": options.quirks,
+        "setCacheKey": options.set_cache_key,
+        "includeUsage": options.include_usage,
     }
     wide = {name: value for name, value in given_options.items() if value is not UNSET}
     return structs.replace(model, options=merge_options(wide, model.options)) if wide else model

@@ -13,7 +13,9 @@ from opencode.schema.base import JsonObject
 from opencode.schema.provider import Model
 
 OPTION = "quirks"
-OWN_OPTIONS = frozenset({OPTION, "serverTools", "cacheTtl", "toolStreaming", "thinkTags"})
+OWN_OPTIONS = frozenset(
+    {OPTION, "serverTools", "cacheTtl", "toolStreaming", "thinkTags", "setCacheKey", "includeUsage"}
+)
 """Options that are this server's own: none of them is part of a request's body."""
 
 

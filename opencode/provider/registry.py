@@ -5,6 +5,7 @@ whose key is set, the demo. The catalog is read on first use, not at start.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
@@ -38,17 +39,25 @@ class Resolved(msgspec.Struct, frozen=True):
 
 
 class Registry:
-    """The connected providers. `changes`: how often a key was set or removed.
+    """The connected providers of a set-up. Raises SettingsError for invalid settings of providers.
 
-    Raises SettingsError for invalid settings of providers.
+    `before`: the registry of the set-up before, whose keys and unchanged providers this one shares.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, before: "Registry | None" = None) -> None:
         check_settings(settings)
         self._settings = settings
-        self._keys = Keys(settings.data_dir / "auth.json")
+        self._keys: Keys = before._keys if before else Keys(settings.data_dir / "auth.json")
+        self._seen = Counter(self._keys.changes)
+        self._successor: Registry | None = None
         self._connected: dict[str, ConfiguredProvider] | None = None
-        self.changes = 0
+        if before and before._connected is not None:
+            self._connected = self._connect_all(before._unchanged(settings))
+
+    @property
+    def changes(self) -> int:
+        """How often a key was set or removed."""
+        return self._keys.changes.total()
 
     async def providers(self) -> list[Provider]:
         """Return the connected providers with the models known at this moment, the preferred first.
@@ -175,39 +184,69 @@ class Registry:
         if provider_id not in connectable or not is_enabled(provider_id, self._settings):
             hint = nearest(provider_id, connectable)
             raise BadRequest(f"Unknown provider {provider_id!r}. {hint}".strip(), "Path")
+        old = self._providers().get(provider_id)
         self._keys.set(provider_id, auth)
-        await self._reconnect(provider_id)
+        await self._reconnect(old)
 
     async def remove_key(self, provider_id: str) -> None:
         """Delete a key that was set at run time; one in the environment or opencode.json stays."""
+        old = self._providers().get(provider_id)
         self._keys.remove(provider_id)
-        await self._reconnect(provider_id)
+        await self._reconnect(old)
+
+    async def supersede(self, before: "Registry") -> None:
+        """Replace the registry before: turns that began with it go on, with the keys that are set by then.
+
+        Its providers that changed close their connections after each request from now on.
+        """
+        before._successor = self
+        kept = list((self._connected or {}).values())
+        for provider in (before._connected or {}).values():
+            if provider not in kept:
+                await provider.retire()
 
     async def close(self) -> None:
         """Close every provider's connections."""
         for provider in (self._connected or {}).values():
             await provider.close()
 
-    async def _reconnect(self, provider_id: str) -> None:
-        """Replace the provider; its old adapters finish the requests that they have open."""
-        self.changes += 1
-        kept = dict(self._providers())
-        old = kept.pop(provider_id, None)
-        self._connected = self._connect_all(kept)
-        if old is not None:
+    async def _reconnect(self, old: ConfiguredProvider | None) -> None:
+        """Replace a provider whose key changed; its old adapters finish the requests that they have open."""
+        if old is not None and old is not self._providers().get(old.id):
             await old.retire()
 
     def _providers(self) -> dict[str, ConfiguredProvider]:
-        if self._connected is None:
-            self._connected = self._connect_all({})
+        changes = self._keys.changes
+        if self._connected is None or self._seen != changes:
+            kept = {
+                provider_id: provider
+                for provider_id, provider in (self._connected or {}).items()
+                if self._seen[provider_id] == changes[provider_id]
+            }
+            self._seen = Counter(changes)
+            self._connected = self._connect_all(kept)
         return self._connected
+
+    def _unchanged(self, settings: Settings) -> dict[str, ConfiguredProvider]:
+        """Return the connected providers that other settings configure in the same way."""
+        entries, others = self._settings.config.provider, settings.config.provider
+        return {
+            provider_id: provider
+            for provider_id, provider in self._providers().items()
+            if entries.get(provider_id) == others.get(provider_id)
+        }
 
     def _connect_all(self, kept: dict[str, ConfiguredProvider]) -> dict[str, ConfiguredProvider]:
         connected = {}
         for provider_id in candidates(self._settings):
-            if provider := kept.get(provider_id) or connect(provider_id, self._settings, self._keys):
+            if provider := kept.get(provider_id) or self._connect(provider_id):
                 connected[provider_id] = provider
         return connected
+
+    def _connect(self, provider_id: str) -> ConfiguredProvider | None:
+        if self._successor is not None:  # which closes it at the end
+            return self._successor._providers().get(provider_id)
+        return connect(provider_id, self._settings, self._keys)
 
     def _provider(self, provider_id: str) -> ConfiguredProvider:
         providers = self._providers()

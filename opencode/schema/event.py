@@ -100,10 +100,34 @@ class CommandExecuted(SessionEvent):
 
 
 class SessionDiff(SessionEvent):
-    """File changes of a session. This server changes no files."""
+    """The changes of files by a session; nothing without a workspace."""
 
     type: ClassVar[str] = "session.diff"
     diff: list[FileDiff]
+
+
+class FileEdited(EventProperties):
+    """A tool has written a file of the workspace. `file`: its absolute path."""
+
+    type: ClassVar[str] = "file.edited"
+    file: str
+
+
+class FileWatcherUpdated(EventProperties):
+    """A file of the workspace was created, changed or removed by this server. `file`: its absolute path."""
+
+    type: ClassVar[str] = "file.watcher.updated"
+    file: str
+    event: Literal["add", "change", "unlink"]
+
+
+class ToastShown(EventProperties):
+    """A notice for people, such as of files that a revert has left as they are."""
+
+    type: ClassVar[str] = "tui.toast.show"
+    title: str
+    message: str
+    variant: Literal["info", "success", "warning", "error"]
 
 
 class MessageUpdated(SessionEvent):
@@ -228,6 +252,13 @@ class McpToolsChanged(EventProperties):
     server: str
 
 
+class InstanceDisposed(EventProperties):
+    """The set-up was read again: configuration, agents, commands, skills, providers may have changed."""
+
+    type: ClassVar[str] = "server.instance.disposed"
+    directory: str
+
+
 EVENT_TYPES: tuple[type[EventProperties], ...] = (
     ServerConnected,
     ServerHeartbeat,
@@ -252,6 +283,7 @@ EVENT_TYPES: tuple[type[EventProperties], ...] = (
     QuestionReplied,
     QuestionRejected,
     McpToolsChanged,
+    InstanceDisposed,
 )
 
 

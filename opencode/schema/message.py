@@ -10,7 +10,7 @@ from .part import CreatedTime, Part, Tokens
 
 
 class FileDiff(Wire):
-    """A file's changes. This server changes no files."""
+    """The changes of a file. `patch`: a unified diff, empty if it is too large."""
 
     additions: int
     deletions: int
@@ -20,7 +20,7 @@ class FileDiff(Wire):
 
 
 class UserSummary(Wire):
-    """File changes of a prompt. This server changes no files."""
+    """The changes of files that answering a prompt has made."""
 
     diffs: list[FileDiff]
     title: str | UnsetType = UNSET

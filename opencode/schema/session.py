@@ -29,7 +29,7 @@ class SessionTime(Wire):
 
 
 class SessionSummary(Wire):
-    """File changes of a session. This server changes no files."""
+    """How many lines and files a session has changed; absent without changes."""
 
     additions: int
     deletions: int

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 from .base import JsonObject, Wire
 from .message import MessageWithParts
 from .part import Tokens
-from .session import Session, SessionModel, SessionRevert, Todo
+from .session import PermissionRule, Session, SessionModel, SessionRevert, Todo
 
 YEAR_9999 = 253_370_764_800_000
 
@@ -31,7 +31,7 @@ class ImportedTime(Wire):
 
 
 class ImportedSession(Wire):
-    """The imported fields of an exported session; permissions, share and parent are dropped."""
+    """The imported fields of an exported session; share and parent are dropped."""
 
     title: Annotated[str, Meta(min_length=1)]
     id: str | UnsetType = UNSET
@@ -42,6 +42,7 @@ class ImportedSession(Wire):
     agent: str | UnsetType = UNSET
     model: SessionModel | UnsetType = UNSET
     metadata: JsonObject | UnsetType = UNSET
+    permission: list[PermissionRule] | UnsetType = UNSET
     revert: SessionRevert | UnsetType = UNSET
 
 

@@ -16,12 +16,13 @@ from . import (
     direct_write,
     docs,
     errors,
+    fresh_setup,
     request_head,
     request_logging,
     stream_limit,
     web,
 )
-from .api import event, history, instance, mcp, message, pending_requests, provider, session, transfer
+from .api import event, file, history, instance, mcp, message, pending_requests, provider, session, transfer
 from .app_state import AppState
 from .request_body import FIELDS, LimitedRequest
 
@@ -45,8 +46,11 @@ def build_app(state: AppState) -> Quart:
     admission.register(app, settings)
     cors.register(app, settings)
     auth.register(app, state)
+    fresh_setup.register(app)
     for module in (instance, session, message, history, pending_requests, event, provider, mcp, transfer):
         app.register_blueprint(module.blueprint)
+    if settings.workspace != "off":
+        app.register_blueprint(file.blueprint)
     assets.register(app, STATIC)
     docs.register(app)
     web.register(app, settings)

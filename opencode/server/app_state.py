@@ -67,7 +67,7 @@ class AppState:
         ):
             self.services, self.metrics, self.markdown = services, metrics, markdown
             self.feeds = Feeds(services, markdown)
-            for warning in services.warnings:
+            for warning in services.setup.warnings:
                 log.warning("%s", warning)
             if self.open_to_network:
                 log.warning(

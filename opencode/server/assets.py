@@ -12,6 +12,9 @@ from quart import Quart, Response, abort, request
 from werkzeug.security import safe_join
 
 YEAR_SECONDS = 365 * 24 * 3600
+VERSION = 12
+"""Digits of a file's hash in its URL."""
+
 KEPT = 128
 """Files that are kept in memory."""
 
@@ -26,7 +29,10 @@ class Asset(msgspec.Struct, frozen=True):
 
 
 def register(app: Quart, folder: Path) -> None:
-    """Serve the folder's files under /static/. With `?v=` (their version) they are cached forever."""
+    """Serve the folder's files under /static/. With `?v=` (their version) they are cached forever.
+
+    During an update, a new page may ask an old server: the file that it gets is not the one of that version.
+    """
 
     assets = Assets(folder)
 
@@ -36,9 +42,12 @@ def register(app: Quart, folder: Path) -> None:
             abort(404)
         response = Response(content_type=asset.kind)
         response.set_etag(asset.etag)
+        version = request.args.get("v", "")
         response.headers["Vary"] = "Accept-Encoding"
         response.headers["Cache-Control"] = (
-            f"public, max-age={YEAR_SECONDS}, immutable" if "v" in request.args else "no-cache"
+            f"public, max-age={YEAR_SECONDS}, immutable"
+            if len(version) >= VERSION and asset.etag.startswith(version)
+            else "no-cache"
         )
         if request.if_none_match.contains(asset.etag):
             response.status_code = 304

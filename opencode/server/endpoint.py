@@ -12,7 +12,7 @@ from opencode.schema.base import JsonObject, encode
 from opencode.schema.explain import explain, not_json
 
 from .fields import MAX_BYTES, Fields
-from .json_body import check_values
+from .json_body import check_values, exported_json
 from .request_body import take_body
 
 JSON = "application/json"
@@ -66,7 +66,8 @@ def endpoint(
     The handler gets `body` and `query` as the declared types, and the path's variables. What it returns is
     encoded as JSON; a Response is passed on. `returns=None`: the response has no body. `stream`: what
     a text/event-stream answer holds. `answer`: an example response. `headers`: response headers and what they
-    mean. `lenient`: the body was written by a program, so misspelled fields are ignored as unknown ones are.
+    mean. `lenient`: the body is a file that a program exported, so misspelled fields are ignored as
+    unknown ones are, and so is what the program said before it.
     """
     spec = Endpoint(
         returns=returns,
@@ -90,9 +91,8 @@ def endpoint(
         @wraps(handler)
         async def view(**arguments: Any) -> Response:
             if decoder is not None:
-                arguments["body"] = decode_body(
-                    decoder, await take_body(), body_required, fields, spec.examples.values()
-                )
+                data = exported_json(await take_body()) if lenient else await take_body()
+                arguments["body"] = decode_body(decoder, data, body_required, fields, spec.examples.values())
             if query is not None:
                 arguments["query"] = decode_query(query)
             value = await handler(**arguments)

@@ -4,6 +4,8 @@ The encoder and the decoder hold the interpreter, so that a thread for them woul
 """
 
 import asyncio
+import codecs
+import re
 import time
 from collections.abc import Iterable
 
@@ -19,6 +21,22 @@ MAX_VALUES = 1_000_000
 
 _COUNTED = 1 << 20
 """Bytes that are counted at once."""
+
+
+_HEADING = re.compile(rb"\s*(?:\x1b\[[0-9;]*m)*Exporting session[^\n]{0,500}\n")
+"""What `opencode export` says on the terminal, where it was kept with its output."""
+
+
+def exported_json(data: bytes | bytearray) -> bytes | bytearray:
+    """Return the JSON of an exported session: without a byte-order mark and what the program said before it.
+
+    A file that PowerShell wrote is in UTF-16.
+    """
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        data = data.decode("utf-16", "replace").encode()
+    data = data.removeprefix(codecs.BOM_UTF8)
+    heading = _HEADING.match(data)
+    return data[heading.end() :] if heading else data
 
 
 def check_values(data: bytes | bytearray) -> None:

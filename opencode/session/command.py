@@ -21,8 +21,10 @@ from opencode.schema.prompt import (
 )
 from opencode.tool.mcp import McpPrompt
 from opencode.tool.skill import Skills
+from opencode.workspace import Workspace
 
-from .command_references import mentions, without_programs
+from .command_references import NOT_FOUND, NOT_READ, mentions, references, without_programs
+from .prompt_files import referred_files
 
 ALL = "$ARGUMENTS"
 
@@ -43,8 +45,14 @@ class Commands:
     """The configured commands, the prompts of MCP servers, and skills. On equal names the former wins."""
 
     def __init__(
-        self, entries: dict[str, CommandConfig], agents: Agents, source: PromptSource, skills: Skills
+        self,
+        entries: dict[str, CommandConfig],
+        agents: Agents,
+        source: PromptSource,
+        skills: Skills,
+        workspace: Workspace | None,
     ) -> None:
+        self._workspace = workspace
         self._entries = entries
         self._agents = agents
         self._source = source
@@ -75,8 +83,7 @@ class Commands:
         if entry is None:
             return await self._mcp_prompt(body)
         agent = entry.agent or body.agent
-        text, mentioned = mentions(fill_in(entry.template, body.arguments), self._agents.names())
-        parts: list[PartInput] = [TextPartInput(text=text), *map(_mention, mentioned)]
+        text, parts = await self._parts(fill_in(entry.template, body.arguments))
         if agent and self._is_subtask(entry, agent):
             part = SubtaskPartInput(
                 agent=agent,
@@ -88,6 +95,13 @@ class Commands:
             agent = body.agent
         return _prompt_body(parts, body, agent, entry.model or body.model)
 
+    async def _parts(self, text: str) -> tuple[str, Sequence[PartInput]]:
+        """Return a command's text, and its parts: the text, the files and the agents that it refers to."""
+        agents = self._agents.names()
+        files = await referred_files(references(text, agents), self._workspace)
+        text, mentioned = mentions(text, agents, files, NOT_FOUND if self._workspace else NOT_READ)
+        return text, [TextPartInput(text=text), *files.values(), *map(_mention, mentioned)]
+
     async def _prompts(self) -> Sequence[McpPrompt]:
         return [prompt for prompt in await self._source.prompts() if prompt.name not in self._entries]
 
@@ -96,10 +110,7 @@ class Commands:
         prompt = prompts.get(body.command)
         skill = self._skills.find(body.command)
         if prompt is None and skill is not None:
-            text, mentioned = mentions(
-                fill_in(_skill_command(skill).template, body.arguments), self._agents.names()
-            )
-            parts: list[PartInput] = [TextPartInput(text=text), *map(_mention, mentioned)]
+            _, parts = await self._parts(fill_in(_skill_command(skill).template, body.arguments))
             return _prompt_body(parts, body, body.agent, body.model)
         if prompt is None:
             skills = [skill.name for skill in self._skills.all()]
@@ -119,7 +130,7 @@ class Commands:
 
 
 def _prompt_body(
-    parts: list[PartInput], body: CommandBody, agent: str | UnsetType, model: str | UnsetType
+    parts: Sequence[PartInput], body: CommandBody, agent: str | UnsetType, model: str | UnsetType
 ) -> PromptBody:
     """Return a prompt of the command's `parts` and the parts and settings that were sent with the command."""
     return PromptBody(

@@ -6,6 +6,9 @@ from collections.abc import Collection
 MAX_REFERENCES = 20
 """Files that are named as left out; a text with more of them is not a list of files."""
 
+NOT_READ = "This server reads no files of the project."
+NOT_FOUND = "There is no such file in the workspace."
+
 _PROGRAM = re.compile(r"!`([^`]+)`")
 _REFERENCE = re.compile(r"(?<![\w`])@(\.?[^\s`,.]*(?:\.[^\s`,.]+)*)")
 _LONGEST = 200
@@ -19,19 +22,31 @@ def without_programs(template: str) -> str:
     )
 
 
-def mentions(text: str, agents: Collection[str]) -> tuple[str, list[str]]:
+def references(text: str, agents: Collection[str]) -> list[str]:
+    """Return what a command's text refers to as @name, but for agents: files, perhaps."""
+    return [name for name in _names(text) if name not in agents][:MAX_REFERENCES]
+
+
+def mentions(
+    text: str, agents: Collection[str], read: Collection[str] = (), reason: str = NOT_READ
+) -> tuple[str, list[str]]:
     """Return a command's text and the agents that it mentions as @agent.
 
-    A line at its end names the files that it refers to as @file, which are not read: whoever sends a command
-    chooses its arguments, and with them the file.
+    A line at its end names the files that it refers to as @file and that are not among those `read`, with
+    the `reason`.
     """
-    names = list(dict.fromkeys(match[1] for match in _REFERENCE.finditer(text) if match[1]))
+    names = _names(text)
     mentioned = [name for name in names if name in agents]
-    files = [name for name in names if name not in agents and _is_path(name)][:MAX_REFERENCES]
+    files = [name for name in names if name not in agents and name not in read and _is_path(name)]
+    files = files[:MAX_REFERENCES]
     if files:
         listed = ", ".join(name[:_LONGEST] for name in files)
-        text = f"{text}\n\n[Left out: {listed}. This server reads no files of the project.]"
+        text = f"{text}\n\n[Left out: {listed}. {reason}]"
     return text, mentioned
+
+
+def _names(text: str) -> list[str]:
+    return list(dict.fromkeys(match[1] for match in _REFERENCE.finditer(text) if match[1]))
 
 
 def _is_path(name: str) -> bool:

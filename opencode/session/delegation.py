@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import UNSET
 
-from opencode.agent.agents import DENY_TASK, Agents
+from opencode.agent.agents import DENY_TASK
 from opencode.errors import NotFound, RequestError, ToolError
 from opencode.schema.agent import Agent
 from opencode.schema.base import given
@@ -18,6 +18,7 @@ from opencode.schema.prompt import CreateSessionBody, PromptBody, TextPartInput
 from opencode.schema.session import PermissionRule, Session
 from opencode.tool.base import Started, Task, TaskAnswer
 
+from .active_setup import ActiveSetup
 from .sessions import Sessions
 
 T = TypeVar("T")
@@ -44,13 +45,13 @@ class Delegation:
     def __init__(
         self,
         sessions: Sessions,
-        agents: Agents,
+        setup: ActiveSetup,
         send: Send,
         abort: Callable[[str], Awaitable[bool]],
         last_answer: Callable[[str], Awaitable[MessageWithParts | None]],
     ) -> None:
         self._sessions = sessions
-        self._agents = agents
+        self._setup = setup
         self._send = send
         self._abort = abort
         self._last_answer = last_answer
@@ -58,7 +59,7 @@ class Delegation:
     async def run(self, parent: Session, task: Task, model: ModelChoice, started: Started) -> TaskAnswer:
         """Run a task and return its result; raises ToolError. Cancelling it first aborts the task's turn."""
         try:
-            agent = self._agents.get(task.agent)
+            agent = self._setup.dependencies.agents.get(task.agent)
             child = await self._child(parent, agent, task)
             started(child.id)
             choice = model

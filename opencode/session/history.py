@@ -22,6 +22,7 @@ from opencode.store import Store, Unit
 from opencode.tasks import hold
 
 from .draft import Draft
+from .file_history import FileHistory
 from .reverted import without_reverted
 from .sessions import Sessions
 from .slug import make_slug
@@ -36,8 +37,11 @@ _FORK = re.compile(r"(?P<title>.*) \(fork #(?P<number>\d+)\)")
 class History:
     """Changes existing messages. Everything except a fork raises Conflict while a turn is running."""
 
-    def __init__(self, store: Store, sessions: Sessions, turns: Turns, limits: Limits) -> None:
+    def __init__(
+        self, store: Store, sessions: Sessions, turns: Turns, files: FileHistory, limits: Limits
+    ) -> None:
         self._store = store
+        self._files = files
         self._sessions = sessions
         self._turns = turns
         self._limits = limits
@@ -69,7 +73,7 @@ class History:
         return fork
 
     async def revert(self, session_id: str, message_id: str, part_id: str | None = None) -> Session:
-        """Hide a prompt and everything after it, or an answer from one of its parts on.
+        """Hide a prompt and everything after it, or an answer from one of its parts on; take files back.
 
         For an answer without a part, its prompt is meant. The next prompt removes the reverted messages for
         good; until then `unrevert` restores them. Raises NotFound and Conflict.
@@ -87,11 +91,14 @@ class History:
             revert.part_id = part_id
         elif isinstance(message.info, AssistantMessage):
             revert.message_id = message.info.parent_id
+        await self._files.revert(draft, revert)
         draft.session.revert = revert
 
     async def unrevert(self, session_id: str) -> Session:
         """Restore the reverted messages; raises NotFound and Conflict."""
         async with self._edit_at_rest(session_id) as draft:
+            if draft.session.revert:
+                await self._files.unrevert(draft)
             draft.session.revert = UNSET
         return draft.session
 
@@ -100,6 +107,7 @@ class History:
         revert, draft.session.revert = draft.session.revert, UNSET
         if not revert:
             return
+        await self._files.forget_reverted(draft, revert)
         for message in await self._store.messages(draft.session.id):
             if message.info.id > revert.message_id or (
                 message.info.id == revert.message_id and not revert.part_id
@@ -110,15 +118,27 @@ class History:
                     if part.id >= (revert.part_id or ""):
                         _remove_part(draft, part)
 
+    def take_out(self, draft: Draft, message: MessageWithParts, keep: bool = False) -> None:
+        """Remove a message as part of a larger change, also while a turn runs that knows nothing of it.
+
+        `keep`: its parts alone, since it gets others.
+        """
+        if not keep:
+            _remove_message(draft, message)
+        for part in message.parts if keep else ():
+            _remove_part(draft, part)
+
     async def remove_message(self, session_id: str, message_id: str) -> None:
         """Remove a message; raises NotFound and Conflict."""
         async with self._edit_at_rest(session_id) as draft:
             _remove_message(draft, await self._message(session_id, message_id))
+            await self._files.forget(draft.unit, draft.session, message_id)
 
     async def remove_part(self, session_id: str, message_id: str, part_id: str) -> None:
         """Remove a part of a message; raises NotFound and Conflict."""
         async with self._edit_at_rest(session_id) as draft:
             _remove_part(draft, _part(await self._message(session_id, message_id), part_id))
+            await self._files.forget(draft.unit, draft.session, message_id, part_id)
 
     async def update_part(self, session_id: str, message_id: str, part: Part) -> Part:
         """Replace a part of a message with one that has the same ids and type.
@@ -176,6 +196,7 @@ def _forked(origin: Session) -> Session:
         tokens=Tokens(),
         parent_id=UNSET,
         share=UNSET,
+        summary=UNSET,
         revert=UNSET,
     )
 

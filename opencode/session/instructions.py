@@ -2,6 +2,7 @@
 
 import asyncio
 import glob
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -15,9 +16,6 @@ from opencode.errors import ToolError
 from opencode.tool.charset import decode
 from opencode.tool.download import download
 from opencode.tool.egress import Egress
-
-RULES = ("AGENTS.md", "CLAUDE.md", "CONTEXT.md")
-"""Names of a project's rules; the files of the first name that there is count."""
 
 FRESH_SECONDS = 2.0
 """How long the files of one look are used: a changed file counts in the next turn after that."""
@@ -40,6 +38,7 @@ class _Look(msgspec.Struct, frozen=True):
 
     time: float
     texts: tuple[str, ...]
+    files: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -58,21 +57,39 @@ class Instructions:
         self._fetch_time = float("-inf")
         self._reading = asyncio.Lock()
 
+    def replaced(self, settings: Settings) -> "Instructions":
+        """Return the texts of another set-up, with the addresses that were fetched already."""
+        instructions = Instructions(settings, self._egress)
+        instructions._fetched = {
+            url: self._fetched[url] for url in instructions._addresses() if url in self._fetched
+        }
+        return instructions
+
     async def texts(self) -> tuple[str, ...]:
         """Return the texts, each under a line that says where it is from, in opencode's order."""
         async with self._reading:
-            look = self._look
-            if look is None or time.monotonic() - look.time > FRESH_SECONDS:
-                look = self._look = await asyncio.to_thread(self._read)
+            look = await self._fresh_look()
             await self._fetch()
         fetched = (_text(url, self._fetched[url]) for url in self._addresses() if self._fetched.get(url))
         return (*look.texts, *fetched)
+
+    async def sources(self) -> tuple[str, ...]:
+        """Return the files that the texts are from, and the addresses that were fetched so far."""
+        async with self._reading:
+            look = await self._fresh_look()
+        return (*look.files, *filter(self._fetched.get, self._addresses()))
 
     async def warnings(self) -> tuple[str, ...]:
         """Return a sentence for each entry that adds nothing to the prompts."""
         await self.texts()
         of_files = self._look.warnings if self._look else ()
         return (*of_files, *(f"instructions: {url}: {why}" for url, why in self._failures.items()))
+
+    async def _fresh_look(self) -> _Look:
+        look = self._look
+        if look is None or time.monotonic() - look.time > FRESH_SECONDS:
+            look = self._look = await asyncio.to_thread(self._read)
+        return look
 
     def _addresses(self) -> list[str]:
         return list(dict.fromkeys(entry for entry in self._entries if entry.startswith(_ADDRESS)))
@@ -114,7 +131,7 @@ class Instructions:
                 files |= dict.fromkeys(matches)
                 if not matches:
                     warnings.append(f"instructions: {entry!r} matches no file in {self._places.project}.")
-        texts: list[str] = []
+        texts: dict[str, str] = {}
         for file in islice(files, MAX_FILES):
             try:
                 with file.open("rb") as opened:
@@ -125,8 +142,8 @@ class Instructions:
             if len(content) > MAX_FILE_BYTES:
                 warnings.append(f"instructions: {file} is left out: it is larger than 1 MB.")
             elif content:
-                texts.append(_text(str(file), decode(content)))
-        return _Look(time.monotonic(), tuple(texts), tuple(warnings))
+                texts[str(file)] = _text(str(file), decode(content))
+        return _Look(time.monotonic(), tuple(texts.values()), tuple(texts), tuple(warnings))
 
 
 def _text(source: str, text: str) -> str:
@@ -135,11 +152,8 @@ def _text(source: str, text: str) -> str:
 
 def _rules(places: Places) -> Iterator[Path]:
     """Yield the user's rules, then the project's, the nearest first."""
-    users = [places.user_folder / "AGENTS.md"] if places.user_folder else []
-    if places.home:
-        users.append(places.home / ".claude" / "CLAUDE.md")
-    yield from islice(filter(_is_file, users), 1)
-    for name in RULES:
+    yield from islice(filter(_is_file, places.user_rules), 1)
+    for name in places.rules:
         found = [folder / name for folder in places.upwards() if _is_file(folder / name)]
         if found:
             yield from found
@@ -149,12 +163,13 @@ def _rules(places: Places) -> Iterator[Path]:
 def _matches(entry: str, places: Places) -> Iterator[Path]:
     """Yield the files that match a path or a pattern, which is relative to the project or a folder above."""
     path = places.home / entry[2:] if places.home and entry.startswith("~/") else Path(entry)
-    for pattern in _without_braces(str(path)) if entry else ():
+    for pattern in _without_braces(os.path.normpath(path)) if entry else ():
         folders = [Path("/")] if path.is_absolute() else places.upwards()
         for folder in folders:
             literal = folder / pattern  # a name may hold a bracket
             found = sorted(islice(_glob(pattern, folder), MAX_FILES))
-            yield from filter(_is_file, [folder / match for match in found] or [literal])
+            matches = [folder / match for match in found] or [literal]
+            yield from filter(_is_file, (Path(os.path.normpath(match)) for match in matches))
 
 
 def _glob(pattern: str, folder: Path) -> Iterator[str]:

@@ -26,6 +26,7 @@ from opencode.schema.provider import Model
 from opencode.schema.session import Session
 from opencode.tool.registry import Tools
 
+from .prompt_files import with_workspace_files
 from .validation import check_prompt, check_url
 
 
@@ -64,7 +65,7 @@ async def checked_prompt(
     agents = dependencies.agents
     body = _upgraded(body)
     _check_tools(given(body.tools, {}), dependencies.tools)
-    inputs = _inputs(body)
+    inputs = await with_workspace_files(_inputs(body), dependencies.workspace)
     check_prompt(body, inputs, limits)
     for item in inputs:
         _check_input(item, agents)
@@ -136,6 +137,8 @@ async def _model(body: PromptBody, session: Session, dependencies: TurnDependenc
     model = await _resolved(dependencies.fallbacks.chain(agent.name, choice), providers)
     variant = given(body.variant, given(choice.variant, ""))
     variants = given(model.variants, {})
+    if body.model is UNSET and body.variant is UNSET and agent.model and variant not in variants:
+        variant = ""  # as in opencode: an agent's variant counts if its model has it
     if variant and variant != "default" and variant not in variants:
         hint = nearest(variant, variants) if variants else "It has no variants."
         raise BadRequest(

@@ -4,10 +4,9 @@ from contextlib import ExitStack
 
 import msgspec
 
-from opencode.agent.dependencies import TurnDependencies
 from opencode.clock import now_ms
 from opencode.config import Limits
-from opencode.errors import BadRequest, Conflict, TurnFailed, Unavailable
+from opencode.errors import BadRequest, Conflict, NotFound, TurnFailed, Unavailable
 from opencode.schema.base import given
 from opencode.schema.event import CommandExecuted, MessageUpdated, PartUpdated
 from opencode.schema.message import MessageWithParts, ModelChoice
@@ -15,7 +14,9 @@ from opencode.schema.prompt import CommandBody, PromptBody, SummarizeBody
 from opencode.schema.session import Session, SessionModel
 from opencode.tasks import Tasks
 
+from .active_setup import ActiveSetup
 from .admission import Admission
+from .branches import Branches
 from .chosen_ids import ChosenIds
 from .command import Commands
 from .draft import Draft
@@ -59,38 +60,62 @@ class Prompted(msgspec.Struct, frozen=True):
 
 
 class Prompts:
-    """Stores prompts, publishes them and submits them to a turn. `commands`: the commands by name."""
+    """Stores prompts, publishes them and submits them to a turn. `branches`: what they replace."""
 
     def __init__(
         self,
-        dependencies: TurnDependencies,
+        setup: ActiveSetup,
         sessions: Sessions,
         turns: Turns,
         history: History,
-        commands: Commands,
+        branches: Branches,
         chosen_ids: ChosenIds,
         limits: Limits,
         changes: Tasks,
     ) -> None:
-        self._dependencies = dependencies
-        self._store = dependencies.store
+        self._setup = setup
+        self._store = setup.dependencies.store
         self._sessions = sessions
         self._turns = turns
         self._history = history
+        self.branches = branches
         self._chosen_ids = chosen_ids
         self._limits = limits
         self._changes = changes
         self._admission = Admission(turns, limits)
-        self.commands = commands
+
+    @property
+    def commands(self) -> Commands:
+        """The commands by name."""
+        return self._setup.commands
 
     async def send(self, session_id: str, body: PromptBody, replaces: str | None = None) -> Prompted:
         """Store a prompt and submit it to a turn.
 
-        `replaces`: the id of a message that is removed with all later ones, as part of the same change.
+        `replaces`: the id of a message that becomes a branch with all later ones, as part of the same change;
+        if they have no answer, they are removed.
         Raises NotFound, BadRequest, BodyTooLarge, Conflict, TooManyRequests or Unavailable; then nothing has
         been stored.
         """
         return await self._changes.finish(self._send(session_id, body, replaces), f"prompt to {session_id}")
+
+    async def rewrite(self, session_id: str, message_id: str, body: PromptBody) -> Prompted:
+        """Change a prompt that waits behind a running answer, which goes on.
+
+        Raises what `send` raises, and Conflict if the prompt does not wait; then nothing has changed.
+        """
+        return await self._changes.finish(
+            self._rewrite(session_id, message_id, body), f"change of a prompt to {session_id}"
+        )
+
+    async def take_back(self, session_id: str, message_id: str) -> None:
+        """Remove a prompt that waits behind a running answer, which goes on.
+
+        Raises NotFound, Unavailable, and Conflict if the prompt does not wait; then nothing has changed.
+        """
+        await self._changes.finish(
+            self._take_back(session_id, message_id), f"withdrawal of a prompt to {session_id}"
+        )
 
     async def summarize(self, session_id: str, body: SummarizeBody) -> None:
         """Replace a conversation by a summary in later model requests; clients still see all messages.
@@ -114,12 +139,12 @@ class Prompts:
             arguments=body.arguments,
             message_id=prompted.message.info.id,
         )
-        self._dependencies.bus.publish(executed)
+        self._setup.dependencies.bus.publish(executed)
         return prompted.checked(answer)
 
     async def _send(self, session_id: str, body: PromptBody, replaces: str | None) -> Prompted:
         live = await self._sessions.open(session_id)
-        prompt = await checked_prompt(body, live.info, self._dependencies, self._limits)
+        prompt = await checked_prompt(body, live.info, self._setup.dependencies, self._limits)
         chosen = given(prompt.body.message_id, "")
         with ExitStack() as reserved:
             reserved.enter_context(self._chosen_ids.reserve(filter(None, [chosen, *prompt.chosen_ids])))
@@ -129,8 +154,10 @@ class Prompts:
             self._check_open()
             async with self._sessions.edit(session_id) as draft:
                 await self._check_ids(session_id, chosen, prompt.chosen_ids)
+                branch = None
                 if replaces is not None:
                     await self._history.revert_draft(draft, replaces)
+                    branch = await self.branches.keep(draft)
                 message = prompt.message(session_id, chosen or live.new_message_id())
                 draft.session.agent = prompt.agent
                 draft.session.model = SessionModel(
@@ -139,21 +166,54 @@ class Prompts:
                     variant=prompt.model.variant,
                 )
                 await self._put(draft, message, answered=body.no_reply is True)
+            if branch is not None:
+                self._sessions.add(*branch)
             live.note_message_id(message.info.id)
             running = None if body.no_reply is True else self._turns.submit(live, message)
         return Prompted(message, running, running is not None and _is_unattended(live.info))
 
+    async def _rewrite(self, session_id: str, message_id: str, body: PromptBody) -> Prompted:
+        live = await self._sessions.open(session_id)
+        prompt = await checked_prompt(body, live.info, self._setup.dependencies, self._limits)
+        with self._chosen_ids.reserve(prompt.chosen_ids):
+            self._check_open()
+            old, next_id = self._turns.withdraw(session_id, message_id)
+            try:
+                async with self._sessions.edit(session_id) as draft:
+                    await self._check_ids(session_id, "", prompt.chosen_ids)
+                    message = prompt.message(session_id, message_id)
+                    self._history.take_out(draft, old, keep=True)
+                    await self._put(draft, message, answered=False)
+            except NotFound:
+                raise
+            except BaseException:
+                self._turns.submit(live, old, next_id)
+                raise
+            return Prompted(message, self._turns.submit(live, message, next_id))
+
+    async def _take_back(self, session_id: str, message_id: str) -> None:
+        live = await self._sessions.open(session_id)
+        old, next_id = self._turns.withdraw(session_id, message_id)
+        try:
+            async with self._sessions.edit(session_id) as draft:
+                self._history.take_out(draft, old)
+        except NotFound:
+            raise
+        except BaseException:
+            self._turns.submit(live, old, next_id)
+            raise
+
     async def _request_summary(self, session_id: str, body: SummarizeBody) -> Prompted:
         live = await self._sessions.open(session_id)
         choice = ModelChoice(provider_id=body.provider_id, model_id=body.model_id)
-        await self._dependencies.providers.resolve(choice.provider_id, choice.model_id)
+        await self._setup.dependencies.providers.resolve(choice.provider_id, choice.model_id)
         with self._admission.reserve(session_id):
             self._check_open()
             async with self._sessions.edit(session_id) as draft:
                 self._turns.check_at_rest(session_id)
                 if not await self._store.messages(session_id, limit=1):
                     raise BadRequest("The session has no messages to summarize.")
-                agents = self._dependencies.agents
+                agents = self._setup.dependencies.agents
                 message = compaction_message(live.info, live.new_message_id(), choice, agents)
                 await self._put(draft, message, answered=False)
             return Prompted(message, self._turns.submit(live, message))

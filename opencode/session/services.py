@@ -1,11 +1,12 @@
 """Builds all services of the server, without the web layer, and closes them at the end."""
 
+import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
+from msgspec import structs
 
 from opencode.agent.agents import Agents
 from opencode.agent.dependencies import TurnDependencies
@@ -13,12 +14,11 @@ from opencode.agent.fallback import Fallbacks
 from opencode.agent.pending_requests import PendingRequests
 from opencode.agent.retry import RetryPolicy
 from opencode.bus import Bus
-from opencode.config import Settings
+from opencode.config import Reload, Settings
 from opencode.errors import RequestError, SettingsError, Unavailable
 from opencode.offload.jobs import JSON_SCHEMA
 from opencode.offload.pool import Pool
 from opencode.provider.registry import Registry
-from opencode.schema.base import given
 from opencode.schema.event import McpToolsChanged
 from opencode.store import Store
 from opencode.tasks import Tasks
@@ -26,19 +26,23 @@ from opencode.tool.egress import Egress
 from opencode.tool.mcp import McpServers
 from opencode.tool.registry import Tools
 from opencode.tool.skill import Skills
-from opencode.tool.task import RunTask
+from opencode.tool.workspace import WorkspaceTools
+from opencode.workspace import Changes, Workspace
+from opencode.workspace.setup import described, open_workspace
 
+from .active_setup import ActiveSetup, Setup, of_agents, of_settings, setup_warnings
+from .branches import Branches
 from .chosen_ids import ChosenIds
 from .command import Commands
 from .delegation import Delegation
 from .deletion import Deletion
+from .file_history import FileHistory
 from .history import History
 from .instructions import Instructions
 from .prompts import Prompts
 from .recovery import recover
 from .sessions import Sessions
 from .snapshot import Snapshot
-from .start_checks import start_warnings
 from .transfer import Transfer
 from .turns import Turns
 
@@ -51,33 +55,50 @@ log = logging.getLogger(__name__)
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """The services that the API and the web page call.
 
-    Each is built from those above it in `open_services`, and knows nothing of those below. `warnings`:
-    sentences about probable mistakes in the settings, for the log.
+    Each is built from those above it in `open_services`, and knows nothing of those below. `setup`: the
+    set-up in use; `reload` replaces it when its files have changed.
     """
 
-    settings: Settings
+    setup: ActiveSetup
+    reload: Reload
     sessions: Sessions
     prompts: Prompts
     history: History
+    branches: Branches
     transfer: Transfer
     deletion: Deletion
     turns: Turns
     snapshot: Snapshot
     changes: Tasks
     bus: Bus
-    providers: Registry
-    agents: Agents
-    skills: Skills
     pending_requests: PendingRequests
     store: Store
     mcp: McpServers
-    warnings: tuple[str, ...]
+    workspace: Workspace | None
+    files: FileHistory
+
+    @property
+    def settings(self) -> Settings:
+        return self.setup.settings
+
+    @property
+    def providers(self) -> Registry:
+        return self.setup.dependencies.providers
+
+    @property
+    def agents(self) -> Agents:
+        return self.setup.dependencies.agents
+
+    @property
+    def skills(self) -> Skills:
+        return self.setup.dependencies.skills
 
     async def stop(self, grace: float = 0) -> None:
         """Let turns run for up to `grace` seconds, abort the rest, store their ends, and end all streams."""
         self.turns.closing = True
         await self.changes.close(CHANGE_SECONDS)
         await self.turns.close(grace)
+        await self.files.close()
         await self.deletion.close()
         self.bus.close()
         await self.mcp.close()
@@ -87,13 +108,17 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 async def open_services(settings: Settings, retry: RetryPolicy | None = None) -> AsyncIterator[Services]:
     """Open all services, and close them in the opposite order when the block ends; raises SettingsError."""
     async with AsyncExitStack() as stack:
-        agents = Agents(settings.config)
-        egress = Egress(settings.fetch_allow)
-        instructions = Instructions(settings, egress)
         store = await Store.open(settings.data_dir, settings.database_url)
         stack.push_async_callback(store.close)
         bus = Bus()
+        workspace = open_workspace(settings)
+        file_changes = None
+        if workspace is not None:
+            stack.callback(workspace.close)
+            file_changes = Changes(workspace, store, bus)
+            log.info(described(workspace))
         pending_requests = PendingRequests(bus)
+        egress = Egress(settings.fetch_allow)
 
         def changed(server: str) -> None:
             bus.publish(McpToolsChanged(server=server))
@@ -105,79 +130,122 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             left_out=settings.left_out_mcp,
             egress=egress,
         )
-        skills = Skills(settings.skills)
-        tools = Tools(settings, extra=[RunTask(_for_tasks(agents))], sources=(skills, mcp))
-        stack.push_async_callback(tools.close)
-        providers = Registry(settings)
-        stack.push_async_callback(providers.close)
-        schemas = Pool("JSON_SCHEMA", JSON_SCHEMA)
-        stack.push_async_callback(schemas.close)
-        warnings = [
-            *start_warnings(settings, tools, providers),
-            *agents.warnings,
-            *await instructions.warnings(),
-        ]
-        dependencies = TurnDependencies(
+        first = await _first_setup(
+            stack,
+            settings,
             store=store,
             bus=bus,
-            providers=providers,
-            tools=tools,
-            skills=skills,
-            agents=agents,
-            fallbacks=Fallbacks(providers, agents),
             pending_requests=pending_requests,
-            schemas=schemas,
-            instructions=instructions.texts,
-            directory=os.getcwd(),
+            mcp=mcp,
+            changes=file_changes,
+            egress=egress,
             retry=retry or RetryPolicy(),
         )
+        setup = ActiveSetup(first, mcp)
+        stack.push_async_callback(setup.close)
+        dependencies = first.dependencies
         changes = Tasks(refusals=(RequestError,))
         chosen_ids = ChosenIds()
-        commands = Commands(settings.config.command, agents, mcp, skills)
-        sessions = Sessions(dependencies, may_share=settings.config.share != "disabled")
-        turns = Turns(dependencies, sessions, Tasks(), settings.resume)
-        history = History(store, sessions, turns, settings.limits)
+        sessions = Sessions(setup)
+        turns = Turns(setup, sessions, Tasks(), settings.resume)
+        files = FileHistory(file_changes, store, sessions, bus)
+        history = History(store, sessions, turns, files, settings.limits)
         prompts = Prompts(
-            dependencies, sessions, turns, history, commands, chosen_ids, settings.limits, changes
+            setup,
+            sessions,
+            turns,
+            history,
+            Branches(store, files, sessions, turns),
+            chosen_ids,
+            settings.limits,
+            changes,
         )
-        turns.delegation = Delegation(sessions, agents, prompts.send, turns.abort, turns.last_answer)
+        turns.delegation = Delegation(sessions, setup, prompts.send, turns.abort, turns.last_answer)
         services = Services(
-            settings=settings,
+            setup=setup,
+            reload=Reload(settings, setup.use),
             sessions=sessions,
             prompts=prompts,
             history=history,
-            transfer=Transfer(dependencies, sessions, chosen_ids, settings.limits),
+            branches=prompts.branches,
+            transfer=Transfer(setup, sessions, chosen_ids, settings.limits),
             deletion=Deletion(dependencies, sessions, turns, changes),
             turns=turns,
             snapshot=Snapshot(store, sessions, turns, pending_requests),
             changes=changes,
             bus=bus,
-            providers=providers,
-            agents=agents,
-            skills=skills,
             pending_requests=pending_requests,
             store=store,
             mcp=mcp,
-            warnings=tuple(warnings),
+            workspace=workspace,
+            files=files,
         )
         stack.push_async_callback(services.stop)
         mcp.begin()
         await _recover(dependencies, services)
-        yield services
+        watching = asyncio.create_task(
+            services.reload.watch(lambda: bool(bus.subscribers)), name="watch the set-up"
+        )
+        try:
+            yield services
+        finally:
+            watching.cancel()
+            await asyncio.wait({watching})
 
 
-def _for_tasks(agents: Agents) -> list[tuple[str, str]]:
-    """Return the name and description of each agent that tasks can be delegated to."""
-    return [
-        (agent.name, given(agent.description, "No description."))
-        for agent in agents.list()
-        if agent.mode != "primary" and agent.hidden is not True
-    ]
+async def _first_setup(
+    stack: AsyncExitStack,
+    settings: Settings,
+    *,
+    store: Store,
+    bus: Bus,
+    pending_requests: PendingRequests,
+    mcp: McpServers,
+    changes: Changes | None,
+    egress: Egress,
+    retry: RetryPolicy,
+) -> Setup:
+    """Return the set-up that the server starts with; what it opens, `stack` closes.
+
+    `changes`: of the workspace's files, None without a workspace.
+    """
+    agents, skills = of_settings(settings)
+    instructions = Instructions(settings, egress)
+    workspace = changes.workspace if changes is not None else None
+    of_workspace = [WorkspaceTools(changes.workspace, changes)] if changes is not None else []
+    tools = Tools(settings, extra=of_agents(agents), sources=[*of_workspace, skills, mcp])
+    stack.push_async_callback(tools.close)
+    providers = Registry(settings)
+    schemas = Pool("JSON_SCHEMA", JSON_SCHEMA)
+    stack.push_async_callback(schemas.close)
+    dependencies = TurnDependencies(
+        store=store,
+        bus=bus,
+        providers=providers,
+        tools=tools,
+        skills=skills,
+        agents=agents,
+        fallbacks=Fallbacks(providers, agents),
+        pending_requests=pending_requests,
+        schemas=schemas,
+        instructions=instructions.texts,
+        directory=str(settings.directory),
+        retry=retry,
+        workspace=workspace,
+    )
+    setup = Setup(
+        settings=settings,
+        dependencies=dependencies,
+        commands=Commands(settings.config.command, agents, mcp, skills, workspace),
+        instructions=instructions,
+    )
+    return structs.replace(setup, warnings=setup_warnings(setup, await instructions.warnings()))
 
 
 async def _recover(dependencies: TurnDependencies, services: Services) -> None:
     try:
         await services.deletion.resume()
+        await services.files.recover()
         resume = services.settings.resume
         recovered = await recover(dependencies, services.sessions, services.turns, resume)
         if recovered.closed:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from msgspec import UNSET
 
 from opencode import __version__, ids
-from opencode.agent.dependencies import TurnDependencies
 from opencode.clock import now_ms
 from opencode.errors import BadRequest, NotFound
 from opencode.schema.base import given
@@ -21,6 +20,7 @@ from opencode.schema.session import Session, SessionShare, SessionTime, Todo
 from opencode.store import Found, SessionQuery, Unit
 from opencode.tasks import hold
 
+from .active_setup import ActiveSetup
 from .cache import LiveSession, SessionCache
 from .draft import Draft
 from .slug import make_slug
@@ -36,12 +36,11 @@ ALL = 2**31
 class Sessions:
     """All sessions, independent of HTTP and turns. Every change of an existing one goes through `edit`."""
 
-    def __init__(self, dependencies: TurnDependencies, may_share: bool = True) -> None:
-        self._dependencies = dependencies
-        self._store = dependencies.store
-        self._bus = dependencies.bus
-        self._may_share = may_share
-        self._cache = SessionCache(dependencies.store)
+    def __init__(self, setup: ActiveSetup) -> None:
+        self._setup = setup
+        self._store = setup.dependencies.store
+        self._bus = setup.dependencies.bus
+        self._cache = SessionCache(self._store)
 
     @asynccontextmanager
     async def edit(self, session_id: str, unit: Unit | None = None) -> AsyncIterator[Draft]:
@@ -87,17 +86,17 @@ class Sessions:
         check_metadata(given(body.metadata, {}))
         check_rules(given(body.permission, []))
         if body.agent:
-            self._dependencies.agents.get(body.agent)
+            self._setup.dependencies.agents.get(body.agent)
         if body.model:
-            await self._dependencies.providers.resolve(body.model.provider_id, body.model.id)
+            await self._setup.dependencies.providers.resolve(body.model.provider_id, body.model.id)
         now = now_ms()
         stamp = datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         session = Session(
             id=ids.descending("ses"),
             slug=make_slug(),
             project_id="global",
-            directory=self._dependencies.directory,
-            path=self._dependencies.path,
+            directory=self._setup.dependencies.directory,
+            path=self._setup.dependencies.path,
             title=title or f"{DEFAULT_TITLE}{stamp}Z",
             version=__version__,
             time=SessionTime(created=now, updated=now),
@@ -155,7 +154,7 @@ class Sessions:
 
     async def share(self, session_id: str, base_url: str) -> Session:
         """Share a session by a secret link at which anyone can read it; raises NotFound and BadRequest."""
-        if not self._may_share:
+        if self._setup.settings.config.share == "disabled":
             raise BadRequest('Sharing is off: opencode.json has "share": "disabled".')
         async with self.edit(session_id) as draft:
             if not draft.session.share:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 
-from opencode.agent.dependencies import TurnDependencies
 from opencode.agent.fallback import model_name
 from opencode.agent.title import make_title
 from opencode.errors import AgentServerError, Conflict
@@ -11,6 +10,7 @@ from opencode.schema.message import MessageWithParts, UserMessage
 from opencode.schema.part import SubtaskPart, TextPart
 from opencode.tasks import Tasks
 
+from .active_setup import ActiveSetup
 from .cache import LiveSession
 from .sessions import DEFAULT_TITLE, Sessions
 
@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 class Titles:
     """Generates titles, one at a time for each session."""
 
-    def __init__(self, dependencies: TurnDependencies, sessions: Sessions, tasks: Tasks) -> None:
-        self._dependencies = dependencies
+    def __init__(self, setup: ActiveSetup, sessions: Sessions, tasks: Tasks) -> None:
+        self._setup = setup
         self._sessions = sessions
         self._tasks = tasks
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -71,10 +71,11 @@ class Titles:
 
     async def _title(self, prompt: UserMessage, text: str) -> str | None:
         """Return a title from the first small model that answers; raises AgentServerError."""
-        providers, fallbacks = self._dependencies.providers, self._dependencies.fallbacks
+        dependencies = self._setup.dependencies
+        providers, fallbacks = dependencies.providers, dependencies.fallbacks
         models, _ = fallbacks.ready(fallbacks.chain(prompt.agent, prompt.model))
         choices = [small for model in models for small in providers.small_models(model)]
-        agent = self._dependencies.agents.get("title")
+        agent = dependencies.agents.get("title")
         failure: AgentServerError | None = None
         for choice in {model_name(choice): choice for choice in choices}.values():
             try:

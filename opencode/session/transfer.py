@@ -7,7 +7,6 @@ from itertools import pairwise
 from msgspec import UNSET, UnsetType, structs
 
 from opencode import __version__, ids
-from opencode.agent.dependencies import TurnDependencies
 from opencode.agent.recovery import closed
 from opencode.clock import now_ms
 from opencode.config import Limits
@@ -15,15 +14,16 @@ from opencode.errors import BadRequest, Conflict, RequestError, TurnAborted
 from opencode.schema.base import given
 from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.part import CompactionPart, FilePart, Part, TextPart, ToolPart, ToolStateCompleted
-from opencode.schema.session import Session, SessionModel, SessionRevert, SessionTime
+from opencode.schema.session import PermissionRule, Session, SessionModel, SessionRevert, SessionTime
 from opencode.schema.transfer import ImportedTime, SessionExport, SessionImport
 from opencode.store import Unit
 from opencode.tasks import hold
 
+from .active_setup import ActiveSetup
 from .chosen_ids import ChosenIds
 from .sessions import Sessions
 from .slug import make_slug
-from .validation import check_metadata, check_parts, check_todos, check_url, clean_title
+from .validation import check_metadata, check_parts, check_rules, check_todos, check_url, clean_title
 
 UNFINISHED = TurnAborted("This answer was still being written when the conversation was exported.")
 
@@ -34,11 +34,9 @@ _ID = re.compile(r"(?:ses|msg|prt)_[-0-9a-z][0-9a-z]{11}[0-9A-Za-z]{14}")
 class Transfer:
     """Exports sessions and imports them."""
 
-    def __init__(
-        self, dependencies: TurnDependencies, sessions: Sessions, chosen_ids: ChosenIds, limits: Limits
-    ) -> None:
-        self._dependencies = dependencies
-        self._store = dependencies.store
+    def __init__(self, setup: ActiveSetup, sessions: Sessions, chosen_ids: ChosenIds, limits: Limits) -> None:
+        self._setup = setup
+        self._store = setup.dependencies.store
         self._sessions = sessions
         self._chosen_ids = chosen_ids
         self._limits = limits
@@ -64,6 +62,7 @@ class Transfer:
         if not clean_title(document.info.title):
             raise BadRequest("info.title is empty: send a text.")
         check_metadata(given(document.info.metadata, {}))
+        check_rules(given(document.info.permission, []))
         check_todos(document.todos)
         messages = [
             structs.replace(
@@ -110,8 +109,8 @@ class Transfer:
             id=session_id,
             slug=info.slug if info.slug and _SLUG.fullmatch(info.slug) else make_slug(),
             project_id="global",
-            directory=self._dependencies.directory,
-            path=self._dependencies.path,
+            directory=self._setup.dependencies.directory,
+            path=self._setup.dependencies.path,
             title=clean_title(info.title),
             version=__version__,
             time=SessionTime(created=time.created, updated=time.updated),
@@ -120,6 +119,7 @@ class Transfer:
             agent=self._known_agent(info.agent),
             model=await self._known_model(info.model),
             metadata=info.metadata,
+            permission=_restricting(info.permission),
         )
 
     async def _are_free(self, session_id: str, messages: list[MessageWithParts]) -> bool:
@@ -144,17 +144,22 @@ class Transfer:
 
     def _known_agent(self, name: str | UnsetType) -> str | UnsetType:
         try:
-            return self._dependencies.agents.get(name).name if name else UNSET
+            return self._setup.dependencies.agents.get(name).name if name else UNSET
         except BadRequest:
             return UNSET
 
     async def _known_model(self, model: SessionModel | UnsetType) -> SessionModel | UnsetType:
         try:
             if model:
-                await self._dependencies.providers.resolve(model.provider_id, model.id)
+                await self._setup.dependencies.providers.resolve(model.provider_id, model.id)
         except RequestError:
             return UNSET
         return model
+
+
+def _restricting(rules: list[PermissionRule] | UnsetType) -> list[PermissionRule] | UnsetType:
+    """Return the rules that ask or deny: the file of a stranger must not allow its conversation anything."""
+    return [rule for rule in given(rules, []) if rule.action != "allow"] or UNSET
 
 
 def _closed(message: MessageWithParts) -> MessageWithParts:

@@ -7,7 +7,6 @@ from typing import Protocol
 from weakref import proxy
 
 from opencode import observe
-from opencode.agent.dependencies import TurnDependencies
 from opencode.agent.exchange import HANDED_OVER, is_last_step
 from opencode.agent.turn import Turn
 from opencode.errors import AgentServerError, Conflict, ModelError, NotFound, Unavailable
@@ -20,6 +19,7 @@ from opencode.store import Unit
 from opencode.tasks import Tasks
 from opencode.tool.base import Started, Task, TaskAnswer
 
+from .active_setup import ActiveSetup
 from .cache import LiveSession
 from .sessions import Sessions
 from .titles import Titles
@@ -58,15 +58,23 @@ class RunningTurn:
         self._resumed = False
         self.end = SessionIdle(session_id=live.id)
         # The proxy avoids a reference cycle, so both are freed as soon as the turn ends.
-        self.turn = Turn(turns.dependencies, given(live.info.permission, []), proxy(self))
+        self.turn = Turn(turns.setup.dependencies, given(live.info.permission, []), proxy(self))
         self.task = turns.tasks.spawn(self._run(), f"turn of {live.id}")
 
-    def add(self, prompt: MessageWithParts) -> None:
-        """Add a prompt for the next step."""
+    def add(self, prompt: MessageWithParts, before: str = "") -> None:
+        """Add a prompt for the next step; `before`: the id of the waiting prompt that it precedes."""
         if isinstance(prompt.info, UserMessage):
             self._prompts.append(prompt.info)
             self._open_prompts.append(prompt.info)
-        self.turn.add(prompt)
+        self.turn.add(prompt, before)
+
+    def withdraw(self, message_id: str) -> tuple[MessageWithParts, str] | None:
+        """Take back a prompt as `Turn.withdraw` does."""
+        withdrawn = self.turn.withdraw(message_id)
+        if withdrawn is not None:
+            self._prompts = [prompt for prompt in self._prompts if prompt.id != message_id]
+            self._open_prompts = [prompt for prompt in self._open_prompts if prompt.id != message_id]
+        return withdrawn
 
     def resume(self, prompts: Sequence[UserMessage]) -> None:
         """Go on with the answers to stored prompts, the last of which the server's stop cut."""
@@ -171,7 +179,7 @@ class RunningTurn:
         """Mark all other prompts as answered, except those that the server's stop left without an answer."""
         for prompt in self._open_prompts if not self._live.removed else ():
             if not self._turns.closing or self.turn.answer_to(prompt.id) is not None:
-                self._turns.dependencies.store.put_message(prompt)
+                self._turns.store.put_message(prompt)
 
 
 class Delegates(Protocol):
@@ -193,27 +201,27 @@ class Turns:
 
     delegation: Delegates
 
-    def __init__(
-        self, dependencies: TurnDependencies, sessions: Sessions, tasks: Tasks, resumes: bool = False
-    ) -> None:
-        self.dependencies = dependencies
+    def __init__(self, setup: ActiveSetup, sessions: Sessions, tasks: Tasks, resumes: bool = False) -> None:
+        self.setup = setup
+        self.store = setup.dependencies.store
         self.sessions = sessions
         self.tasks = tasks
-        self.titles = Titles(dependencies, sessions, tasks)
-        self.publish = dependencies.bus.publish
+        self.titles = Titles(setup, sessions, tasks)
+        self.publish = setup.dependencies.bus.publish
         self.closing = False
         self.resumes = resumes
         self._running: dict[str, RunningTurn] = {}
 
-    def submit(self, live: LiveSession, prompt: MessageWithParts) -> RunningTurn:
+    def submit(self, live: LiveSession, prompt: MessageWithParts, before: str = "") -> RunningTurn:
         """Submit a stored prompt to the session's running turn, or start a turn.
 
-        Call this directly after the prompt's commit, before anyone else can take the session's lock.
+        `before`: the id of the waiting prompt that it precedes. Call this directly after the prompt's commit,
+        before anyone else can take the session's lock.
         """
         running = self._running.get(live.id)
         if running is None or running.stopping:
             running = self._running[live.id] = RunningTurn(self, live, before=running)
-        running.add(prompt)
+        running.add(prompt, before)
         return running
 
     def resume(self, live: LiveSession, prompts: Sequence[UserMessage]) -> None:
@@ -225,8 +233,24 @@ class Turns:
         """Wait for the end of a session's turn, if one runs, and return the session's last answer."""
         if (running := self._running.get(session_id)) is not None:
             await running.wait()
-        newest = await self.dependencies.store.messages(session_id, limit=NEWEST)
+        newest = await self.store.messages(session_id, limit=NEWEST)
         return next((each for each in reversed(newest) if isinstance(each.info, AssistantMessage)), None)
+
+    def is_waiting(self, session_id: str, message_id: str) -> bool:
+        """Return whether a prompt waits behind the message that is being written."""
+        running = self._running.get(session_id)
+        return running is not None and not running.stopping and running.turn.is_queued(message_id)
+
+    def withdraw(self, session_id: str, message_id: str) -> tuple[MessageWithParts, str]:
+        """Take a prompt that waits out of the running turn; raises Conflict if it does not wait.
+
+        Returns it and the id of the one that waits behind it, "" if none does.
+        """
+        running = self._running.get(session_id)
+        withdrawn = None if running is None or running.stopping else running.withdraw(message_id)
+        if withdrawn is None:
+            raise Conflict("This message does not wait any more: its answer has begun.")
+        return withdrawn
 
     async def settled(self, session_id: str) -> None:
         """Wait until a turn that is being aborted has ended, so that its end precedes the next message."""
@@ -241,12 +265,11 @@ class Turns:
 
         `whole`: with these prompts, too.
         """
-        store = self.dependencies.store
         if whole:
-            return await store.history(session_id, prompts[0])
-        if store.has_only(session_id, prompts[0]):
+            return await self.store.history(session_id, prompts[0])
+        if self.store.has_only(session_id, prompts[0]):
             return []
-        return await store.history(session_id, prompts[0], prompts)
+        return await self.store.history(session_id, prompts[0], prompts)
 
     def get(self, session_id: str) -> RunningTurn | None:
         return self._running.get(session_id)

@@ -1,5 +1,7 @@
 """What is kept on disk: an SQLite file by default, or a PostgreSQL database."""
 
+from .dialects.text_scan import as_pattern
+from .file_changes import FileChange, FileContents
 from .files import StoredFile
 from .outlines import FileSummary, outlined, summary
 from .queries import Found, Match, SessionQuery
@@ -7,6 +9,8 @@ from .store import Store
 from .writer import Unit
 
 __all__ = [
+    "FileChange",
+    "FileContents",
     "FileSummary",
     "Found",
     "Match",
@@ -14,6 +18,7 @@ __all__ = [
     "Store",
     "StoredFile",
     "Unit",
+    "as_pattern",
     "outlined",
     "summary",
 ]

@@ -11,6 +11,7 @@ from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
 from . import tables
+from .file_changes import FileChange, FileContents, file_change_row
 from .rows import Row, message_row, part_row, session_row, todo_rows
 
 Render = Callable[[], Row | list[Row] | None]
@@ -59,6 +60,14 @@ class ChangeRecorder(ABC):
     def restore_session(self, session_id: str) -> None:
         """Take a session out of the trash."""
         self._put(session_id, tables.trash, session_id, lambda: None)
+
+    def put_file_change(self, change: FileChange, content: FileContents | None = None) -> None:
+        """Store a change of a file; `content` with its first writing only, later ones leave it as it is."""
+        row = file_change_row(change, content)
+        self._put(change.session_id, tables.file_change, change.id, lambda: row)
+
+    def remove_file_change(self, change: FileChange) -> None:
+        self._put(change.session_id, tables.file_change, change.id, lambda: None)
 
     def remove_part(self, session_id: str, part_id: str) -> None:
         self._put(session_id, tables.part, part_id, lambda: None)

@@ -12,10 +12,11 @@ from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
 from .dialects import dialect_of
+from .dialects.text_scan import as_json, as_pattern
 from .files import with_content
 from .growth import pieces, read_part
 from .outlines import outlined
-from .rows import decode_message, decode_session, decode_todo
+from .rows import decode_message, decode_session, decode_text, decode_todo
 from .tables import message, part, resumption, session, todo, trash
 
 NO_LIMIT = 2**62
@@ -133,6 +134,13 @@ _messages_counted = (
     .where(message.c.session_id == bindparam("session"), message.c.id < bindparam("before"))
 )
 
+_ids_from = (
+    select(message.c.id)
+    .where(message.c.session_id == bindparam("session"), message.c.id >= bindparam("first"))
+    .order_by(message.c.id)
+    .limit(bindparam("limit"))
+)
+
 _todos = select(todo.c.data).where(todo.c.session_id == bindparam("session")).order_by(todo.c.position)
 
 
@@ -210,6 +218,22 @@ def search_sessions(connection: Connection, words: str, limit: int, skip: int = 
     return Found(list(found.values())[skip:], more=False)
 
 
+def find_text(connection: Connection, session_id: str, words: str) -> tuple[str, str] | None:
+    """Return the message id and the text of the newest text of a session that has `words`, if any has."""
+    conditions = [part.c.data.icontains(as_json(word), autoescape=True) for word in words.split()]
+    statement = (
+        select(part.c.message_id, part.c.data)
+        .where(part.c.session_id == session_id, part.c.searchable, *conditions)
+        .order_by(part.c.message_id.desc(), part.c.id.desc())
+        .limit(READ_AHEAD)
+    )
+    in_a_row = as_pattern(words)
+    for row in connection.execute(statement):
+        if in_a_row.search(found := decode_text(row.data)):
+            return row.message_id, found
+    return None
+
+
 def _roots(connection: Connection, session_ids: Iterator[str]) -> Iterator[Session]:
     """Yield the sessions that no other session began, in the order of their ids; reads some ahead."""
     while batch := list(islice(session_ids, READ_AHEAD)):
@@ -238,6 +262,11 @@ def count_messages(connection: Connection, session_id: str, before: str | None) 
     """Return how many messages are older than the id `before`; how many there are where it is None."""
     values = {"session": session_id, "before": AFTER_ALL_IDS if before is None else before}
     return int(connection.execute(_messages_counted, values).scalar_one())
+
+
+def list_message_ids(connection: Connection, session_id: str, first: str, limit: int) -> list[str]:
+    """Return the ids of the first `limit` messages from the id `first` on, in order."""
+    return list(_texts(connection, _ids_from, {"session": session_id, "first": first, "limit": limit}))
 
 
 def read_history(

@@ -14,10 +14,11 @@ from opencode.schema.message import MessageWithParts
 from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
-from . import files, queries, tables
+from . import file_changes, files, queries, tables
 from .changes import ChangeRecorder, Render
 from .database import Database
 from .dialects import POSTGRES, SQLITE
+from .file_changes import FileChange, FileContents
 from .files import StoredFile
 from .history_cache import History, HistoryCache
 from .maintenance import Maintenance
@@ -139,6 +140,10 @@ class Store(ChangeRecorder):
         await self._index_pending()
         return await self._read(lambda c: queries.search_sessions(c, words, limit, skip))
 
+    async def find_text(self, session_id: str, words: str) -> tuple[str, str] | None:
+        """Return the message id and the text of the newest text of a session that has `words`."""
+        return await self._read(lambda c: queries.find_text(c, session_id, words), session_id)
+
     async def messages(
         self, session_id: str, limit: int | None = None, before: str | None = None, outlines: bool = False
     ) -> list[MessageWithParts]:
@@ -149,6 +154,10 @@ class Store(ChangeRecorder):
         return await self._read(
             lambda c: queries.list_messages(c, session_id, limit, before, outlines), session_id
         )
+
+    async def message_ids(self, session_id: str, first: str, limit: int) -> list[str]:
+        """Return the ids of the first `limit` messages from the id `first` on, in order."""
+        return await self._read(lambda c: queries.list_message_ids(c, session_id, first, limit), session_id)
 
     async def count_messages(self, session_id: str, before: str | None = None) -> int:
         """Return how many messages a session has, or how many before `before` (a message id)."""
@@ -221,6 +230,18 @@ class Store(ChangeRecorder):
 
     async def todos(self, session_id: str) -> list[Todo]:
         return await self._read(lambda c: queries.list_todos(c, session_id), session_id)
+
+    async def file_changes(self, root_id: str) -> list[FileChange]:
+        """Return the changes of files by a session and by those that it delegated work to, in order."""
+        return await self._read(lambda c: file_changes.list_changes(c, root_id))
+
+    async def file_contents(self, change_id: str) -> FileContents | None:
+        """Return what a file was before a change and after it; None if that was not kept."""
+        return await self._read(lambda c: file_changes.find_contents(c, change_id))
+
+    async def unfinished_file_changes(self) -> list[FileChange]:
+        """Return the changes that the last stop of the server interrupted."""
+        return await self._read(file_changes.list_unfinished)
 
     async def _read(self, query: Callable[[Connection], T], session_id: str | None = None) -> T:
         """Run a query that sees everything put before it, of one session or of all.

@@ -168,3 +168,17 @@ todo = Table(
     Column("position", Integer, primary_key=True),
     Column("data", Text, nullable=False),
 )
+
+file_change = Table(
+    "file_change",
+    metadata,
+    Column("id", Id, primary_key=True, info=_CONSTANT),
+    _owner("session.id"),
+    Column("root_id", Id, nullable=False, info=_CONSTANT),
+    Column("data", Text, nullable=False),
+    Column("content", Text, info=_CONSTANT),
+    Index(None, "session_id"),
+    Index(None, "root_id", "id"),
+)
+"""Changes of files, see `file_changes`. `root_id`: the session above all that delegated the work. `content`:
+what the file was and became, apart from `data`, which lists read."""

@@ -281,7 +281,15 @@ def _settle(work: FlushJob, error: Unavailable | None) -> None:
             waiter.set_exception(error)
 
 
-_TABLES = (tables.session, tables.message, tables.part, tables.resumption, tables.todo, tables.trash)
+_TABLES = (
+    tables.session,
+    tables.message,
+    tables.part,
+    tables.resumption,
+    tables.todo,
+    tables.trash,
+    tables.file_change,
+)
 """In the order in which rows are written: those that others refer to come first."""
 
 

@@ -102,6 +102,7 @@ class ToolContext(msgspec.Struct, frozen=True):
 
     session_id: str
     message_id: str
+    part_id: str
     call_id: str
     agent: str
     todos: TodoList
@@ -138,6 +139,10 @@ class Tool(ABC, Generic[Args]):
     def parse(self, value: JsonObject) -> Args:
         """Return the model's input as the tool's own type; raises msgspec.ValidationError."""
         return msgspec.convert(value, self.input_type, strict=False)
+
+    def is_for(self, model_id: str) -> bool:
+        """Return whether a model is offered the tool; all are, unless a tool suits some models only."""
+        return True
 
     @abstractmethod
     async def run(self, args: Args, context: ToolContext) -> ToolResult:

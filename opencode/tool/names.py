@@ -79,14 +79,15 @@ def unknown_names(
 def names_in(config: Config) -> Iterator[tuple[str, list[str]]]:
     """Yield the places in opencode.json that name tools, as paths of its keys, each with the names there."""
     yield "tools", list(config.tools)
-    yield "permission", _permissions(config.permission)
+    yield "permission", _permissions(config.permission, config.tools)
     for name, agent in config.agent.items():
         yield f"agent.{name}.tools", list(agent.tools)
-        yield f"agent.{name}.permission", _permissions(given(agent.permission, {}))
+        yield f"agent.{name}.permission", _permissions(given(agent.permission, {}), agent.tools)
 
 
-def _permissions(config: PermissionConfig) -> list[str]:
-    return [] if isinstance(config, str) else list(config)
+def _permissions(config: PermissionConfig, tools: Collection[str]) -> list[str]:
+    """Return the names that the rules themselves have: those of `tools` are among them."""
+    return [] if isinstance(config, str) else [name for name in config if name not in tools]
 
 
 def _is_known(name: str, known: Collection[str], prefixes: Collection[str]) -> bool:

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import msgspec
 
 from opencode import observe
-from opencode.config import Settings
+from opencode.config import Config, Settings
 from opencode.errors import LONGEST_NAME, ToolError, nearest
 from opencode.schema.base import JsonObject
 
@@ -58,6 +59,19 @@ class Tools:
         self._sources = sources
         self._config = settings.config
         self._calls: set[asyncio.Task[ToolResult]] = set()
+
+    def replaced(
+        self, config: Config, extra: Sequence[AnyTool], skills: ToolSource, before: ToolSource
+    ) -> "Tools":
+        """Return the tools of another configuration, with other `extra` ones, and other `skills`.
+
+        The built-in tools are shared; `close` of either closes them.
+        """
+        tools = copy(self)
+        tools._tools = {**self._tools, **{tool.name: tool for tool in extra}}
+        tools._sources = [skills if source is before else source for source in self._sources]
+        tools._config = config
+        return tools
 
     def list(self) -> Sequence[AnyTool]:
         """Return the tools in the order in which models get them."""

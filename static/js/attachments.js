@@ -1,26 +1,41 @@
-// Files for a message: from the file picker, by drag and drop or by paste; listed until they are sent.
+// Files for a message: from the file picker, by drag and drop or by paste. They are listed, and kept through a reload,
+// until they are sent.
+import { byId, eachChat } from "./view.js";
 import { showNotice } from "./notice.js";
 
-const input = document.getElementById("files");
-const list = document.getElementById("attachments");
-const form = document.getElementById("composer");
-const LIMIT_MB = Number(input.dataset.megabytes);
-const ALL_MB = Math.floor(form.dataset.maxMb * 0.9); // leaves room for the rest of the form
-const MOST = Number(input.dataset.most);
-let chosen = [];
+let input, form, chosen = [];
 
-export const hasAttachments = () => chosen.length > 0;
+export const attached = () => chosen.map((file) => file.name);
 
 export function clearAttachments() {
   chosen = [];
   show();
 }
 
-function show() {
+// The files that are attached are in the browser's database, by the path of their chat.
+function kept(mode, action) {
+  return new Promise((resolve) => {
+    try {
+      const opening = indexedDB.open("attachments", 1);
+      opening.onupgradeneeded = () => opening.result.createObjectStore("files");
+      opening.onerror = () => resolve(undefined);
+      opening.onsuccess = () => {
+        const request = action(opening.result.transaction("files", mode).objectStore("files"));
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => resolve(undefined);
+      };
+    } catch { resolve(undefined); } // storage is off in some frames
+  });
+}
+
+function show(keep = true) {
   const files = new DataTransfer();
   for (const file of chosen) files.items.add(file);
   input.files = files.files;
-  list.replaceChildren(...chosen.map(preview));
+  byId("attachments").replaceChildren(...chosen.map(preview));
+  const path = location.pathname;
+  if (keep) kept("readwrite", (files) => (chosen.length ? files.put(chosen, path) : files.delete(path)));
+  document.dispatchEvent(new CustomEvent("chat:files"));
 }
 
 function preview(file) {
@@ -49,23 +64,37 @@ function preview(file) {
 }
 
 function add(files) {
+  const limit = Number(input.dataset.megabytes);
+  const most = Number(input.dataset.most);
+  const together = Math.floor(form.dataset.maxMb * 0.9); // leaves room for the rest of the form
   let problem = "";
   for (const file of files) {
     const all = chosen.reduce((sum, other) => sum + other.size, file.size);
-    if (file.size > LIMIT_MB * 1e6) problem = `${file.name} is ${size(file)}; the limit is ${LIMIT_MB} MB per file.`;
-    else if (chosen.length === MOST) problem = `A message can have up to ${MOST} files. Send the others with the next message.`;
-    else if (all > ALL_MB * 1e6) problem = `The files of a message can have up to ${ALL_MB} MB together. Send ${file.name} with the next message.`;
+    if (file.size > limit * 1e6) problem = `${file.name} is ${size(file)}; the limit is ${limit} MB per file.`;
+    else if (chosen.length === most) problem = `A message can have up to ${most} files. Send the others with the next message.`;
+    else if (all > together * 1e6) problem = `The files of a message can have up to ${together} MB together. Send ${file.name} with the next message.`;
     else chosen = [...chosen, file];
   }
   if (problem) showNotice(problem);
   show();
 }
 
+// The same words as the server's `size_in_words`.
 function size(file) {
-  return file.size < 1e6 ? `${Math.max(1, Math.round(file.size / 1000))} KB` : `${(file.size / 1e6).toFixed(1)} MB`;
+  return file.size < 1e6 ? `${Math.max(1, Math.floor(file.size / 1000))} KB` : `${(file.size / 1e6).toFixed(1)} MB`;
 }
 
-input.addEventListener("change", () => add([...input.files]));
+eachChat(async () => {
+  input = byId("files");
+  form = byId("composer");
+  chosen = [];
+  input.addEventListener("change", () => add([...input.files]));
+  const own = input;
+  const files = await kept("readonly", (files) => files.get(location.pathname));
+  if (!files?.length || own !== input || chosen.length) return;
+  chosen = files;
+  show(false);
+});
 
 document.addEventListener("paste", (event) => {
   if (event.clipboardData?.files.length) {

@@ -1,10 +1,12 @@
 // The chat page's scripts, one module for each feature.
+import "./view.js";
 import "./notice.js";
 import "./composer.js";
 import "./attachments.js";
 import "./scroll.js";
 import "./sidebar.js";
 import "./picker.js";
+import "./palette.js";
 import "./commands.js";
 import "./reader.js";
 import "./shortcuts.js";

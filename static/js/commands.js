@@ -1,9 +1,11 @@
 // Commands: after "/" and the beginning of a name, the message box lists the matching ones.
-const box = document.getElementById("box");
-const list = document.getElementById("commands");
+import { byId, eachChat, isComposing } from "./view.js";
+import { write } from "./composer.js";
+
 const FRESH = 60_000; // milliseconds before the list is loaded again
-const OPEN = { "role": "combobox", "aria-expanded": "true", "aria-controls": list.id, "aria-autocomplete": "list" };
+const OPEN = { "role": "combobox", "aria-expanded": "true", "aria-controls": "commands", "aria-autocomplete": "list" };
 const STEPS = { ArrowDown: 1, ArrowUp: -1 };
+let box, list;
 let commands = []; // every option, in the server's order
 let loaded = -Infinity; // time of the last load
 let chosen = null; // the option that Enter takes; null while the list is closed
@@ -58,18 +60,28 @@ function offer(kept) {
 }
 
 function take(option) {
-  box.value = `/${option.dataset.name} `;
-  box.dispatchEvent(new Event("input")); // as if typed: the box grows, the draft is saved, this list closes
+  write(`/${option.dataset.name} `); // as if typed: the box grows, the draft is saved, this list closes
 }
 
-box.addEventListener("input", async () => {
-  offer();
-  if (typed() !== undefined && await load()) offer(chosen?.dataset.name);
+eachChat(() => {
+  box = byId("box");
+  list = byId("commands");
+  chosen = null;
+  box.addEventListener("input", async () => {
+    offer();
+    if (typed() !== undefined && await load()) offer(chosen?.dataset.name);
+  });
+  box.addEventListener("keydown", keydown, true); // in the capture phase, before Enter sends and Escape stops the answer
+  box.addEventListener("blur", close);
+  list.addEventListener("mousedown", (event) => event.preventDefault()); // the box keeps the focus
+  list.addEventListener("click", (event) => {
+    const option = event.target.closest("[role=option]");
+    if (option) take(option);
+  });
 });
 
-// In the capture phase, before Enter sends and Escape stops the answer.
-box.addEventListener("keydown", (event) => {
-  if (!chosen || event.isComposing || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
+function keydown(event) {
+  if (!chosen || isComposing(event) || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Enter" && typed() === chosen.dataset.name.toLowerCase()) return close(); // the name is complete: send it
   if (event.key in STEPS) {
     const place = [...list.children].indexOf(chosen) + STEPS[event.key];
@@ -79,12 +91,6 @@ box.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
   event.stopPropagation();
-}, true);
+}
 
-box.addEventListener("blur", close);
 document.addEventListener("chat:sent", close);
-list.addEventListener("mousedown", (event) => event.preventDefault()); // the box keeps the focus
-list.addEventListener("click", (event) => {
-  const option = event.target.closest("[role=option]");
-  if (option) take(option);
-});

@@ -1,5 +1,5 @@
 // The notice above the conversation: one sentence, until it is closed or replaced.
-const place = document.getElementById("notice");
+import { byId } from "./view.js";
 
 export function showNotice(text) {
   const sentence = document.createElement("p");
@@ -10,12 +10,12 @@ export function showNotice(text) {
   close.dataset.close = "";
   close.textContent = "✕";
   close.setAttribute("aria-label", "Close");
-  place.replaceChildren(sentence, close);
+  byId("notice").replaceChildren(sentence, close);
 }
 
-export const isNoticeShown = (text) => place.querySelector("p")?.textContent === text;
-export const isNoticeEmpty = () => !place.childNodes.length;
-export const hideNotice = () => place.replaceChildren();
+export const isNoticeShown = (text) => byId("notice").querySelector("p")?.textContent === text;
+export const isNoticeEmpty = () => !byId("notice").childNodes.length;
+export const hideNotice = () => byId("notice").replaceChildren();
 
 // A page that Back shows again from the browser's memory must not offer to undo what was undone.
 addEventListener("pagehide", hideNotice);

@@ -16,6 +16,7 @@
           const content = document.createDocumentFragment();
           content.append(element);
           api.morph(known, content, false);
+          htmx.process(known);
           continue;
         }
         let next = null;
@@ -23,6 +24,7 @@
           next = other;
         }
         target.insertBefore(element, next);
+        htmx.process(element);
       }
       return true;
     },

@@ -1,4 +1,7 @@
 // Copy buttons, and images of other sites, which load on click.
+const icons = new Map(); // what the buttons show that say "Copied"
+const timers = new WeakMap();
+
 async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
@@ -10,16 +13,21 @@ async function copy(text, button) {
     document.execCommand("copy");
     area.remove();
   }
-  const before = button.innerHTML;
+  const before = icons.get(button) ?? button.innerHTML;
+  icons.set(button, before);
   button.textContent = "Copied";
-  setTimeout(() => { button.innerHTML = before; }, 1200);
+  clearTimeout(timers.get(button));
+  timers.set(button, setTimeout(() => {
+    button.innerHTML = before;
+    icons.delete(button);
+  }, 1200));
 }
 
 document.addEventListener("click", (event) => {
   const code = event.target.closest("button.copy");
   if (code) copy(code.closest(".code").querySelector("code").textContent, code);
   const text = event.target.closest("button.copy-text");
-  if (text) copy(text.dataset.text, text);
+  if (text) copy(decodeURIComponent(text.dataset.text), text);
   const image = event.target.closest("a.image");
   if (image && /^https?:/.test(image.dataset.src)) {
     event.preventDefault();

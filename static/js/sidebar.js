@@ -1,11 +1,14 @@
-// The list of chats: marks the open one, and shows each chat once.
-const sessions = document.getElementById("sessions");
-const current = sessions.dataset.current;
-const older = document.getElementById("older");
+// The list of chats: marks the open one, shows each chat once, keeps its place, and can be hidden.
+import { byId, eachChat, stored } from "./view.js";
+import { arrows } from "./keys.js";
+
+const sessions = byId("sessions");
+const older = byId("older");
+const list = document.querySelector(".chat-list");
 
 function mark() {
   for (const link of document.querySelectorAll("#sidebar li a")) {
-    const isCurrent = current !== "" && link.getAttribute("href") === `/chat/${current}`;
+    const isCurrent = link.pathname === location.pathname;
     if (isCurrent === link.hasAttribute("aria-current")) continue;
     if (isCurrent) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -20,27 +23,59 @@ function removeDuplicates() {
 }
 
 const changes = new MutationObserver(() => { mark(); removeDuplicates(); });
-for (const list of [sessions, older]) {
-  changes.observe(list, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-current", "href"] });
+for (const each of [sessions, older]) {
+  changes.observe(each, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-current", "href"] });
 }
+
+// The list keeps its place through a full load, and shows the open chat.
+list.scrollTop = stored((storage) => Number(storage.getItem("list"))) ?? 0;
+addEventListener("pagehide", () => stored((storage) => storage.setItem("list", list.scrollTop)));
+document.addEventListener("chat:opened", mark);
 mark();
+const current = sessions.querySelector("[aria-current]");
+if (current && (current.offsetTop < list.scrollTop || current.offsetTop > list.scrollTop + list.clientHeight)) {
+  current.scrollIntoView({ block: "center" });
+}
 
-// The menu closes when an action of it is sent.
-document.addEventListener("htmx:before:request", (event) => {
-  const menu = event.target.closest?.("details.more");
-  if (menu) menu.open = false;
-});
+arrows(byId("sidebar"), () => byId("search"), () => byId(byId("search").value.trim() ? "found" : "sessions"));
 
-// The title in the tab follows the one on the page.
-const title = document.getElementById("title");
-if (title) {
-  new MutationObserver(() => {
-    document.title = `${document.getElementById("title").textContent} · OpenCode API`;
-  }).observe(title.parentElement, { childList: true, subtree: true, characterData: true });
+// Opens the next chat of the list, or the one before.
+export function step(by) {
+  const links = [...document.querySelectorAll("#sessions li a, #older li a")];
+  const at = links.findIndex((link) => link.ariaCurrent);
+  (links[at + by] ?? links[at < 0 ? 0 : at])?.click();
+}
+
+export function toggle() {
+  const hidden = document.documentElement.classList.toggle("no-side");
+  stored((storage) => storage.setItem("no-side", hidden ? "1" : ""), "localStorage");
 }
 
 document.addEventListener("click", (event) => {
+  if (event.target.closest(".collapse")) toggle();
   for (const menu of document.querySelectorAll("details.more[open], details.meta[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
+    if (!menu.contains(event.target) || event.target.closest(".menu-list a")) menu.open = false;
   }
+});
+
+// The menu closes when an action of it is sent, and the focus stays on it.
+document.addEventListener("htmx:before:request", (event) => {
+  const menu = event.target.closest?.("details.more");
+  if (!menu?.open) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+// The title in the tab follows the one on the page, and says what the agent does.
+function showTitle() {
+  const title = byId("title")?.textContent;
+  const state = byId("requests").childElementCount ? "❓ " : byId("activity")?.dataset.state === "idle" ? "" : "● ";
+  document.title = title === undefined ? "OpenCode API" : `${state}${title} · OpenCode API`;
+}
+
+eachChat((main) => {
+  if (!byId("title")) return;
+  new MutationObserver(showTitle).observe(main.querySelector("header"), { childList: true, subtree: true, characterData: true });
+  new MutationObserver(showTitle).observe(byId("requests"), { childList: true });
+  new MutationObserver(showTitle).observe(byId("scroll"), { childList: true, attributes: true, subtree: true, attributeFilter: ["data-state"] });
 });

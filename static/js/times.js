@@ -14,3 +14,4 @@ function show() {
 show();
 setInterval(() => { if (document.querySelector("time[data-until]")) show(); }, 1000);
 document.addEventListener("toggle", (event) => { if (event.target.matches(".meta")) show(); }, true);
+document.addEventListener("chat:opened", show);

@@ -11,12 +11,15 @@ from msgspec import UNSET
 from opencode.agent.agents import Agents
 from opencode.agent.permission import decide, is_hidden
 from opencode.config import Config
+from opencode.config.merge import completed, normalized
 from opencode.errors import BadRequest, SettingsError
 from opencode.schema.agent import AgentModel
 
+HOME = Path("/home/ada")
+
 
 def agents(**config: Any) -> Agents:
-    return Agents(msgspec.convert(config, Config))
+    return Agents(msgspec.convert(completed(normalized(config), {}), Config), HOME)
 
 
 def names(**config: Any) -> list[str]:
@@ -90,6 +93,24 @@ def test_general_rules_come_before_an_agents_own() -> None:
         "allow",
     ]
     assert [decide(plan, tool, "x") for tool in ("websearch", "webfetch")] == ["allow", "deny"]
+
+
+def test_the_home_in_a_pattern_is_the_users() -> None:
+    patterns = {"~/secret/**": "deny", "$HOME/open": "allow", "~": "ask", "a/~/b": "deny", "~other": "deny"}
+    known = agents(permission={"read": patterns}, agent={"x": {"permission": {"edit": {"~/x": "allow"}}}})
+    written = [rule.pattern for rule in known.get("build").permission if rule.permission == "read"]
+    assert written[-5:] == [f"{HOME}/secret/**", f"{HOME}/open", str(HOME), "a/~/b", "~other"]
+    assert known.get("x").permission[-1].pattern == f"{HOME}/x"
+
+
+def test_an_agent_is_found_by_its_key_and_by_the_name_that_is_shown() -> None:
+    known = agents(agent={"x": {"name": "Reviewer"}})
+    assert known.get("x").name == known.get("Reviewer").name == "Reviewer"
+
+
+def test_an_empty_text_counts() -> None:
+    explore = agents(agent={"explore": {"prompt": "", "description": ""}}).get("explore")
+    assert (explore.prompt, explore.description) == ("", "")
 
 
 def test_a_new_agent_has_what_its_entry_says() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from opencode.agent.agents import default_prompt
 from opencode.agent.context import CLEARED, INTERRUPTED, NO_CONTENT, system_prompt, turns
 from opencode.provider.base import (
     AssistantTurn,
@@ -65,6 +66,14 @@ def test_the_system_prompt_is_the_agents_then_the_instructions_the_day_and_the_p
     assert (first, second, last) == ("You build.", "Instructions.", "Be brief.")
     assert day.startswith("Today is ")
     assert day.endswith(" (UTC).")
+
+
+def test_an_agent_without_a_prompt_has_the_default_agents() -> None:
+    info = user(1).info
+    assert isinstance(info, UserMessage)
+    for prompt in (UNSET, ""):
+        agent = Agent(name="a", mode="primary", permission=[], options={}, prompt=prompt)
+        assert system_prompt(agent, info, [])[0] == default_prompt()
 
 
 def test_messages_of_one_side_in_a_row_are_one_turn() -> None:

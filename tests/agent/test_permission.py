@@ -7,7 +7,6 @@ import pytest
 from opencode.agent.permission import (
     ALLOW_ALL,
     always_patterns,
-    configured_rules,
     decide,
     is_hidden,
     matches,
@@ -38,15 +37,6 @@ def test_switches_allow_and_deny_tools() -> None:
     assert tool_rules({"webfetch": True, "todo*": False}) == [rule("allow"), rule("deny", "todo*")]
 
 
-def test_permissions_count_more_than_tools_and_tools_that_change_files_are_one() -> None:
-    assert configured_rules({"webfetch": True, "write": False}, {"*": "ask", "webfetch": "deny"}) == [
-        rule("deny"),
-        rule("deny", "edit"),
-        rule("ask", "*"),
-    ]
-    assert configured_rules({"webfetch": True}, "deny") == [rule("allow"), rule("deny", "*")]
-
-
 def test_the_last_rule_that_fits_decides_and_where_none_does_the_user_is_asked() -> None:
     ruleset = [rule("deny", "*"), rule("allow"), rule("deny", pattern="*/private")]
     assert decide(ruleset, "webfetch", "https://a/") == "allow"
@@ -54,6 +44,16 @@ def test_the_last_rule_that_fits_decides_and_where_none_does_the_user_is_asked()
     assert decide(ruleset, "websearch", "https://a/") == "deny"
     assert decide([rule("deny")], "websearch", "x") == "ask"
     assert decide([], "webfetch", "x") == "ask"
+
+
+def test_tools_that_change_files_are_hidden_together_or_one_by_its_name() -> None:
+    for tool in ("edit", "write", "apply_patch"):
+        assert is_hidden([rule("deny", "edit")], tool)
+        assert is_hidden([rule("deny", "*")], tool)
+        assert not is_hidden([rule("deny", "*"), rule("allow", "edit")], tool)
+        assert not is_hidden([rule("deny", "edit", "*.lock")], tool)
+    assert is_hidden([rule("deny", "write")], "write")
+    assert not is_hidden([rule("deny", "write")], "edit")
 
 
 def test_a_rule_of_another_tool_or_pattern_hides_nothing() -> None:

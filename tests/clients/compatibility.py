@@ -11,9 +11,19 @@ from .contract import document, routes, shape
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
 DIFFERENT = {
+    "GET /agent": (
+        "built-in agents have descriptions and prompts of this server; a `model` without a provider is left "
+        "out; fields without a value are left out, not null"
+    ),
+    "GET /command": (
+        "without `init` and `review`; fields without a value are left out, not null; the template of an MCP "
+        "server's prompt is its arguments, opencode has `{}`"
+    ),
+    "GET /mcp": "an entry that is no MCP server is listed as failed, with the reason; opencode ignores it",
     "GET /config": (
-        "secrets are left out; without a Git repository the folders above the project have no part in it; "
-        "`model` is always included; of a list of models the first, the others in `agent.<name>.fallbacks`"
+        "secrets are left out; `{env:…}` and `{file:…}` are shown as they are written; without a Git "
+        "repository the folders above the project have no part in it; `model` and `share` are always there; "
+        "of a list of models the first, the others in `agent.<name>.fallbacks`"
     ),
     "GET /global/config": "the same as `GET /config`: there is one configuration",
     "POST /session/{sessionID}/message": (
@@ -21,9 +31,14 @@ DIFFERENT = {
         "an unknown model is a 400 that names the nearest ones"
     ),
     "GET /session/{sessionID}/message": "`before` takes a message id or a cursor",
-    "GET /session/{sessionID}/diff": "always empty: nothing here changes files",
-    "POST /session/{sessionID}/revert": "reverts the conversation only, no files",
-    "POST /session/{sessionID}/unrevert": "restores the conversation only, no files",
+    "GET /session/{sessionID}/diff": (
+        "empty without a workspace; with one all changes of the session, which opencode answers with nothing"
+    ),
+    "POST /session/{sessionID}/revert": (
+        "takes back the changes of tools only (opencode: of the whole folder); a file that somebody else has "
+        "changed since is left as it is, with a notice. Without a workspace the conversation only"
+    ),
+    "POST /session/{sessionID}/unrevert": "as `revert`",
     "POST /session/{sessionID}/share": "the link leads to this server",
     "GET /permission": "lists waiting `webfetch` requests too; opencode answers 400 for these",
     "GET /project": "one project: the server's own",
@@ -65,13 +80,22 @@ SCREENS = {
     "`/compact`": "same",
     "a command: `$ARGUMENTS`, `$1`, `agent`, `model`, `subtask`, of a subagent": (
         "same. opencode also has `/init` and `/review`; this server has no source code. ``!`program` `` is "
-        "replaced by a line that says it was not run, and a last line names each `@file` that was not read"
+        "replaced by a line that says it was not run, and a last line names each `@file` that was not read "
+        "(without a workspace: all)"
     ),
     "`GET /agent`: `permission`": (
-        "same, without `external_directory` rules for directories of opencode's own"
+        "same, without `external_directory` rules for directories of opencode's own and of skills"
     ),
     "the `skill` tool": (
         "same, with `file`: a file beside the SKILL.md, which opencode's models read with `read`"
+    ),
+    "with `OPENCODE_WORKSPACE`: `read`, `glob`, `grep`, `edit`, `write`, `apply_patch`": (
+        "same inputs, outputs, metadata and questions (177 calls, tests/fixtures/workspace_tools.json). "
+        "There is `list` too, which earlier versions of opencode had. Files outside are refused without a "
+        "question. grep and glob tell of a missing folder and a malformed pattern, and of one file search "
+        "that file alone. Expressions are RE2's. `$&` in a text is no pattern, a file that is not UTF-8 is "
+        "not changed in part, a patch's lines end as the file's, and its sections for one file build on "
+        "each other"
     ),
     "`/mcps`: list, on and off; a tool called; prompts as commands": (
         "same. The reason of a failure is more detailed. Arguments are passed to the MCP prompt; opencode "
@@ -126,6 +150,22 @@ An invalid request gets a 400 in the same format; its message says what to chang
 |---|---|---|
 """
 
+WORKSPACE = """
+## With a workspace
+`OPENCODE_WORKSPACE=read` or `write` adds these routes, which opencode always has.
+
+| route | difference |
+|---|---|
+| `GET /file` | what is missing or outside is a 404, 400 or 403, not a 500; links are left out |
+| `GET /file/content` | a file that is neither text nor an image is base64; opencode answers 500 for some |
+| `GET /file/status` | always empty, as in opencode |
+| `GET /find/file` | another order; letters in their order, without tolerance for other mistakes |
+| `GET /find` | expressions are RE2's; a wrong one is a 400, not a 500 |
+| `GET /find/symbol` | always empty: there are no language servers |
+
+A fork has no changes of files of its own to take back.
+"""
+
 SIDE_BY_SIDE = """
 ## Side by side
 What the clients show with opencode {version}'s server and with this one, both with the same opencode.json
@@ -134,6 +174,46 @@ and the same scripted model. *Same* means the same words in the same places.
 | screen | this server |
 |---|---|
 """
+
+SET_UPS = """
+## Set-ups
+`tests/clients/test_setups.py` has about 90 set-ups: configuration files in all places and forms; agents,
+commands, modes and skills in Markdown; rights, rules, options of models. For each it compares `/config`,
+`/agent`, `/command`, `/skill`, `/mcp` and the request that a model gets for a prompt with those of opencode
+{version} in the same folder. Beside the differences above there are these:
+
+| in the request | this server |
+|---|---|
+"""
+
+REQUEST = {
+    "the system prompt": (
+        "instead of opencode's prompt and its `<env>` block (directory, platform, date) the prompt of this "
+        "server and the date; an agent's own prompt, rules, instructions, MCP servers and skills are the "
+        "same, in the same order. Skills are listed if there are any: opencode has one of its own"
+    ),
+    "tools": (
+        "`question`, `skill`, `task`, `todowrite` and `webfetch` have the same names and inputs, but for "
+        "`file` of `skill` (here) and `command` of `task` (opencode), and other descriptions. opencode's "
+        "tools for files and programs are not here; `todoread` and `websearch` are. Tools of MCP servers are "
+        "the same; opencode closes their inputs to other properties. A model with `tool_call: false` gets "
+        "none here; opencode sends them all the same"
+    ),
+    "reminders": (
+        "opencode adds a reminder to the prompts of `plan`, and an assistant's message to the last step; "
+        "this server has it in the system prompt, with `tool_choice: none`"
+    ),
+    "options": (
+        "without `limit.output` opencode asks for 32,000 tokens; this server leaves it to the provider. "
+        "`setCacheKey` sends `prompt_cache_key`; opencode's field for OpenAI-compatible servers is "
+        "`promptCacheKey`. Without `model` the first one of the configuration answers"
+    ),
+    "what has no effect here": (
+        "plugins, custom tools, language servers, formatters, references and `skills.urls`: a line at the "
+        "start names them. Settings that tools for files have, and of opencode's own programs, are ignored"
+    ),
+}
+"""What a model is sent for the same set-up, compared with opencode's own server."""
 
 TAIL = """
 `opencode run --attach` prints the events that it has received when its prompt is answered. In ten runs each
@@ -180,10 +260,14 @@ def page() -> str:
             rows.append(f"| `{route}` | served | |")
     version = document()["info"]["version"]
     screens = [f"| {screen} | {difference} |" for screen, difference in SCREENS.items()]
+    requests = [f"| {part} | {difference} |" for part, difference in REQUEST.items()]
     return "".join(
         (
             HEAD.format(version=version),
             *(f"{row}\n" for row in rows),
+            SET_UPS.format(version=version),
+            *(f"{request}\n" for request in requests),
+            WORKSPACE,
             SIDE_BY_SIDE.format(version=version),
             *(f"{screen}\n" for screen in screens),
             TAIL,

@@ -117,7 +117,7 @@ Cli = Callable[..., Awaitable[Finished]]
 Attach = Callable[..., AbstractAsyncContextManager[Terminal]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def published_clients() -> Path:
     """Where opencode's published clients are."""
     return CLIENTS

@@ -1,134 +1,66 @@
-"""Set-ups: this server's configuration beside that of opencode's own server in the same folder."""
+"""Set-ups: what this server makes of them beside what opencode's own server makes of the same folder.
 
-import asyncio
-import json
-import re
+`setups/differences` says what may differ, and docs/compatibility.md states it.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+import pytest_asyncio
 
-from opencode.config import Settings
-from tests.requirements import client_program
+from .setups import SETUPS
+from .setups.differences import Words, ours_compared, theirs_compared, without_unusable
+from .setups.servers import Opencodes, ask_ours, opencodes
+from .setups.setup import VARIABLES, Setup
 
-from .conftest import environment
-
-PROJECT, USER, FOLDER = "project/opencode.json", "home/.config/opencode/opencode.json", "project/.opencode/"
-SERVER = {"type": "remote", "url": "http://127.0.0.1:9/mcp", "enabled": False}
-SETUPS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
-    "rights": (
-        {
-            PROJECT: {
-                "agent": {"x": {"prompt": "1", "tools": {"bash": False}, "permission": {"edit": "ask"}}},
-                "permission": {"bash": {"*": "ask", "git *": "allow"}},
-                "tools": {"write": True, "mcp_*": False},
-            },
-            f"{FOLDER}opencode.jsonc": {
-                "agent": {"x": {"steps": 3}},
-                "permission": {"bash": {"rm *": "deny"}},
-            },
-            USER: {"instructions": ["user.md"], "mcp": {"far": SERVER}},
-        },
-        {},
-    ),
-    "markdown": (
-        {
-            f"{FOLDER}agent/sub/review.md": "---\ndescription: Reviews: code\nmode: all\n---\nReview.",
-            f"{FOLDER}command/test.md": "---\ndescription: Run\nagent: build\n---\nRun $ARGUMENTS",
-            f"{FOLDER}mode/old.md": "---\nmodel: a/b\n---\nMode",
-            "home/.config/opencode/agents/mine.md": "---\ntools:\n  write: false\ntop_p: 0.5\n---\nMine",
-        },
-        {},
-    ),
-    "variables": (
-        {
-            "project/opencode.json": {"username": "p", "instructions": ["a"]},
-            "home/own.json": {"username": "n"},
-        },
-        {
-            "OPENCODE_CONFIG": "home/own.json",
-            "OPENCODE_DIRECTORY": "project",
-            "OPENCODE_CONFIG_CONTENT": '{"instructions": ["b", "a"], "autoshare": true}',
-        },
-    ),
-    "further folder": (
-        {
-            "further/opencode.json": {"username": "further"},
-            "further/agents/q.md": "Q",
-            PROJECT: {"username": "p"},
-            "home/.opencode/commands/a/b.md": "AB",
-        },
-        {"OPENCODE_CONFIG_DIR": "further"},
-    ),
-    "keys": (
-        {
-            PROJECT: {
-                "model": "",
-                "small_model": "word",
-                "unknown": 1,
-                "theme": "dark",
-                "agent": {"x": {"reasoningEffort": "high", "maxSteps": 3}, "build": {"disable": True}},
-                "mode": {"m": {"prompt": "p"}},
-                "default_agent": "nobody",
-                "lsp": False,
-                "watcher": {"ignore": ["x"]},
-            }
-        },
-        {},
-    ),
-    "as people write": (
-        {PROJECT: '\ufeff{"username": {env:QUOTED}, // } ]\n "snapshot": true, /* } */ }', USER: ""},
-        {"QUOTED": '"q"'},
-    ),
-}
+NOTHING = Setup({})
+BY_SERVER = sorted(SETUPS, key=lambda name: (SETUPS[name].key != NOTHING.key, SETUPS[name].key))
+"""Set-ups that one server of opencode can have at the same time follow each other: its start takes long."""
 
 
-async def opencodes(folder: Path, env: dict[str, str]) -> dict[str, Any]:
-    """Return the configuration that opencode's server makes of a folder."""
-    process = await asyncio.create_subprocess_exec(
-        *(str(client_program()), "serve", "--port", "0"),
-        cwd=folder / "project",
-        env=environment(folder / "home") | env,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        assert process.stdout is not None
-        url = None
-        async with asyncio.timeout(60):
-            while url is None:
-                line = await process.stdout.readline()
-                assert line, "opencode's server did not start"
-                url = re.search(r"http://[\d.]+:\d+", line.decode())
-        async with httpx.AsyncClient(base_url=url[0], trust_env=False, timeout=30) as client:
-            response = await client.get("/config")
-            assert response.status_code == 200, response.text
-            config: dict[str, Any] = response.json()
-            return config
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+@dataclass(frozen=True)
+class Both:
+    """Both servers. `words`: what each of them says without a set-up, opencode first."""
+
+    opencodes: Opencodes
+    words: tuple[Words, Words]
+    folder: Path
+
+    async def compare(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return opencode's side and this server's side of a set-up, without what may differ."""
+        setup = SETUPS[name]
+        folder = self.folder / name.replace(" ", "_")
+        setup.write(folder, self.opencodes.llm.url)
+        home = self.opencodes.home(setup)
+        # This server first: opencode writes into the folders of a set-up.
+        mine = await ask_ours(setup, folder, home, self.opencodes.llm)
+        theirs = await self.opencodes.ask(setup, folder)
+        env = {**VARIABLES, **setup.environment(folder), "HOME": str(home)}
+        agent = setup.agent or "build"
+        first = theirs_compared(theirs, self.words[0], agent)
+        second = ours_compared(mine, self.words[1], agent, env, folder / setup.directory)
+        second["mcp"] = without_unusable(second["mcp"], first["mcp"])
+        return first, second
 
 
-@pytest.mark.parametrize("name", SETUPS)
-async def test_a_set_up_has_the_configuration_that_opencode_makes_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    files, variables = SETUPS[name]
-    (tmp_path / "project").mkdir()
-    for place, content in files.items():
-        path = tmp_path / place
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content if isinstance(content, str) else json.dumps(content))
-    paths = {"OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "OPENCODE_DIRECTORY"}
-    env = {key: str(tmp_path / value) if key in paths else value for key, value in variables.items()}
-    theirs = await opencodes(tmp_path, env)
-    monkeypatch.chdir(tmp_path / "project")
-    ours = Settings.load(env | {"HOME": str(tmp_path / "home")}).raw
-    for config in (theirs, ours):
-        config.pop("$schema", None)
-    if "username" not in ours:
-        theirs.pop("username")  # the name of the machine's user
-    assert {key: value for key, value in theirs.items() if value not in ({}, [])} == ours
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def both(tmp_path_factory: pytest.TempPathFactory, published_clients: Path) -> AsyncIterator[Both]:
+    directory = tmp_path_factory.mktemp("setups")
+    async with opencodes(directory) as servers:
+        folder = directory / "none"
+        NOTHING.write(folder, servers.llm.url)
+        mine = await ask_ours(NOTHING, folder, servers.home(NOTHING), servers.llm)
+        theirs = await servers.ask(NOTHING, folder)
+        yield Both(servers, (Words(theirs), Words(mine)), directory)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("name", BY_SERVER)
+async def test_a_set_up_means_the_same_as_to_opencode(both: Both, name: str) -> None:
+    theirs, mine = await both.compare(name)
+    assert mine.keys() == theirs.keys()
+    for part, value in theirs.items():
+        assert mine[part] == value, part

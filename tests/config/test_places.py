@@ -161,6 +161,7 @@ def test_a_set_up_with_mistakes_that_opencode_starts_with_starts(home: Path) -> 
         f"""{file}: agent.x.model is left out: write it as "provider/model", not 'gpt'.""",
         f"{file}: provider.mine is left out: its options.baseURL must be an address such as "
         "https://host/v1 or http://localhost:11434/v1.",
+        "Plugins (some-plugin) have no effect: this server runs no plugins.",
     )
 
 
@@ -220,3 +221,108 @@ def test_skills_of_all_folders_are_found_and_the_later_one_of_a_name_counts(home
     markdown(Path(".opencode/skill/two/SKILL.md"), "---\nname: two\ndescription: d\n---\ntext")
     skills = {skill.name: skill.description for skill in load(home).skills}
     assert skills == {"one": f"of {home / '.config/opencode/skills'}", "two": "d"}
+
+
+def test_tools_of_a_later_file_count_more_than_an_earlier_permission(home: Path) -> None:
+    agent = {"permission": {"webfetch": "allow", "task": "deny"}}
+    write(home / ".config/opencode/opencode.json", agent={"x": agent})
+    write(Path("opencode.json"), agent={"x": {"tools": {"webfetch": False, "write": True}}})
+    assert load(home).config.agent["x"].permission == {"webfetch": "deny", "task": "deny", "edit": "allow"}
+
+
+def test_rules_of_the_environment_count_most(home: Path) -> None:
+    write(
+        Path("opencode.json"), permission={"bash": {"*": "ask"}, "webfetch": "allow"}, tools={"task": False}
+    )
+    rules = '{"bash": {"rm *": "deny"}, "task": "ask"}'
+    settings = load(home, OPENCODE_PERMISSION=rules)
+    assert settings.config.permission == {
+        "task": "ask",
+        "bash": {"*": "ask", "rm *": "deny"},
+        "webfetch": "allow",
+    }
+    assert settings.raw["permission"] == settings.config.permission
+    assert load(home, OPENCODE_PERMISSION='"deny"').config.permission["*"] == "deny"  # type: ignore[index]
+    (warning, _) = load(home, OPENCODE_PERMISSION="{bash: no}").warnings
+    assert warning.startswith("OPENCODE_PERMISSION is left out: it must be JSON such as")
+
+
+def test_opencodes_switches_leave_out_the_project_and_what_is_claudes(home: Path) -> None:
+    write(home / ".config/opencode/opencode.json", username="user")
+    write(Path("opencode.json"), username="project")
+    for folder in (".claude", ".agents", ".opencode"):
+        skill = Path(folder, "skills", "x", "SKILL.md")
+        skill.parent.mkdir(parents=True)
+        skill.write_text(f"---\nname: {folder[1:]}\n---\n")
+    names = {skill.name for skill in load(home).skills}
+    assert names == {"claude", "agents", "opencode"}
+    without = load(home, OPENCODE_DISABLE_CLAUDE_CODE="1")
+    assert {skill.name for skill in without.skills} == {"agents", "opencode"}
+    assert without.places is not None
+    assert without.places.rules == ("AGENTS.md", "CONTEXT.md")
+    assert without.places.user_rules == (home / ".config/opencode/AGENTS.md",)
+    external = load(home, OPENCODE_DISABLE_EXTERNAL_SKILLS="true").skills
+    assert [skill.name for skill in external] == ["opencode"]
+    alone = load(home, OPENCODE_DISABLE_PROJECT_CONFIG="1")
+    assert (alone.config.username, alone.places and alone.places.rules) == ("user", ())
+
+
+def test_skills_of_further_folders_are_read_and_missing_ones_told(home: Path) -> None:
+    write(Path("opencode.json"), skills={"paths": ["deep", "~/mine", "missing"]})
+    for folder in (Path("deep/er/a"), home / "mine/b"):
+        folder.mkdir(parents=True)
+        (folder / "SKILL.md").write_text(f"---\nname: {folder.name}\n---\n")
+    settings = load(home)
+    assert [skill.name for skill in settings.skills] == ["a", "b"]
+    assert settings.warnings == (f"skills.paths: there is no directory {Path('missing').absolute()}.",)
+
+
+def test_an_entry_that_is_no_server_switches_one_on_or_off(home: Path) -> None:
+    server = {"type": "local", "command": ["x"], "timeout": 5}
+    write(home / ".config/opencode/opencode.json", mcp={"far": server, "near": server})
+    write(
+        Path("opencode.json"),
+        mcp={
+            "far": {"enabled": False, "timeout": 9},
+            "words": {"type": "local", "command": "x y", "enabled": True},
+        },
+    )
+    settings = load(home)
+    far = settings.config.mcp["far"]
+    assert (far.enabled, far.timeout, settings.config.mcp["near"].enabled) == (False, 5, True)
+    assert list(settings.left_out_mcp) == ["words"]
+    assert "command must be an array" in settings.left_out_mcp["words"]
+    assert settings.raw["mcp"]["words"] == {"enabled": True}
+
+
+def test_a_switch_with_other_keys_for_a_server_of_another_file_is_no_fault(home: Path) -> None:
+    write(home / ".config/opencode/opencode.json", mcp={"far": {"type": "local", "command": ["x"]}})
+    write(Path("opencode.json"), mcp={"far": {"enabled": False, "timeout": 9}})
+    assert load(home).left_out_mcp == {}
+
+
+def test_only_the_keys_that_opencode_knows_are_shown(home: Path) -> None:
+    write(
+        Path("opencode.json"),
+        experimental={"batch_tool": True, "hook": {}},
+        command={"c": {"template": "t", "color": "red"}},
+        provider={"p": {"api": "https://a/", "colour": 1, "models": {"m": {"name": "M", "size": 1}}}},
+        theme="dark",
+    )
+    shown = load(home).raw
+    assert shown == {
+        "experimental": {"batch_tool": True},
+        "command": {"c": {"template": "t"}},
+        "provider": {"p": {"api": "https://a/", "models": {"m": {"name": "M"}}}},
+    }
+
+
+def test_programs_of_mcp_servers_start_in_the_project(home: Path) -> None:
+    project = home / "project"
+    server = {"type": "local", "command": ["./server"]}
+    far = {"type": "remote", "url": "https://a/"}
+    write(project / "opencode.json", mcp={"a": server, "b": {**server, "cwd": "sub"}, "c": far})
+    settings = load(home, OPENCODE_DIRECTORY=project)
+    directories = [getattr(entry, "cwd", None) for entry in settings.config.mcp.values()]
+    assert directories == [str(project), str(project / "sub"), None]
+    assert settings.raw["mcp"]["a"] == {"type": "local", "command": ["./server"]}

@@ -125,7 +125,8 @@ async def test_instructions_reach_the_system_prompt_while_a_tool_is_offered(benc
     await own.connect()
     await own.connect("other")
     (text,) = own.tools.instructions(["probe_echo", "other_echo"])
-    assert text.startswith("The MCP server probe (its tools begin with probe_) gives these instructions:")
+    assert text.startswith('<mcp_instructions>\n  <server name="probe">\n    Say everything twice.')
+    assert text.endswith("\n  </server>\n</mcp_instructions>")
     assert "Say everything twice." in text
     assert len(text) < 8_200
     assert own.tools.instructions(["other_echo", "webfetch"]) == []

@@ -180,3 +180,46 @@ def test_markdown_beside_html_is_rendered_and_html_is_shown(text: str) -> None:
 
 def test_characters_that_no_page_can_show_are_replaced() -> None:
     assert blocks("a\0b\ud800c\x01d\x02e\x05") == ["<p>a\ufffdb\ufffdc\ufffdd\ufffde\ufffd</p>\n"]
+
+
+@pytest.mark.parametrize(
+    ("text", "bold"),
+    [
+        ("**重要：**这是", "重要："),
+        ("这是**“重要”**的", "“重要”"),
+        ("**Test(note)**です", "Test(note)"),
+        ("그는**“중요”**라고", "“중요”"),
+    ],
+)
+def test_bold_ends_beside_letters_of_scripts_without_spaces(text: str, bold: str) -> None:
+    html = "".join(blocks(text))
+    assert f"<strong>{bold}</strong>" in html
+    assert re.sub(r"<[^>]+>", "", html).strip() == text.replace("**", "")
+
+
+def test_stars_in_code_beside_such_letters_stay() -> None:
+    html = "".join(blocks("`a.**中` and `` b ).**中 x``\n\n```\na.**中\n```"))
+    assert "<code>a.**中</code>" in html and "<code> b ).**中 x</code>" in html.replace("``", "")
+    assert html.count("**中") == 3 and "<strong>" not in html
+
+
+def test_a_formula_follows_a_chinese_letter_and_prices_do_not() -> None:
+    html = "".join(blocks(r"面积$S=\pi r^2$，其中$r$是半径。"))
+    assert html.count("<math") == 2 and "$" not in html
+    assert "<math" not in "".join(blocks("价格$5到$10。 US$5 or A$6 or CA$7$"))
+
+
+@pytest.mark.parametrize("mark", "，。；：？！、（【《“…")
+def test_an_address_ends_before_chinese_punctuation(mark: str) -> None:
+    assert 'href="https://example.com/guide"' in "".join(blocks(f"访问 https://example.com/guide{mark}详见"))
+    assert 'href="https://zh.example.com/wiki/数学"' in "".join(
+        blocks(f"见 https://zh.example.com/wiki/数学{mark}")
+    )
+
+
+def test_the_harmless_tags_that_models_write_are_tags() -> None:
+    cell = "".join(blocks("| a |\n|---|\n| x<br>y<BR />z <kbd>Esc</kbd> `<br>` |"))
+    assert "x<br>y<br>z <kbd>Esc</kbd>" in cell and "<code>&lt;br&gt;</code>" in cell
+    text = "".join(blocks("H<sub>2</sub>O, why does <br> not break, <kbd onclick=x>no</kbd> <sub>open"))
+    assert "H<sub>2</sub>O" in text and "&lt;br&gt;" in text and "&lt;kbd onclick" in text
+    assert text.count("<sub>") == 1

@@ -93,6 +93,13 @@ async def test_the_conversation_is_sent_as_plainly_as_it_can_be(llm: LLM) -> Non
     assert not {"tools", "tool_choice", "temperature"} & body.keys()
 
 
+async def test_the_providers_options_ask_for_a_cache_and_for_no_usage(llm: LLM) -> None:
+    options = {"setCacheKey": True, "includeUsage": False}
+    body = await sent(llm, asking(options=options, session_id="ses_1"))
+    assert body["prompt_cache_key"] == "ses_1"
+    assert not {"stream_options", *options} & body.keys()
+
+
 @pytest.mark.parametrize(
     ("interleaved", "field"),
     [(Interleaved(field="reasoning"), "reasoning"), (True, "reasoning_content"), (False, None)],

@@ -91,6 +91,8 @@ async def test_global_events_come_in_an_envelope(server: Server) -> None:
         wrapped = json.loads((await anext(lines))[6:])
     assert set(wrapped) == {"directory", "project", "payload"}
     assert wrapped["payload"]["type"] == "session.created"
+    path = (await server.client.get("/path")).json()["directory"]
+    assert wrapped["directory"] == wrapped["payload"]["properties"]["info"]["directory"] == path
 
 
 async def test_a_sessions_stream_tells_of_that_session_alone(server: Server) -> None:

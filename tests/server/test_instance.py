@@ -40,6 +40,26 @@ async def test_health_paths_and_project(server: Server) -> None:
     assert project["id"] == "global"
 
 
+async def test_the_directory_is_the_projects(tmp_path: Path) -> None:
+    project = tmp_path / "elsewhere"
+    project.mkdir()
+    async with running_server(tmp_path, env={"OPENCODE_DIRECTORY": str(project)}) as server:
+        assert (await server.client.get("/path")).json()["directory"] == str(project)
+        session = (await server.client.post("/session", json={})).json()
+        assert session["directory"] == str(project)
+
+
+async def test_an_agents_variant_counts_only_if_its_model_has_it(tmp_path: Path) -> None:
+    agent = {"model": "demo/demo", "variant": "high", "prompt": "X"}
+    async with running_server(tmp_path, {"agent": {"x": agent}}, {"OPENCODE_DEMO_PACE": "0"}) as server:
+        session_id = await server.new_session()
+        await server.ask(session_id, "hello", agent="x")
+        parts = [{"type": "text", "text": "hello"}]
+        body = {"parts": parts, "agent": "x", "variant": "high"}
+        refused = await server.client.post(f"/session/{session_id}/message", json=body)
+        assert refused.status_code == 400
+
+
 async def test_the_configuration_is_shown_without_secrets(server: Server) -> None:
     response = await server.client.get("/config")
     assert response.json()["provider"]["anthropic"]["options"]["baseURL"].startswith("http://127.0.0.1")

@@ -216,3 +216,51 @@ async def test_the_page_imports_what_it_exported(server: Server, llm: LLM) -> No
     assert "info" in wrong.text
     none = await server.client.post("/chats/import", files={"other": ("x", b"")})
     assert "Choose the JSON file" in none.text
+
+
+RULES = [
+    {"permission": "webfetch", "pattern": "*", "action": "deny"},
+    {"permission": "bash", "pattern": "git *", "action": "ask"},
+]
+
+
+async def test_a_session_keeps_its_model_and_the_rules_that_ask_or_deny(server: Server, llm: LLM) -> None:
+    llm.script(Answer(text="one"))
+    allowed = {"permission": "task", "pattern": "*", "action": "allow"}
+    session_id = await server.new_session(title="Rules", permission=[*RULES, allowed])
+    await server.ask(session_id, "go", model="compatible/two")
+    document = await exported(server, session_id)
+    assert document["info"]["permission"] == [*RULES, allowed]
+    assert document["info"]["model"] == {"id": "two", "providerID": "compatible"}
+    session = await imported(server, document)
+    assert session["permission"] == RULES
+    assert session["model"] == document["info"]["model"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "Exporting session: ses_ddf8f3f3cffeJwP5eZ9ayyaCMN\n",
+        "Exporting session...\r\n\r\n",
+        "\ufeff",
+        "\ufeffExporting session: ses_ddf8f3f3cffeJwP5eZ9ayyaCMN\r\n",
+        "\x1b[0mExporting session: ses_ddf8f3f3cffeJwP5eZ9ayyaCMN\x1b[0m\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+async def test_what_the_program_said_before_the_json_is_skipped(
+    server: Server, before: str, encoding: str
+) -> None:
+    document = {"info": {"title": "Café {1}"}, "messages": []}
+    content = (before + json.dumps(document, ensure_ascii=False)).encode(encoding)
+    response = await server.client.post("/session/import", content=content)
+    assert response.status_code == 200, response.text
+    assert response.json()["title"] == "Café {1}"
+    page = await server.client.post("/chats/import", files={"file": ("chat.json", content)})
+    assert page.status_code == 303
+
+
+async def test_a_heading_alone_is_no_export(server: Server) -> None:
+    response = await server.client.post("/session/import", content=b"Exporting session: ses_1\n")
+    assert response.status_code == 400
+    assert "no body" in response.json()["data"]["message"]

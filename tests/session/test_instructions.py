@@ -56,7 +56,8 @@ async def test_rules_are_of_the_user_and_of_the_project_by_the_first_name_that_t
     tmp_path: Path,
 ) -> None:
     home, project = tmp_path / "home", tmp_path / "project"
-    places = Places(project=project, home=home, user_folder=home / "conf")
+    users = (home / "conf" / "AGENTS.md", home / ".claude" / "CLAUDE.md")
+    places = Places(project=project, home=home, user_rules=users)
     claude_of_user = write(home / ".claude" / "CLAUDE.md", "1")
     claude = write(project / "CLAUDE.md", "2")
     write(project / "CONTEXT.md", "3")

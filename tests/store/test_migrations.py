@@ -98,6 +98,7 @@ async def test_a_postgresql_database_of_an_earlier_revision_comes_up_whole(
 
 BACK_TO_0005 = """
     DROP TABLE resumption;
+    DROP TABLE file_change;
     DROP TABLE part_file_piece;
     DROP TABLE part_file;
     CREATE TABLE part_outline (id VARCHAR(64) NOT NULL PRIMARY KEY REFERENCES part (id), data TEXT NOT NULL);

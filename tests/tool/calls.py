@@ -45,6 +45,7 @@ class Call:
         return ToolContext(
             session_id="ses_1",
             message_id="msg_1",
+            part_id="prt_1",
             call_id="call_1",
             agent="build",
             todos=self.todos,

@@ -201,3 +201,76 @@ async def test_the_stream_connects_even_if_scripts_load_late(page: Page, site: S
     await page.route(re.compile(r"hx-sse|place\.js"), late)
     async with page.expect_request(re.compile("/stream")):
         await page.goto(f"{site.url}/chat/{session_id}")
+
+
+async def test_a_question_needs_an_answer(page: Page, llm: LLM) -> None:
+    options = [{"label": "Red", "description": ""}, {"label": "Blue", "description": ""}]
+    question = {"question": "Which?", "header": "Colour", "options": options}
+    llm.script(Answer(tools=(("question", {"questions": [question]}),)), Answer(text="Then not."))
+    await begin(page)
+    await page.click(".ask button.primary")
+    await expect(page.locator("#notice")).to_contain_text("Choose an answer or write one.")
+    await page.click(".ask >> text=Dismiss")
+    await expect(page.locator(".ask")).to_have_count(0)
+
+
+async def test_a_stopped_answer_can_be_continued(page: Page, llm: LLM) -> None:
+    llm.script(Answer(text="on and on ", endless=True), Answer(text="and the rest"))
+    await begin(page)
+    await expect(page.locator(".assistant")).to_contain_text("on and on")
+    await page.press("#box", "Escape")
+    await at_rest(page)
+    await page.click("text=Continue >> visible=true")
+    await expect(page.locator(".assistant").last).to_contain_text("and the rest")
+    await expect(page.locator(".assistant").first).to_contain_text("on and on")
+
+
+async def test_an_export_is_named_by_its_title(site: Site) -> None:
+    session_id = await site.server.new_session(title="Trip to Lisbon: day 1/2 “ü”")
+    for kind in ("md", "json"):
+        response = await site.server.client.get(f"/chat/{session_id}/export.{kind}")
+        assert f"Trip-to-Lisbon-day-1-2-%C3%BC.{kind}" in response.headers["content-disposition"]
+
+
+async def test_a_theme_reaches_every_tab(page: Page) -> None:
+    other = await page.context.new_page()
+    await other.goto(page.url.rstrip("/") + "/settings")
+    await other.check("[name=theme][value=dark]", force=True)
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+async def test_a_long_conversation_prints_on_several_pages_and_tables_scroll_on_phones(
+    open_page: OpenPage, site: Site
+) -> None:
+    session_id = await site.server.new_session(title="Long")
+    table = (
+        "| A | B | C | D | Notes |\n|---|---|---|---|---|\n| uvicorn | 12,400 | 8 ms | 48 MB | "
+        + "word " * 14
+        + "|"
+    )
+    for text in ["\n\n".join(f"line {number}" for number in range(40))] * 5 + [table]:
+        body = {"parts": [{"type": "text", "text": text}], "noReply": True}
+        (await site.server.client.post(f"/session/{session_id}/message", json=body)).raise_for_status()
+    page = await open_page(f"/chat/{session_id}", viewport={"width": 390, "height": 844})
+    assert await page.locator("tr").last.evaluate("row => row.offsetHeight") < 120
+    assert (await page.pdf()).count(b"/Type /Page\n") > 2
+
+
+async def test_a_phone_in_landscape_has_no_fixed_side_bar(open_page: OpenPage) -> None:
+    page = await open_page("/", viewport={"width": 844, "height": 390})
+    await expect(page.locator("#sidebar")).to_be_hidden()
+    await page.click("label.menu")
+    await expect(page.locator("#search")).to_be_visible()
+
+
+async def test_text_is_copied_and_edited_as_it_was_written(page: Page, llm: LLM) -> None:
+    text = "100% \"quoted\" & 'so' <br> $S=\\pi$ 面积 %24"
+    llm.script(Answer(text=text))
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await begin(page, text)
+    await at_rest(page)
+    await page.click(".message.assistant .copy-text")
+    await expect(page.locator(".message.assistant .copy-text")).to_have_text("Copied")
+    assert await page.evaluate("navigator.clipboard.readText()") == text
+    await page.press("#box", "ArrowUp")
+    await expect(page.locator("#box")).to_have_value(text)

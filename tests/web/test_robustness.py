@@ -203,7 +203,7 @@ async def test_chats_are_searched_pinned_renamed_forked_and_deleted_with_undo(
     await page.click(".rename button")
     await expect(page.locator("#sessions a[aria-current]")).to_have_text("Animals")
     await page.fill("#search", "zebra")
-    await expect(page.locator("#found a")).to_have_text(["Animals"])
+    await expect(page.locator("#found a > span")).to_have_text(["Animals"])
     await page.fill("#search", "another")
     await expect(page.locator("#found a")).to_have_text(["Another one"])
     await page.fill("#search", "")

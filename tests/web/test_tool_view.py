@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from opencode.schema.part import CompletedTime, RunTime, ToolPart, ToolStateCompleted, ToolStateError
 from opencode.server.web.tool_view import LINES, TEXT, TITLE, ToolView, json_text, tool_view
+from opencode.workspace.diff import line_diff
 from tests.security.test_fuzz import Background
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
@@ -174,6 +175,42 @@ def test_calls_of_known_forms_have_a_layout_of_their_own() -> None:
     assert (other.kind, other.verb, other.subject) == ("call", "mine", "Done")
     assert other.input == '{\n  "a": [\n    1\n  ]\n}'
     assert other.milliseconds == 1500
+
+
+def test_calls_of_file_tools_show_what_they_read_and_changed() -> None:
+    display = {"text": "a\n<b>", "lineStart": 9, "lineEnd": 10, "totalLines": 30}
+    read = call("read", {"filePath": "/p/f.py"}, {"display": display}, title="f.py")
+    assert (read.kind, read.verb, read.subject, read.note) == ("files", "Read", "f.py", "lines 9–10 of 30")
+    assert read.output == " 9  a\n10  <b>" and read.input == ""
+    found = call("grep", {"pattern": "x"}, {"matches": 1}, output="Found 1 match")
+    assert (found.verb, found.subject, found.note, found.output) == (
+        *("Search files", "x", "1 match"),
+        "Found 1 match",
+    )
+    patch = line_diff("/p/f.py", "a\nb\n", "a\n<c>\n").patch
+    edit = call("edit", {"filePath": "/p/f.py"}, {"diff": patch}, title="f.py")
+    assert (edit.verb, edit.subject, edit.note, edit.output) == ("Edit", "f.py", "+1 −1", "")
+    assert [(line.kind, line.text) for line in edit.diffs[0].lines] == [
+        *(("hunk", "⋯"), ("kept", " a"), ("removed", "-b"), ("added", "+<c>")),
+    ]
+    files = [{"relativePath": name, "type": "move", "patch": patch} for name in ("f.py", "g.py")]
+    patched = call("apply_patch", {"patchText": "…"}, {"files": files}, title="Success.\nM f.py")
+    assert (patched.subject, [file.path for file in patched.diffs]) == ("2 files", ["f.py", "g.py"])
+    assert patched.diffs[0].note == "moved · +1 −1"
+    huge = line_diff("f", "", "x\n" * 5_000).patch
+    file = call("write", {"filePath": "f", "content": ""}, {"diff": huge}).diffs[0]
+    assert (len(file.lines), file.note, file.omitted) == (400, "+5000 −0", 4_601)
+
+
+@pytest.mark.parametrize("tool", ["read", "glob", "grep", "list", "edit", "write", "apply_patch"])
+@pytest.mark.parametrize(
+    "metadata",
+    [{}, {"display": 5}, {"diff": 5, "files": 5}, {"count": "x", "files": [5]}, {"display": {"text": 5}}],
+)
+def test_a_file_tools_call_of_another_form_shows_its_output(tool: str, metadata: Any) -> None:
+    view = call(tool, {"filePath": "f", "pattern": "p"}, metadata, output="what came back")
+    assert view.output == "what came back" and not view.diffs
+    assert call(tool, {"filePath": 5}, metadata, output="what came back").kind == "call"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Agents, commands, modes and skills that are written in Markdown with YAML front matter."""
 
+from .files import Files
 from .reader import MarkdownSetup, read
 from .skills import SkillFile
 
-__all__ = ["MarkdownSetup", "SkillFile", "read"]
+__all__ = ["Files", "MarkdownSetup", "SkillFile", "read"]

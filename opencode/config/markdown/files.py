@@ -40,7 +40,7 @@ class Files:
         """
         found: list[Path] = []
         try:
-            for path in _walk(folder, matches, depth):
+            for path in walk(folder, matches, depth):
                 found.append(path)
                 if len(found) == MAX_FILES:
                     raise Limited(f"more than {MAX_FILES} files")
@@ -67,7 +67,8 @@ class Files:
         self.warnings.append(f"{path} is left out: {why.rstrip('.')}.")
 
 
-def _walk(folder: Path, matches: Callable[[str], bool], depth: int) -> Iterator[Path]:
+def walk(folder: Path, matches: Callable[[str], bool], depth: int = MAX_DEPTH) -> Iterator[Path]:
+    """Yield the files below a folder whose name matches; raises Limited."""
     visited: set[tuple[int, int]] = set()
     pending = [(folder, 0)]
     entries = 0

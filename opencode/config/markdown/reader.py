@@ -49,13 +49,16 @@ class MarkdownSetup(msgspec.Struct, frozen=True):
         }
 
 
-def read(folders: Sequence[Path], skill_folders: Sequence[Path] = ()) -> MarkdownSetup:
+def read(
+    folders: Sequence[Path], skill_folders: Sequence[Path] = (), files: Files | None = None
+) -> MarkdownSetup:
     """Return what folders such as `.opencode` hold; where two say something, the later one counts.
 
-    `skill_folders`: further ones that hold nothing but skills, which count before `folders`. Reads at most
-    32 MB; what can't be used is left out with a warning.
+    `skill_folders`: further ones that hold nothing but skills, which count before `folders`. `files`: of the
+    whole set-up: it reads at most 32 MB, and has the warnings of what can't be used.
     """
-    files = Files()
+    files = files or Files()
+    before = len(files.warnings)
     agents: dict[str, JsonObject] = {}
     commands: dict[str, JsonObject] = {}
     modes: dict[str, JsonObject] = {}
@@ -64,7 +67,7 @@ def read(folders: Sequence[Path], skill_folders: Sequence[Path] = ()) -> Markdow
         agents |= _read(folder, AGENTS, files)
         modes |= _read(folder, MODES, files)
     skills = read_skills((*skill_folders, *_existing(folders, SKILLS)), files)
-    return MarkdownSetup(agents, commands, modes, skills, tuple(files.warnings))
+    return MarkdownSetup(agents, commands, modes, skills, tuple(files.warnings[before:]))
 
 
 def _existing(folders: Sequence[Path], names: tuple[str, ...]) -> Iterator[Path]:
@@ -77,7 +80,7 @@ def _read(folder: Path, names: tuple[str, ...], files: Files) -> dict[str, JsonO
     entries: dict[str, JsonObject] = {}
     depth = 0 if names == MODES else None
     for directory in _existing([folder], names):
-        below = (directory, _is_markdown) if depth is None else (directory, _is_markdown, depth)
+        below = (directory, is_markdown) if depth is None else (directory, is_markdown, depth)
         for path in files.below(*below):
             if (document := _document(path, files)) is None:
                 continue
@@ -91,7 +94,8 @@ def _read(folder: Path, names: tuple[str, ...], files: Files) -> dict[str, JsonO
     return entries
 
 
-def _is_markdown(name: str) -> bool:
+def is_markdown(name: str) -> bool:
+    """Return whether a file of this name holds an agent, a command or a mode."""
     return name.endswith(".md")
 
 

@@ -26,7 +26,7 @@ def read_skills(folders: Iterable[Path], files: Files) -> dict[str, SkillFile]:
     skills: dict[str, SkillFile] = {}
     read: set[str] = set()
     for folder in folders:
-        for path in files.below(folder, lambda name: name == FILE):
+        for path in files.below(folder, is_skill):
             if (real := os.path.realpath(path)) in read:
                 continue  # a folder that is linked into another one
             read.add(real)
@@ -37,6 +37,11 @@ def read_skills(folders: Iterable[Path], files: Files) -> dict[str, SkillFile]:
                 files.left_out(before.location, f"{path} has the name {skill.name!r} too")
             skills[skill.name] = skill
     return skills
+
+
+def is_skill(name: str) -> bool:
+    """Return whether a file of this name holds a skill."""
+    return name == FILE
 
 
 def _skill(path: Path, files: Files) -> SkillFile | None:

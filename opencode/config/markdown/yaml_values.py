@@ -21,6 +21,8 @@ _FLOAT = re.compile(
 )
 _BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
 _NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
+_TAB_AFTER_KEY = re.compile(r":\t\s*")
+_INDENTING_TAB = re.compile(r"(?<=\n)( *)\t+")
 _DIGITS = "-+0123456789."
 
 
@@ -58,9 +60,7 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:null", _NULL, ["~", "n", "N", "
 def load(text: str) -> Any:
     """Return the value of a YAML text as JSON has it; raises YamlError."""
     try:
-        # A SafeLoader: it makes plain values only.
-        value = yaml.load(f"{text}\n", _Loader)  # the last block of text ends with a line break
-        return _Bounded().plain(value)
+        return _Bounded().plain(_loaded(text))
     except yaml.YAMLError as error:
         raise YamlError(_reason(error)) from None
     except RecursionError:
@@ -69,6 +69,18 @@ def load(text: str) -> Any:
         raise (
             error if isinstance(error, YamlError) else YamlError("it holds a value that can't be read")
         ) from None
+
+
+def _loaded(text: str) -> Any:
+    """Return the value; tabs between a key and its value are blanks, and no indentation, as for js-yaml."""
+    text = f"{text}\n"  # the last block of text ends with a line break
+    try:
+        return yaml.load(text, _Loader)  # a SafeLoader: it makes plain values only
+    except yaml.YAMLError:
+        plain = _TAB_AFTER_KEY.sub(": ", _INDENTING_TAB.sub(r"\1", text))
+        if plain == text or text.lstrip("\r\n").startswith("\t"):
+            raise
+    return yaml.load(plain, _Loader)
 
 
 class _Bounded:

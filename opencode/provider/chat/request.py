@@ -42,7 +42,7 @@ def chat_body(request: ModelRequest) -> JsonObject:
         if key not in _OTHER_WIRES
     }
     body |= {"model": request.model.api.id, "messages": chat_messages(request, quirks), "stream": True}
-    if quirks.stream_options:
+    if quirks.stream_options and request.options.get("includeUsage") is not False:
         body["stream_options"] = {"include_usage": True}
     if request.tools:
         body["tools"] = [
@@ -63,7 +63,7 @@ def chat_body(request: ModelRequest) -> JsonObject:
         body["tools"] = [_PLACEHOLDER]
     if max_tokens := request.max_output_tokens or _output_limit(request):
         body[quirks.output_limit] = max_tokens
-    if quirks.cache_key and request.session_id:
+    if (quirks.cache_key or request.options.get("setCacheKey")) and request.session_id:
         body.setdefault("prompt_cache_key", request.session_id)
     _add_sampling(body, request, quirks)
     return body

@@ -1,7 +1,5 @@
 """Event streams: all events, or those of one session."""
 
-import os
-
 from quart import Blueprint, Response
 
 from opencode.schema.base import encode
@@ -37,7 +35,8 @@ async def global_events() -> Response:
 
     Like `/event`, with every event wrapped as `{"directory", "project", "payload": event}`.
     """
-    return await _stream(None, GlobalEventForm(services().bus, encode(os.getcwd())))
+    directory = encode(str(services().settings.directory))
+    return await _stream(None, GlobalEventForm(services().bus, directory))
 
 
 @blueprint.get("/session/<session_id>/event")

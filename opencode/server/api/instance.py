@@ -1,6 +1,5 @@
 """The server itself: health, metrics, configuration, agents, commands and directories."""
 
-import os
 from pathlib import Path as FilePath
 
 from msgspec import UNSET
@@ -115,7 +114,7 @@ async def get_path() -> Path:
         state=str(settings.data_dir),
         config=str(config.absolute()),
         worktree=WORKTREE,
-        directory=os.getcwd(),
+        directory=str(settings.directory),
     )
 
 

@@ -6,7 +6,7 @@ import msgspec
 from quart import Blueprint, Response
 
 from opencode.errors import BadRequest
-from opencode.schema.base import encode
+from opencode.schema.base import encode, wire_name
 from opencode.schema.explain import SESSION_ID
 from opencode.schema.message import FileDiff
 from opencode.schema.prompt import CreateSessionBody, UpdateSessionBody
@@ -161,12 +161,22 @@ async def list_todos(session_id: str) -> list[Todo]:
     return await services().sessions.todos(session_id)
 
 
+class DiffQuery(msgspec.Struct, rename=wire_name):
+    """Which changes of files to return."""
+
+    message_id: (
+        Annotated[str, msgspec.Meta(description="Only those made in answering this prompt.")] | None
+    ) = None
+
+
 @blueprint.get("/<session_id>/diff")
-@endpoint(list[FileDiff], errors=(404,), answer=[])
-async def get_diff(session_id: str) -> list[FileDiff]:
-    """Get the file changes of a session: none, on this server."""
-    await services().sessions.get(session_id)
-    return []
+@endpoint(list[FileDiff], query=DiffQuery, errors=(404,), answer=[])
+async def get_diff(session_id: str, query: DiffQuery) -> list[FileDiff]:
+    """Get the changes of files that a session has made: none without a workspace.
+
+    Each file has one patch, from before the first change to after the last. Reverted changes are left out.
+    """
+    return await services().files.diffs(session_id, query.message_id)
 
 
 @blueprint.post("/<session_id>/share")

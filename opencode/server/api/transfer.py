@@ -37,7 +37,8 @@ async def export_session(session_id: str) -> Response:
 async def import_session(body: SessionImport) -> Session:
     """Import a session that was exported by this server or by opencode.
 
-    Its ids are kept if all of them are free; otherwise all are new. Permissions, the share link and the
-    parent are not imported. An unfinished answer is closed with an error that says so.
+    Its ids are kept if all of them are free; otherwise all are new. The share link, the parent and rules that
+    allow something are not imported. A model or agent that this server does not have is left out. An
+    unfinished answer is closed with an error that says so.
     """
     return await services().transfer.import_(body)

@@ -4,9 +4,21 @@ from quart import Quart
 
 from opencode.config import Settings
 
-from . import actions, attachments, compression, login, pages, security, settings, shared, stream, warm_up
+from . import (
+    actions,
+    attachments,
+    compression,
+    login,
+    pages,
+    palette,
+    security,
+    settings,
+    shared,
+    stream,
+    warm_up,
+)
 
-MODULES = (pages, actions, attachments, stream, settings, login, shared)
+MODULES = (pages, palette, actions, attachments, stream, settings, login, shared)
 
 
 def register(app: Quart, app_settings: Settings) -> None:

@@ -20,6 +20,8 @@ from ..app_state import services
 from ..client import own_address
 from ..endpoint import decode_body
 from ..errors import too_large, wait
+from ..json_body import exported_json
+from . import choice
 from .error_messages import page_message
 from .form import files_of, prompt_from_form, prompt_from_message
 from .live_view import hx_partial
@@ -41,9 +43,12 @@ async def start() -> Answer:
     prompt = await prompt_from_form()
     session = await services().sessions.create(CreateSessionBody(agent=form.get("agent") or UNSET))
     await services().prompts.send(session.id, prompt)
+    path = f"/chat/{session.id}"
+    response: Answer = redirect(path, 303)
     if request.headers.get("HX-Request"):
-        return Response("", headers={"HX-Redirect": f"/chat/{session.id}"}, content_type=HTML)
-    return redirect(f"/chat/{session.id}", 303)
+        response = Response("", headers={"Chat-Location": path}, content_type=HTML)
+    choice.remember(response, choice.of_form(form))
+    return response
 
 
 @blueprint.post("/chat/<session_id>")
@@ -54,20 +59,39 @@ async def send(session_id: str) -> Answer:
     replaced = form.get("replaces")
     kept = files_of(await sessions.message(session_id, replaced)) if replaced else []
     prompt = await prompt_from_form(kept)
-    if replaced:
-        await _replace(session_id, replaced, prompt)
+    if replaced and services().turns.is_waiting(session_id, replaced):
+        message_id = (await services().prompts.rewrite(session_id, replaced, prompt)).message.info.id
+    elif replaced:
+        message_id = await _replace(session_id, replaced, prompt)
     else:
-        await services().prompts.send(session_id, prompt)
-    return _done(session_id)
+        message_id = (await services().prompts.send(session_id, prompt)).message.info.id
+    response = _done(session_id)
+    response.headers["Message-Id"] = message_id
+    choice.remember(response, choice.of_form(form))
+    return response
 
 
 @blueprint.post("/chat/<session_id>/again")
 async def again(session_id: str) -> Answer:
-    """Answer a prompt again; the messages after it are removed."""
+    """Answer a prompt again, with the model, effort and agent in the form if it has any."""
     form = await request.form
     sessions = services().sessions
     message = await sessions.message(session_id, form.get("message", ""))
-    await _replace(session_id, message.info.id, prompt_from_message(message))
+    chosen = choice.of_form(form)
+    await _replace(session_id, message.info.id, prompt_from_message(message, chosen))
+    response = _done(session_id)
+    choice.remember(response, chosen)
+    return response
+
+
+@blueprint.post("/chat/<session_id>/take-back")
+async def take_back(session_id: str) -> Answer:
+    """Remove a message that waits, or one that was not answered."""
+    message_id = (await request.form).get("message", "")
+    if services().turns.get(session_id) is not None:
+        await services().prompts.take_back(session_id, message_id)
+    else:
+        await services().history.remove_message(session_id, message_id)
     return _done(session_id)
 
 
@@ -100,6 +124,8 @@ async def answer(session_id: str, request_id: str) -> Answer:
     for number, _ in enumerate(pending.questions.get(request_id).questions):
         other = form.get(f"answer-{number}-other", "").strip()
         answers.append([*form.getlist(f"answer-{number}"), *([other] if other else [])])
+    if not any(answers):
+        raise BadRequest("Choose an answer or write one. To go on without an answer, press Dismiss.")
     pending.reply_question(request_id, answers)
     return _done(session_id)
 
@@ -151,6 +177,13 @@ async def fork(session_id: str) -> Answer:
     return redirect(f"/chat/{copy.id}", 303)
 
 
+@blueprint.post("/chat/<session_id>/branch")
+async def switch_branch(session_id: str) -> Answer:
+    """Show another version of an edited or repeated prompt, and what followed it."""
+    await services().branches.switch(session_id, (await request.form).get("to", ""))
+    return _done(session_id)
+
+
 @blueprint.post("/chat/<session_id>/unrevert")
 async def unrevert(session_id: str) -> Answer:
     """Restore the reverted messages."""
@@ -164,7 +197,7 @@ async def import_chat() -> Answer:
     file = (await request.files).get("file")
     if file is None or not file.filename:
         raise BadRequest("Choose the JSON file of an exported chat.")
-    session = await services().transfer.import_(decode_body(_EXPORT, file.read(), True))
+    session = await services().transfer.import_(decode_body(_EXPORT, exported_json(file.read()), True))
     return redirect(f"/chat/{session.id}", 303)
 
 
@@ -225,7 +258,10 @@ def _done(session_id: str, notice: str = "") -> Answer:
     return redirect(f"/chat/{session_id}", 303)
 
 
-async def _replace(session_id: str, message_id: str, prompt: PromptBody) -> None:
-    """Stop the running answer, and send a prompt instead of a message and all that follows it."""
+async def _replace(session_id: str, message_id: str, prompt: PromptBody) -> str:
+    """Stop the running answer, and send a prompt instead of a message and all that follows it.
+
+    Returns the new message's id.
+    """
     await services().turns.abort(session_id)
-    await services().prompts.send(session_id, prompt, replaces=message_id)
+    return (await services().prompts.send(session_id, prompt, replaces=message_id)).message.info.id

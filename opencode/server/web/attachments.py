@@ -105,8 +105,12 @@ def _content_type(file: StoredFile) -> str:
 
 
 def _disposition(file: StoredFile) -> str:
-    kind = "inline" if file.mime.lower() in PICTURES else "attachment"
-    name = _CONTROL.sub(" ", file.filename[:200]).strip(" .")
+    return disposition("inline" if file.mime.lower() in PICTURES else "attachment", file.filename)
+
+
+def disposition(kind: str, filename: str) -> str:
+    """Return a Content-Disposition with a file's name, in whatever script it is."""
+    name = _CONTROL.sub(" ", filename[:200]).strip(" .")
     if name.isascii():
         return dump_options_header(kind, {"filename": name or None})
     plain = name.encode("ascii", "replace").decode().replace("?", "_")

@@ -17,12 +17,17 @@ from opencode.schema.event import (
 )
 from opencode.schema.message import MessageWithParts
 from opencode.schema.session import Session, SessionStatus, StatusIdle
-from opencode.session.reverted import without_reverted
+from opencode.session.reverted import is_reverted, without_reverted
 from opencode.session.services import Services
 from opencode.store import SessionQuery
 
+from .excerpt import Hit, hit
+
 PAGE = 30
 """Messages on a page at first, and loaded with each scroll to the top."""
+
+FOLLOWING = 10
+"""Messages behind the one that a search has found."""
 
 LISTED = 80
 """Sessions on one page of the side bar."""
@@ -85,6 +90,22 @@ async def messages(
     return page, more
 
 
+async def bound_around(services: Services, session_id: str, message_id: str) -> str | None:
+    """Return the id before which the page of messages around one ends; None if it is the newest page."""
+    following = await services.store.message_ids(session_id, message_id, FOLLOWING + 2)
+    return following[-1] if following[:1] == [message_id] and len(following) == FOLLOWING + 2 else None
+
+
+async def messages_after(
+    services: Services, session: Session, message_id: str
+) -> tuple[list[MessageWithParts], bool]:
+    """Return the page of messages behind an id, and whether there are newer ones."""
+    following = await services.store.message_ids(session.id, message_id, PAGE + 2)
+    bound = following[-1] if len(following) == PAGE + 2 else None
+    page, _ = await messages(services, session, bound)
+    return [message for message in page if message.info.id > message_id], bound is not None
+
+
 async def pending_requests(services: Services, session_id: str) -> list[PermissionAsked | QuestionAsked]:
     """Return the permission requests and questions that wait for a reply in a session and its sub-tasks."""
     return [
@@ -105,26 +126,40 @@ async def ancestors(services: Services, session_id: str) -> list[str]:
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """Sessions in named groups. `next`: the cursor of the next page, "" on the last one."""
+    """Sessions in named groups. `next`: the cursor of the next page, "" on the last one.
+
+    `hits`: where sessions have the words that were searched, by their ids.
+    """
 
     groups: list[tuple[str, list[Session]]]
     next: str = ""
+    hits: dict[str, Hit] = {}
 
 
-async def listing(services: Services, after: str = "") -> Listing:
+async def listing(services: Services, after: str = "", most: int = LISTED) -> Listing:
     """Return one page of the side bar: pinned sessions, then the others by day, the newest first.
 
-    `after`: the cursor of an earlier page; pinned sessions are on the first page only.
+    `after`: the cursor of an earlier page; pinned sessions are on the first page only. `most`: its sessions.
     """
     sessions = services.sessions
-    page = await sessions.find(SessionQuery(limit=LISTED, roots=True, after=_parse_cursor(after)))
+    page = await sessions.find(SessionQuery(limit=most, roots=True, after=_parse_cursor(after)))
     pinned = _unarchived([] if after else await sessions.find(SessionQuery(roots=True, pinned=True)))
     groups: dict[str, list[Session]] = {"Pinned": pinned} if pinned else {}
     for session in _unarchived(page):
         if not is_pinned(session):
             groups.setdefault(_day(session.time.updated), []).append(session)
-    cursor = f"{page[-1].time.updated}-{page[-1].id}" if len(page) == LISTED else ""
+    cursor = f"{page[-1].time.updated}-{page[-1].id}" if len(page) == most else ""
     return Listing(list(groups.items()), cursor)
+
+
+def first(listed: Listing, most: int) -> Listing:
+    """Return the first sessions of a listing, and no cursor."""
+    groups = []
+    for name, sessions in listed.groups:
+        if taken := sessions[:most]:
+            groups.append((name, taken))
+        most -= len(taken)
+    return Listing(groups, hits=listed.hits)
 
 
 async def matches(services: Services, words: str, after: str = "") -> Listing:
@@ -138,11 +173,17 @@ async def matches(services: Services, words: str, after: str = "") -> Listing:
         return Listing([])
     result = await services.sessions.search(words, SEARCH_PAGE, skip)
     groups: dict[str, list[Session]] = {}
+    hits: dict[str, Hit] = {}
     for match in result.matches:
-        if not match.session.time.archived:
-            groups.setdefault("" if match.place == place else _PLACES[match.place], []).append(match.session)
+        session = match.session
+        if session.time.archived:
+            continue
+        groups.setdefault("" if match.place == place else _PLACES[match.place], []).append(session)
+        found = None if match.place == "title" else await services.store.find_text(session.id, words)
+        if found is not None and not is_reverted(session, found[0], ""):
+            hits[session.id] = hit(*found, words)
     cursor = f"{skip + len(result.matches)}-{result.matches[-1].place}" if result.more else ""
-    return Listing(list(groups.items()), cursor)
+    return Listing(list(groups.items()), cursor, hits)
 
 
 def is_pinned(session: Session) -> bool:

@@ -1,7 +1,7 @@
 """Updates for open pages. Each event is rendered once, however many pages show it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -9,16 +9,27 @@ from opencode.bus import Bus, Event, Lagged, Subscription
 from opencode.errors import NotFound
 from opencode.schema.event import SessionCreated, SessionDeleted, SessionStatusChanged, SessionUpdated
 from opencode.schema.session import Session
+from opencode.session.branches import Point
 from opencode.session.reverted import without_reverted
 from opencode.session.services import Services
 
-from . import conversation
+from . import branches, conversation
 from .live_view import LiveView, hx_partial, message_partials, removal, request_partial, texts
 from .markdown import Markdown
 from .render import fragment
 
 SIDE_BAR_SECONDS = 0.5
 """Minimum interval between two renderings of the list of sessions."""
+
+
+Points = Mapping[str, Point]
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """What the versions of a prompt are rendered from."""
+
+    id: str
+    session_id: str
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -105,13 +116,21 @@ class SessionFeed(Feed):
     async def show(self, events: Subscription[Event]) -> None:
         view, position = self._view, self._position
         view.revert = (await self._services.sessions.get(self._id)).revert
+        points = await self._services.branches.points(self._id)
         while not events.ended:
             for event in await events.next(view.pause()):
                 view.take(event.properties)
                 position = event.id
-            html = await view.due() + await self._read(view)
+            before = points
+            if view.has_changed:
+                view.has_changed = False
+                points = await self._services.branches.points(self._id)
+            with branches.showing(points):
+                html = await view.due() + await self._read(view)
             if html:
                 self.publish(frame(html, position))
+            if points != before:  # on their own: htmx looks for all targets before it swaps any
+                self.publish(frame(branch_partials(self._id, before, points), position))
 
     async def _read(self, view: LiveView) -> str:
         """Return what must be read from the store: a stale list, or messages not seen from their start."""
@@ -160,6 +179,16 @@ class SideBarFeed(Feed):
                 self.publish(frame(await side_bar(self._services)))
 
 
+def branch_partials(session_id: str, before: Points, points: Points) -> str:
+    """Return the partials of the versions of prompts that are not as they were before."""
+    changed = [each for each in {**before, **points} if before.get(each) != points.get(each)]
+    with branches.showing(points):
+        return "".join(
+            hx_partial(f"{each}-branches", "outerMorph", fragment("branches", Prompt(each, session_id)))
+            for each in changed
+        )
+
+
 def _changes_list(event: Event) -> bool:
     return isinstance(
         event.properties, SessionCreated | SessionUpdated | SessionDeleted | SessionStatusChanged
@@ -175,7 +204,8 @@ async def message_list(services: Services, session: Session, markdown: Markdown)
     """Return the partial of a session's newest messages."""
     messages, more = await conversation.messages(services, session)
     html = await markdown.rendered(texts(messages))
-    return hx_partial("messages", "innerMorph", fragment("message_list", session, messages, more, html))
+    with branches.showing(await services.branches.points(session.id)):
+        return hx_partial("messages", "innerMorph", fragment("message_list", session, messages, more, html))
 
 
 async def side_bar(services: Services) -> str:

@@ -22,6 +22,7 @@ from opencode.schema.prompt import (
 from opencode.tool.content_type import is_text, sniff
 
 from ..app_state import services
+from .choice import Choice
 
 _READABLE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf", "text/plain")
 _BEGINNING = 8_192
@@ -80,8 +81,11 @@ def files_of(message: MessageWithParts) -> list[FilePartInput]:
     ]
 
 
-def prompt_from_message(message: MessageWithParts) -> PromptBody:
-    """Return a stored user message as a new prompt; raises BadRequest for an assistant message."""
+def prompt_from_message(message: MessageWithParts, chosen: Choice) -> PromptBody:
+    """Return a stored user message as a new prompt; raises BadRequest for an assistant message.
+
+    `chosen`: the model, effort and agent that answer instead of the message's own.
+    """
     info = message.info
     if not isinstance(info, UserMessage):
         raise BadRequest("Only your own messages can be answered again.")
@@ -96,8 +100,9 @@ def prompt_from_message(message: MessageWithParts) -> PromptBody:
                 parts.append(AgentPartInput(name=name))
     return PromptBody(
         parts=parts,
-        model=info.model,
-        agent=info.agent,
+        model=chosen.model or info.model,
+        variant=(chosen.variant or UNSET) if chosen.model else UNSET,
+        agent=chosen.agent or info.agent,
         system=info.system,
         tools=info.tools,
         format=info.format,

@@ -103,6 +103,8 @@ class LiveView:
         self.revert: SessionRevert | UnsetType = UNSET
         self.is_stale = False
         """Whether messages were reverted or restored, so that the list must be read again."""
+        self.has_changed = False
+        """Whether the session was edited, so that prompts may have other versions."""
         self._messages: dict[str, MessageWithParts] = {}
         self._growing: dict[str, LiveText] = {}
         self._dirty: set[str] = set()
@@ -127,9 +129,8 @@ class LiveView:
                 self._take_part(part)
             case MessageUpdated(info=info):
                 self._take_message(info)
-            case PartRemoved(part_id=part_id):
-                self._end(part_id)
-                self._partials.append(removal(part_id))
+            case PartRemoved(part_id=part_id, message_id=message_id):
+                self._remove_part(part_id, message_id)
             case MessageRemoved(message_id=message_id):
                 self._messages.pop(message_id, None)
                 self._whole.pop(message_id, None)
@@ -137,6 +138,7 @@ class LiveView:
             case SessionStatusChanged(status=status):
                 self._partials.append(hx_partial("activity", "outerMorph", fragment("activity", status)))
             case SessionUpdated(info=session):
+                self.has_changed = True
                 self._partials.append(session_partials(session))
                 if session.revert != self.revert:
                     self.revert, self.is_stale = session.revert, True
@@ -222,6 +224,12 @@ class LiveView:
             self._whole[info.id] = message
         if isinstance(info, AssistantMessage) and info.time.completed:
             del self._messages[info.id]
+
+    def _remove_part(self, part_id: str, message_id: str) -> None:
+        self._end(part_id)
+        if message := self._messages.get(message_id):
+            message.parts = [part for part in message.parts if part.id != part_id]
+        self._partials.append(removal(part_id))
 
     def _begin(self, part: Part) -> None:
         """Track a text that may grow."""

@@ -1,6 +1,7 @@
 """The pages: start page, conversation, older messages, search, models, commands, exports."""
 
 import asyncio
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -8,15 +9,19 @@ from quart import Blueprint, Response, request
 
 from opencode.errors import RequestError
 from opencode.provider.demo.adapter import DEMO
+from opencode.schema.base import given
 from opencode.schema.provider import Model
 from opencode.schema.session import Session, Todo
+from opencode.session.branches import Point
 from opencode.session.reverted import without_reverted
 from opencode.session.services import Services
+from opencode.session.sessions import DEFAULT_TITLE
 
 from ..app_state import app_state, services
 from ..endpoint import JSON
 from ..json_body import exported
-from . import conversation
+from . import branches, choice, conversation
+from .attachments import disposition
 from .error_messages import page_message
 from .export import as_markdown
 from .live_view import texts
@@ -24,6 +29,9 @@ from .render import fragment, page
 from .security import nonce
 
 blueprint = Blueprint("pages", __name__)
+
+LONGEST_NAME = 80
+"""Characters of a title in a file's name."""
 
 HTML = "text/html; charset=utf-8"
 
@@ -64,7 +72,7 @@ async def start() -> Response:
 
 @blueprint.get("/chat/<session_id>")
 async def chat(session_id: str) -> Response:
-    """Show a conversation, the newest messages or those before the id in `before`."""
+    """Show a conversation: the newest messages, those before the id in `before`, or those around `at`."""
     session = await services().sessions.get(session_id)
     return Response(await _page(services(), session), content_type=HTML)
 
@@ -76,8 +84,21 @@ async def older(session_id: str) -> Response:
     messages, more = await conversation.messages(services(), session, request.args.get("before"))
     link = fragment("older_link", session_id, messages[0].info.id) if more else ""
     html = await app_state().markdown.rendered(texts(messages))
-    shown = "".join(fragment("message", message, html) for message in messages)
+    with branches.showing(await services().branches.points(session_id)):
+        shown = "".join(fragment("message", message, html) for message in messages)
     return Response(link + shown, content_type=HTML)
+
+
+@blueprint.get("/chat/<session_id>/newer")
+async def newer(session_id: str) -> Response:
+    """Return the messages behind the id in `after`."""
+    session = await services().sessions.get(session_id)
+    messages, more = await conversation.messages_after(services(), session, request.args.get("after", ""))
+    html = await app_state().markdown.rendered(texts(messages))
+    with branches.showing(await services().branches.points(session_id)):
+        shown = "".join(fragment("message", message, html) for message in messages)
+    link = fragment("newer_link", session_id, messages[-1].info.id) if more and messages else ""
+    return Response(shown + link, content_type=HTML)
 
 
 @blueprint.get("/chats/search")
@@ -112,10 +133,13 @@ async def models() -> Response:
 
 @blueprint.get("/chats/effort")
 async def effort() -> Response:
-    """Return the selector of a model's reasoning efforts."""
-    choice = services().providers.parse(request.args.get("model", ""))
-    model = (await services().providers.resolve(choice.provider_id, choice.model_id)).model
-    return Response(fragment("effort", model, "", template="lists.html"), content_type=HTML)
+    """Return the selector of a model's reasoning efforts, and remember the model for the next new chat."""
+    name = request.args.get("model", "")
+    named = services().providers.parse(name)
+    model = (await services().providers.resolve(named.provider_id, named.model_id)).model
+    response = Response(fragment("effort", model, "", template="lists.html"), content_type=HTML)
+    choice.remember(response, choice.Choice(name, "", choice.remembered().agent))
+    return response
 
 
 @blueprint.get("/chats/commands")
@@ -131,14 +155,14 @@ async def export_markdown(session_id: str) -> Response:
     session = await sessions.get(session_id)
     messages = without_reverted(session, await sessions.messages(session_id, outlines=True))
     text = await asyncio.to_thread(as_markdown, session, messages)
-    return _download(text.encode(), "text/markdown; charset=utf-8", f"{session.slug}.md")
+    return _download(text.encode(), "text/markdown; charset=utf-8", f"{file_name(session)}.md")
 
 
 @blueprint.get("/chat/<session_id>/export.json")
 async def export_json(session_id: str) -> Response:
     """Export in opencode's format, which can be imported again."""
     document = await services().transfer.export(session_id)
-    return _download(await exported(document), JSON, f"{document.info.slug}.json")
+    return _download(await exported(document), JSON, f"{file_name(document.info)}.json")
 
 
 @blueprint.get("/manifest.webmanifest")
@@ -149,36 +173,46 @@ async def manifest() -> Response:
 async def _page(services: Services, session: Session | None, deleted: str = "") -> str:
     position = services.bus.position
     todos: list[Todo] = []
-    values: dict[str, Any] = {"messages": [], "more": False, "html": {}}
+    points: dict[str, Point] = {}
+    values: dict[str, Any] = {"messages": [], "more": False, "newer": False, "html": {}}
     if session is not None:
-        messages, more = await conversation.messages(services, session, request.args.get("before"))
+        bound = request.args.get("before")
+        if at := request.args.get("at"):
+            bound = await conversation.bound_around(services, session.id, at)
+        messages, more = await conversation.messages(services, session, bound)
         html = await app_state().markdown.rendered(texts(messages))
-        values = {"messages": messages, "more": more, "html": html}
+        values = {"messages": messages, "more": more, "newer": bool(at and bound), "html": html}
         todos = await services.sessions.todos(session.id)
+        points = await services.branches.points(session.id)
     model, variant = await _model(services, session)
+    agents = [agent for agent in services.agents.list() if agent.mode != "subagent" and not agent.hidden]
+    agent = given(session.agent, "") if session else choice.remembered().agent
     demo_only = set(services.providers.defaults()) <= {DEMO}
-    return page(
-        "chat.html",
-        session=session,
-        position=position,
-        status=conversation.running(services, session.id).status if session else None,
-        listing=await conversation.listing(services, after=request.args.get("after", "")),
-        busy=conversation.busy(services),
-        todos=todos,
-        pending_requests=await conversation.pending_requests(services, session.id) if session else [],
-        model=model,
-        variant=variant,
-        agents=[agent for agent in services.agents.list() if agent.mode != "subagent" and not agent.hidden],
-        agent=(session.agent if session else "") or services.agents.default,
-        limits=services.settings.limits,
-        demo_only=demo_only,
-        suggestions=DEMO_SUGGESTIONS if demo_only else SUGGESTIONS,
-        max_mb=services.settings.max_body_bytes // 2**20,
-        deleted=deleted,
-        open_to_network=open_to_network(),
-        nonce=nonce(),
-        **values,
-    )
+    values |= {
+        "listing": await conversation.listing(services, after=request.args.get("after", "")),
+        "pending_requests": await conversation.pending_requests(services, session.id) if session else [],
+    }
+    with branches.showing(points):
+        return page(
+            "chat.html",
+            session=session,
+            position=position,
+            status=conversation.running(services, session.id).status if session else None,
+            busy=conversation.busy(services),
+            todos=todos,
+            model=model,
+            variant=variant,
+            agents=agents,
+            agent=agent if agent in {each.name for each in agents} else services.agents.default,
+            limits=services.settings.limits,
+            demo_only=demo_only,
+            suggestions=DEMO_SUGGESTIONS if demo_only else SUGGESTIONS,
+            max_mb=services.settings.max_body_bytes // 2**20,
+            deleted=deleted,
+            open_to_network=open_to_network(),
+            nonce=nonce(),
+            **values,
+        )
 
 
 def open_to_network() -> bool:
@@ -192,13 +226,22 @@ async def _model(services: Services, session: Session | None) -> tuple[Model | N
         with suppress(RequestError):
             resolved = await services.providers.resolve(session.model.provider_id, session.model.id)
             return resolved.model, session.model.variant or ""
+    elif session is None:
+        model, variant = await choice.model_of(services, choice.remembered())
+        if model is not None:
+            return model, variant
     with suppress(RequestError):
-        choice = await services.providers.default()
-        return (await services.providers.resolve(choice.provider_id, choice.model_id)).model, ""
+        default = await services.providers.default()
+        return (await services.providers.resolve(default.provider_id, default.model_id)).model, ""
     return None, ""
 
 
 def _download(data: bytes, kind: str, name: str) -> Response:
-    return Response(
-        data, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
+    headers = {"Content-Disposition": disposition("attachment", name)}
+    return Response(data, content_type=kind, headers=headers)
+
+
+def file_name(session: Session) -> str:
+    """Return the name of an exported session's file: its title in letters, digits and dashes."""
+    title = "" if session.title.startswith(DEFAULT_TITLE) else session.title
+    return "-".join(re.findall(r"\w+", title[:LONGEST_NAME])) or session.slug

@@ -1,9 +1,11 @@
 """The page's templates: whole pages, and fragments of them for the stream."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
+from json import dumps
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -17,11 +19,19 @@ from opencode.schema.base import given
 from opencode.schema.error import failure_text
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import TextPart
+from opencode.schema.session import Session
 from opencode.schema.transfer import YEAR_9999
+from opencode.session.sessions import DEFAULT_TITLE
 
 from .addresses import shared, web_address
 from .attachments import attachment
+from .branches import point
+from .file_tool_view import asked_diff
 from .tool_view import cut, tool_view
+
+_IMPORT = re.compile(r'^import .*"\./([\w.]+)";$', re.MULTILINE)
+
+_ENCODED = {ord(each): f"%{ord(each):02X}" for each in "%$&<>\"'"}
 
 MAX_SOURCES = 100
 """Sources that are shown of one answer."""
@@ -37,15 +47,25 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.globals.update(shared=shared, static=static, version=__version__)
+    jinja.globals.update(
+        branch_point=point,
+        import_map=import_map,
+        scripts=scripts,
+        shared=shared,
+        static=static,
+        version=__version__,
+    )
     jinja.filters.update(
         attachment=attachment,
         block_list=block_list,
         clock=clock,
         cut=cut,
+        day=day,
+        encoded=encoded,
         failure=failure_text,
         host=host,
         money=money,
+        name=name,
         plain=plain_text,
         price=lambda usd: f"${usd:g}",
         seconds=seconds,
@@ -53,6 +73,7 @@ def environment() -> Environment:
         tag=lambda value: value.__struct_config__.tag,
         tokens=tokens,
         tool_view=tool_view,
+        asked_diff=asked_diff,
         until=lambda moment: max(0, round((moment - now_ms()) / 1_000)),
         web_address=web_address,
     )
@@ -86,6 +107,24 @@ def static(path: str) -> str:
     return f"/static/{path}?v={digest}"
 
 
+@cache
+def scripts(first: str) -> list[str]:
+    """Return the URLs of a module and of those that it imports, so that all are asked for at once."""
+    names, found = [first], dict[str, None]()
+    while names:
+        if (name := names.pop(0)) not in found:
+            found[name] = None
+            names += _IMPORT.findall((STATIC / "js" / name).read_text("utf-8"))
+    return [static(f"js/{name}") for name in found]
+
+
+@cache
+def import_map(first: str) -> Markup:
+    """Return the import map that gives the names in a module's imports their URLs with the versions."""
+    urls = {url.partition("?")[0]: url for url in scripts(first)}
+    return Markup(dumps({"imports": urls}, separators=(",", ":")))  # of our own file names alone
+
+
 def money(usd: float) -> str:
     """Return an amount: `$1.20`, `$0.0042`; below ten cents with two significant digits."""
     if usd == 0:
@@ -114,11 +153,26 @@ def clock(milliseconds: float) -> str:
     return datetime.fromtimestamp(moment / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def day(milliseconds: float) -> str:
+    """Return a day: `3 May 2026`."""
+    return f"{datetime.fromtimestamp(min(max(0, milliseconds), YEAR_9999 - 1) / 1_000, UTC):%-d %b %Y}"
+
+
+def name(session: Session) -> str:
+    """Return what the page calls a session: its title, "New chat" before it has one."""
+    return "New chat" if session.title.startswith(DEFAULT_TITLE) else session.title
+
+
 def plain_text(message: MessageWithParts) -> str:
     """Return a message's text, without the parts that the server added."""
     return "\n\n".join(
         part.text for part in message.parts if isinstance(part, TextPart) and part.synthetic is not True
     )
+
+
+def encoded(text: str) -> str:
+    """Return text for a script, which decodes it as a URL, with what HTML would spell longer encoded."""
+    return text.translate(_ENCODED)
 
 
 def sources(message: MessageWithParts) -> list[tuple[str, str]]:

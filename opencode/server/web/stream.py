@@ -16,7 +16,7 @@ from .. import event_stream
 from ..app_state import app_state, services
 from ..event_stream import EventStream
 from ..resume import last_event_id
-from . import conversation
+from . import branches, conversation
 from .feed import Frame, frame, message_list, side_bar
 from .live_view import hx_partial, message_partials, removal, session_partials
 from .markdown import Markdown
@@ -25,7 +25,8 @@ from .render import fragment
 blueprint = Blueprint("stream", __name__)
 
 _KEY = "opencode-feeds"
-HEARTBEAT = b": \n\n"
+HEARTBEAT = b"event: heartbeat\n\n"
+"""No comment, which the page's script would not see: it connects anew when two have not come."""
 
 
 @blueprint.get("/chats/stream")
@@ -44,7 +45,8 @@ async def chat(session_id: str) -> Response:
     since = last_event_id() or request.args.get("from", "")
     stream = EventStream(app_state().feeds.join_chat(session_id), FrameForm(), event_stream.HEARTBEAT_SECONDS)
     with stream.opening():
-        missed = await catch_up(services(), session_id, since, app_state().markdown)
+        with branches.showing(await services().branches.points(session_id)):
+            missed = await catch_up(services(), session_id, since, app_state().markdown)
         listed = await side_bar(services())
     return stream.response(frame(missed + listed, services().bus.position).frame)
 

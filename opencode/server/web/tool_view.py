@@ -23,6 +23,7 @@ from opencode.schema.part import (
 )
 
 from .attachments import Attachment, attachment
+from .file_tool_view import DiffFile, file_call
 
 TITLE = 300
 """Characters of a title, a name or one line of a list."""
@@ -43,7 +44,7 @@ YEAR_MS = 366 * 24 * 3600 * 1000
 
 SESSION_ID = re.compile(r"ses_[A-Za-z0-9_-]{1,60}")
 
-Kind = Literal["call", "search", "page", "todos", "task", "answers"]
+Kind = Literal["call", "search", "page", "todos", "task", "answers", "files"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -116,7 +117,7 @@ class ToolView(msgspec.Struct, kw_only=True):
     """A tool call. `kind`: its layout. `verb`, `subject`, `note`: its title; the subject is quoted.
 
     `milliseconds`: how long it took. `input`: as JSON, "" where the rest says it all. `url`: the page that
-    was read. `child`: the id of the session that carried out a task.
+    was read. `child`: the session that carried out a task. `diffs`: what a call changed in files.
     """
 
     id: str
@@ -135,6 +136,7 @@ class ToolView(msgspec.Struct, kw_only=True):
     hits: list[SearchHit] = []
     todos: list[TodoLine] = []
     answers: list[tuple[str, str]] = []
+    diffs: list[DiffFile] = []
     files: list[Attachment] = []
 
 
@@ -160,7 +162,8 @@ def tool_view(part: ToolPart) -> ToolView:
         view.output = cut(state.output, TEXT)
         files = enumerate(given(state.attachments, []))
         view.files = [attachment(file, part.id, number) for number, file in files]
-    _SHAPES.get(part.tool, _as_it_is)(view, state, _metadata(state))
+    if show := _SHAPES.get(part.tool):
+        show(view, state, _metadata(state))
     return view
 
 
@@ -205,10 +208,6 @@ def _lines(value: Any, kind: type[T]) -> list[T] | None:
         return None
     lines = [line for each in islice(value, LINES) if (line := _typed(each, kind)) is not None]
     return lines if len(lines) == min(len(value), LINES) else None
-
-
-def _as_it_is(view: ToolView, state: ToolState, metadata: JsonObject) -> None:
-    """Leave the view of a tool that has no layout of its own."""
 
 
 def _show_search(view: ToolView, state: ToolState, metadata: JsonObject) -> None:
@@ -276,6 +275,17 @@ def _show_task(view: ToolView, state: ToolState, metadata: JsonObject) -> None:
         view.child = run.session_id
 
 
+def _show_files(view: ToolView, state: ToolState, metadata: JsonObject) -> None:
+    completed = isinstance(state, ToolStateCompleted)
+    call = file_call(view.tool, state.input, view.subject if completed else "", metadata if completed else {})
+    if call is None:
+        return
+    view.verb, view.subject, view.note, view.input = call.verb, call.subject, call.note, ""
+    if completed:
+        view.kind, view.diffs = "files", call.diffs
+        view.output = "" if call.diffs else call.text or view.output
+
+
 _SHAPES = {
     "websearch": _show_search,
     "webfetch": _show_page,
@@ -283,5 +293,6 @@ _SHAPES = {
     "todoread": _show_todos,
     "question": _show_question,
     "task": _show_task,
+    **dict.fromkeys(("read", "glob", "grep", "list", "edit", "write", "apply_patch"), _show_files),
 }
 """What gives the calls of a tool a layout of their own."""

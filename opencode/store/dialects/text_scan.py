@@ -35,6 +35,11 @@ def sessions_with_substring(connection: Connection, words: str) -> Iterator[str]
     yield from _scan(connection, [words], lambda said: folded in said.casefold())
 
 
+def as_pattern(words: str) -> "re.Pattern[str]":
+    """Return the pattern of words in a row, with anything but letters and digits between them."""
+    return re.compile(r"\W+".join(map(re.escape, words.split())), re.IGNORECASE)
+
+
 def as_json(words: str) -> str:
     """Return words as they are within a JSON string."""
     return msgspec.json.encode(words).decode()[1:-1]

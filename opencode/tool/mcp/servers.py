@@ -16,8 +16,6 @@ from .tool import McpTool, tool_prefix
 READY_SECONDS = 5.0
 """Seconds that a turn waits for servers that are connecting; later ones join its next step."""
 
-INSTRUCTIONS = "The MCP server {name} (its tools begin with {prefix}) gives these instructions:\n\n{text}"
-
 log = logging.getLogger(__name__)
 
 
@@ -38,12 +36,33 @@ class McpServers:
         egress: Egress | None = None,
         left_out: Mapping[str, str] | None = None,
     ) -> None:
+        self._config = dict(config)
         self._left_out = left_out or {}
         self._changed = changed
         self._may_add = may_add
         self._egress = egress or Egress()
         self._adding = asyncio.Lock()
         self._servers = {name: self._server(name, entry, trusted=True) for name, entry in config.items()}
+
+    def replace(
+        self, config: Mapping[str, McpConfig], left_out: Mapping[str, str] | None = None
+    ) -> "list[McpServer]":
+        """Take another opencode.json: servers whose entry changed are made anew, all others stay.
+
+        Those that were added while this one runs stay, too. Returns the servers that are gone, which the
+        caller disconnects, before it calls `begin`.
+        """
+        before = self._servers
+        changed = {name for name in {*self._config, *config} if self._config.get(name) != config.get(name)}
+        self._servers = {
+            name: self._server(name, entry, trusted=True) if name in changed else before[name]
+            for name, entry in config.items()
+        }
+        for name, server in before.items():
+            if name not in changed:
+                self._servers.setdefault(name, server)
+        self._config, self._left_out = dict(config), left_out or {}
+        return [server for name, server in before.items() if server is not self._servers.get(name)]
 
     def begin(self) -> None:
         """Start connecting every enabled server, without waiting."""
@@ -93,16 +112,19 @@ class McpServers:
         return left_out | {name: server.status for name, server in self._servers.items()}
 
     def instructions(self, offered: Iterable[str]) -> Sequence[str]:
-        """Return what servers say about the use of their tools, if one of them is among those `offered`.
+        """Return what servers say about the use of their tools, as opencode words it.
 
-        Those of a lost server stay, as its tools do.
+        One of the server's tools, if it has any, must be among those `offered`. The instructions of a lost
+        server stay, as its tools do.
         """
         names = set(offered)
-        return [
-            INSTRUCTIONS.format(name=name, prefix=tool_prefix(name), text=server.instructions)
-            for name, server in self._servers.items()
-            if server.instructions and any(tool.name in names for tool in server.tools)
-        ]
+        lines = []
+        for name, server in sorted(self._servers.items()):
+            if server.instructions and (not server.tools or any(tool.name in names for tool in server.tools)):
+                lines.append(f'  <server name="{name}">')
+                lines += [f"    {line}" for line in server.instructions.strip().split("\n")]
+                lines.append("  </server>")
+        return ["\n".join(("<mcp_instructions>", *lines, "</mcp_instructions>"))] if lines else []
 
     async def add(self, name: str, config: McpConfig) -> dict[str, McpStatus]:
         """Add or replace a server, and connect it; raises BadRequest."""

@@ -102,9 +102,9 @@ class StdioTransport:
                     start_new_session=True,
                     limit=MAX_LINE,
                 )
-        except (FileNotFoundError, NotADirectoryError):
-            directory = f", or its directory {cwd}," if cwd else ""
-            raise ConnectionFailed(f"The program {command[0]}{directory} was not found.") from None
+        except (FileNotFoundError, NotADirectoryError) as error:
+            missing = f"directory {cwd}" if error.filename == cwd else f"program {command[0]}"
+            raise ConnectionFailed(f"The {missing} was not found.") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ConnectionFailed(f"The program {command[0]} can't be started: {reason}.") from None

@@ -50,6 +50,10 @@ def test_a_byte_order_mark_is_no_content() -> None:
     assert parse("\ufeff---\nname: x\n---\nText").data == {"name": "x"}
 
 
+def test_tabs_are_blanks_and_no_indentation() -> None:
+    assert parse("---\nname:\t\tA\n\tmode: all\n---\nText").data == {"name": "A", "mode": "all"}
+
+
 @pytest.mark.parametrize("matter", ["name: x\nname: y", "a: [1", "glob: *.ts", "\tname: x"])
 def test_what_is_no_yaml_counts_as_text_as_in_opencode(matter: str) -> None:
     text = f"---\n{matter}\n---\nText"

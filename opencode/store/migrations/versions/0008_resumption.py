@@ -5,8 +5,8 @@ Frozen: this file imports nothing of the program.
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade(dialect: str) -> None:
