@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: run test test-all lint fuzz bench soak mutants requirements clean
+.PHONY: run test test-all lint setups fuzz bench soak mutants requirements clean
 
 run: $(VENV)/.run
 	$(BIN)/python app.py
@@ -22,6 +22,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+setups: $(VENV)/.dev  ## compare all set-ups with opencode's own server: about ten minutes
+	OPENCODE_SETUPS=all $(BIN)/python -m pytest tests/clients/test_setups.py
 
 fuzz: $(VENV)/.dev  ## the long form of the hostile requests: EXAMPLES for every route
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/python -m pytest -o faulthandler_timeout=0 tests/security/test_fuzz.py

@@ -91,8 +91,10 @@ def endpoint(
         @wraps(handler)
         async def view(**arguments: Any) -> Response:
             if decoder is not None:
-                data = exported_json(await take_body()) if lenient else await take_body()
-                arguments["body"] = decode_body(decoder, data, body_required, fields, spec.examples.values())
+                # Without a name for the bytes, which would keep them until the handler has answered.
+                arguments["body"] = decode_body(
+                    decoder, await _body(lenient), body_required, fields, spec.examples.values()
+                )
             if query is not None:
                 arguments["query"] = decode_query(query)
             value = await handler(**arguments)
@@ -106,6 +108,11 @@ def endpoint(
         return view
 
     return decorate
+
+
+async def _body(lenient: bool) -> bytes | bytearray:
+    data = await take_body()
+    return exported_json(data) if lenient else data
 
 
 def decode_body(

@@ -107,7 +107,15 @@ def test_a_quirk_that_does_not_exist_is_told(body: Any, own: Any) -> None:
 
 @pytest.mark.parametrize("body", BODIES)
 def test_options_of_this_servers_own_are_never_sent(body: Any) -> None:
-    own = {"quirks": {}, "serverTools": [], "cacheTtl": "5m", "toolStreaming": False, "thinkTags": False}
+    own = {
+        "quirks": {},
+        "serverTools": [],
+        "cacheTtl": "5m",
+        "toolStreaming": False,
+        "thinkTags": False,
+        "setCacheKey": False,
+        "includeUsage": True,
+    }
     assert own.keys() == OWN_OPTIONS
     assert body(asking(options={**own, "some_option": 1})) == {**body(asking()), "some_option": 1} | (
         {"messages": body(asking(options=own))["messages"]} if body is messages_body else {}

@@ -57,7 +57,13 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 async def innocent(page: Page) -> None:
     """Assert that no hostile text became markup or script."""
     assert await page.evaluate("window.pwned") is None
-    for selector in ("img[src=x]", "svg[onload]", "[onerror]", "script:not([src])", "[hx-get='/session']"):
+    for selector in (
+        "img[src=x]",
+        "svg[onload]",
+        "[onerror]",
+        "script:not([src], [type=importmap])",
+        "[hx-get='/session']",
+    ):
         assert await page.locator(selector).count() == 0, selector
     links = await page.eval_on_selector_all("a[href]", "all => all.map(a => a.protocol)")
     assert set(links) <= {"http:", "https:", "mailto:", ":"}  # the last of an address that is none

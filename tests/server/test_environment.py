@@ -83,8 +83,8 @@ def test_what_is_wrong_in_the_configuration_is_told_with_its_place(content: str,
             "provider.local.options.baseUrl is unknown; did you mean baseURL?",
         ),
         (
-            '{"agent": {"one": {"permissions": {}}}}',
-            "agent.one.permissions is unknown; did you mean permission?",
+            '{"agent": {"one": {"permision": {}}}}',
+            "agent.one.permision is unknown; did you mean permission?",
         ),
         (
             '{"provider": {"local": {"models": {"m": {"limits": {}}}}}}',

@@ -124,7 +124,7 @@ async def test_a_page_gets_heartbeats(server: Server, monkeypatch: pytest.Monkey
     for path in ("/chats/stream", f"/chat/{session_id}/stream"):
         async with server.client.stream("GET", path) as response, asyncio.timeout(5):
             async for line in response.aiter_lines():
-                if line == ": ":
+                if line == "event: heartbeat":
                     break
             else:
                 raise AssertionError(f"{path} ended without a heartbeat")

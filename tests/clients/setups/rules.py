@@ -23,7 +23,8 @@ RULES = {
         {
             PROJECT: {
                 "instructions": [
-                    "docs/*.md",
+                    "docs/t*.md",
+                    "docs/.t*.md",
                     "docs/one.md",
                     "./here.md",
                     "~/mine.md",
@@ -42,7 +43,8 @@ RULES = {
             "project/a.txt": "A.",
             "project/b.txt": "B.",
             "project/AGENTS.md": "Rules.",
-        }
+        },
+        repository="project",  # else opencode looks for `**` in all folders above
     ),
     "instructions twice": Setup(
         {

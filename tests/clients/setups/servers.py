@@ -1,8 +1,5 @@
 """What opencode's own server and this one make of a set-up: their answers, and what the model is sent."""
 
-import asyncio
-import os
-import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,17 +13,14 @@ from opencode.server.app import create_app
 from opencode.tool.mcp.server import CONNECTING
 from tests.harness import serving
 from tests.llm.server import LLM, Answer
-from tests.requirements import client_program
+from tests.opencode_server import opencode_server
 
 from .setup import VARIABLES, Setup
 
 ROUTES = ("config", "agent", "command", "skill", "mcp")
 MODELS = ("one", "warm", "thinking", "two", "gpt-5.1", "claude-sonnet-4-5", "gemini-3-pro")
 PROMPT = "What do you know about this project?"
-START_SECONDS = 60
 ANSWER_SECONDS = 60
-_NO_REGISTRY = "http://127.0.0.1:9"
-"""opencode installs packages into folders of a set-up; tests talk to loopback only."""
 
 
 @dataclass(frozen=True)
@@ -145,45 +139,11 @@ class Opencodes:
         for key in [key for key in self._servers if key != Setup({}).key]:
             await self._stop(key)
         stack = AsyncExitStack()
-        url = await stack.enter_async_context(_running(self.home(setup), setup.environment(folder)))
+        url = await stack.enter_async_context(
+            opencode_server(self.home(setup), {**VARIABLES, **setup.environment(folder)})
+        )
         self._servers[setup.key], self._urls[setup.key] = stack, url
         return url
-
-
-@asynccontextmanager
-async def _running(home: Path, variables: dict[str, str]) -> AsyncIterator[str]:
-    """Run opencode's server until the block ends; yields its address."""
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "LANG": "C.UTF-8",
-        "NO_PROXY": "127.0.0.1",
-        "OPENCODE_DISABLE_AUTOUPDATE": "1",
-        "OPENCODE_DISABLE_MODELS_FETCH": "1",
-        "npm_config_registry": _NO_REGISTRY,
-        **VARIABLES,
-        **variables,
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(str(client_program()), "serve", "--port", "0"),
-        cwd=home,
-        env=env,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        assert process.stdout is not None
-        url = None
-        async with asyncio.timeout(START_SECONDS):
-            while url is None:
-                line = await process.stdout.readline()
-                assert line, "opencode's server did not start"
-                url = re.search(r"http://[\d.]+:\d+", line.decode())
-        yield url[0]
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
 
 
 @asynccontextmanager

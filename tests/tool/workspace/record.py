@@ -7,8 +7,6 @@ What is recorded already is kept: delete it from the file to record it again.
 import asyncio
 import hashlib
 import json
-import os
-import re
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -18,7 +16,7 @@ from typing import Any
 import httpx
 
 from tests.llm.server import LLM, Answer, Request
-from tests.requirements import client_program
+from tests.opencode_server import opencode_server
 
 from .cases import CASES, Case, content_bytes
 
@@ -152,21 +150,8 @@ async def main() -> None:
             config["provider"]["local"]["options"] = {"baseURL": f"{llm.url}/v1", "apiKey": "none"}
             (home / ".config" / "opencode").mkdir(parents=True)
             (home / ".config" / "opencode" / "opencode.json").write_text(json.dumps(config))
-            env = {"PATH": os.environ["PATH"], "HOME": str(home), "OPENCODE_DISABLE_MODELS_FETCH": "1"}
-            process = await asyncio.create_subprocess_exec(
-                *(str(client_program()), "serve", "--port", "0"),
-                cwd=home,
-                env=env,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-            try:
-                assert process.stdout is not None
-                url = None
-                while url is None:
-                    line = await process.stdout.readline()
-                    url = re.search(r"http://[\d.]+:\d+", line.decode())
-                async with httpx.AsyncClient(base_url=url[0], trust_env=False, timeout=120) as client:
+            async with opencode_server(home, {}) as url:
+                async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=120) as client:
                     for number, (name, case) in enumerate(CASES.items()):
                         if name in recorded:
                             continue
@@ -185,9 +170,6 @@ async def main() -> None:
                     }
                     for model in ("one", "gpt-5")
                 }
-            finally:
-                process.kill()
-                await process.wait()
     RECORDED.write_text(
         json.dumps({"offered": offered, "cases": recorded}, indent=1, ensure_ascii=False) + "\n"
     )
