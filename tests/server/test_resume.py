@@ -159,7 +159,7 @@ async def test_a_question_is_asked_again(machine: Machine) -> None:
 
 
 async def test_a_call_that_may_have_had_its_effect_is_not_made_again(machine: Machine, llm: LLM) -> None:
-    tools = (("probe_slow", {}), ("todoread", {}))
+    tools = (("probe_slow", {"steps": 1, "pause": 60}), ("todoread", {}))
     machine.answers(Answer(tools=tools), Answer(text="I see."))
     async with machine.running() as (process, server):
         await server.client.post("/mcp/probe/connect")
