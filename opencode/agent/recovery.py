@@ -17,7 +17,6 @@ from opencode.schema.part import (
 from opencode.store import Store
 
 from .calls import interrupted
-from .compaction import compaction_of
 from .exchange import is_last_step, new_answer
 
 CUT = TurnAborted("The server stopped while this answer was being written. The text so far is kept.")
@@ -60,26 +59,27 @@ def _closed(part: Part, reason: str) -> Part:
     return part
 
 
-def prepare_cut(store: Store, message: MessageWithParts, prompt: MessageWithParts | None) -> None:
-    """Leave an answer to `prompt` that the server's stop interrupted, in the store, so that a turn goes on.
+def prepare_cut(store: Store, message: MessageWithParts) -> None:
+    """Leave an answer that the server's stop interrupted, in the store, so that a turn goes on.
 
-    One whose tool calls ran is left open. One without anything to read, and a summary, are removed: they are
-    written again. All others are closed.
+    One whose tool calls ran is left open; all others are closed.
     """
-    if any(isinstance(part, ToolPart) and isinstance(part.state, ToolStateRunning) for part in message.parts):
-        return
-    compaction = compaction_of(prompt) if prompt is not None else None
-    if compaction is None and any(_can_be_read(part) for part in message.parts):
+    if not any(
+        isinstance(part, ToolPart) and isinstance(part.state, ToolStateRunning) for part in message.parts
+    ):
         close_cut(store, message, CUT_FOR_NOW)
-        return
-    store.remove_message(message.info.session_id, message.info.id)
-    if prompt is not None and compaction is not None and compaction.auto:
-        store.remove_message(prompt.info.session_id, prompt.info.id)
 
 
-def _can_be_read(part: Part) -> bool:
-    return isinstance(part, ToolPart) or (
-        isinstance(part, TextPart | ReasoningPart) and bool(part.text.strip())
+def is_cut(message: MessageWithParts) -> bool:
+    """Return whether a turn has to go on with an answer as `prepare_cut` left it."""
+    return is_unfinished(message) or message.failure == CUT_FOR_NOW.wire()
+
+
+def has_content(message: MessageWithParts) -> bool:
+    """Return whether an answer holds anything that a model can be shown."""
+    return any(
+        isinstance(part, ToolPart) or (isinstance(part, TextPart | ReasoningPart) and bool(part.text.strip()))
+        for part in message.parts
     )
 
 

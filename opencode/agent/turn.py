@@ -16,7 +16,7 @@ from .dependencies import TurnDependencies, TurnSession
 from .exchange import Exchange, is_last_step
 from .own_messages import add_user_message, clear_output, follow_up, is_follow_up
 from .progress import Progress
-from .recovery import is_unfinished
+from .recovery import has_content, is_cut, is_unfinished
 from .resumed_step import ResumedStep
 from .step import Step
 from .subtask import Subtasks, subtasks_of
@@ -24,7 +24,6 @@ from .summary import Summary
 from .tool_execution import ToolExecution
 
 CONTINUE = "The conversation so far was summarized to free context. Continue with the user's request."
-
 
 RESUMED = (
     "The server stopped while you were writing the answer above, and has started again. Go on where it ends, "
@@ -173,20 +172,29 @@ class Turn:
 
     async def _go_on(self) -> None:
         """Go on with the answer that was cut, if one was."""
-        cut = next((message for message in reversed(self._history) if is_unfinished(message)), None)
-        if cut is not None:
-            await self._finish_calls(cut)
+        self._history = [known for known in self._history if has_content(known) or not is_cut(known)]
+        newest_first = reversed(self._history)
+        cut = next((known for known in newest_first if isinstance(known.info, AssistantMessage)), None)
+        if cut is None or not isinstance(cut.info, AssistantMessage) or not is_cut(cut):
             return
-        prompt = next((message for message in reversed(self._history) if _is_prompt(message)), None)
-        answer = self.answer_to(prompt.info.id) if prompt is not None else None
-        if prompt is not None and answer is not None and answer.failure:
-            await self._follow(prompt, RESUMED, {"resumed": True})
-
-    async def _finish_calls(self, cut: MessageWithParts) -> None:
-        """End the step of an answer that was complete but for its tool calls."""
-        assert isinstance(cut.info, AssistantMessage)
         parent = cut.info.parent_id
-        prompt = next(message.info for message in self._history if message.info.id == parent)
+        request = next(message for message in self._history if message.info.id == parent)
+        if is_unfinished(cut):
+            await self._finish_calls(cut, request)
+        elif (compaction := compaction_of(request)) is not None:  # the summary is written again
+            self._forget(cut)
+            if compaction.auto:
+                self._forget(request)
+        elif self._next_prompt() is None:  # else a later prompt waits, and is answered from all that is there
+            await self._follow(request, RESUMED, {"resumed": True})
+
+    def _forget(self, message: MessageWithParts) -> None:
+        """Go on as if a message of the conversation were not there."""
+        self._history.remove(message)
+
+    async def _finish_calls(self, cut: MessageWithParts, request: MessageWithParts) -> None:
+        """End the step of an answer that was complete but for its tool calls."""
+        prompt = request.info
         assert isinstance(prompt, UserMessage)
         place = self._history.index(cut)
         self._history.remove(cut)

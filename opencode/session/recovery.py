@@ -76,8 +76,7 @@ async def _prepare(
     store = dependencies.store
     for message in unfinished:
         if isinstance(message.info, AssistantMessage):
-            prompt = await store.message(message.info.session_id, message.info.parent_id)
-            prepare_cut(store, message, prompt)
+            prepare_cut(store, message)
         else:
             count = times.get(message.info.id, 0) + 1
             store.put_resumption(message.info.session_id, message.info.id, count)

@@ -24,7 +24,10 @@ LONGEST_LOSS = 2.0
 
 
 @pytest.mark.timeout(120 + 15 * KILLS)
-async def test_a_server_that_is_killed_loses_nothing_that_was_told(tmp_path: Path, url: str | None) -> None:
+@pytest.mark.parametrize("resume", ["on", "off"])
+async def test_a_server_that_is_killed_loses_nothing_that_was_told(
+    tmp_path: Path, url: str | None, resume: str
+) -> None:
     seed = int(os.environ.get("OPENCODE_SEED", str(time.time_ns() % 100_000)))
     chance = random.Random(seed)
     print(f"seed {seed}")
@@ -40,6 +43,7 @@ async def test_a_server_that_is_killed_loses_nothing_that_was_told(tmp_path: Pat
             "OPENCODE_CONFIG": str(tmp_path / "opencode.json"),
             "OPENCODE_FETCH_ALLOW": "127.0.0.1/32",
             "OPENCODE_LOG_LEVEL": "WARNING",
+            "OPENCODE_RESUME": resume,
         }
         if url is not None:
             env["OPENCODE_DATABASE_URL"] = url
@@ -48,6 +52,7 @@ async def test_a_server_that_is_killed_loses_nothing_that_was_told(tmp_path: Pat
         for kill in range(KILLS + 1):
             async with program(tmp_path, **env) as (process, server):
                 if kill:
+                    await _until_idle(server)
                     await _check(server, mirror, asked_to_delete, killed, losses)
                     await _check_resumed(server, mirror)
                 if kill == KILLS:
@@ -65,6 +70,13 @@ async def test_a_server_that_is_killed_loses_nothing_that_was_told(tmp_path: Pat
     assert max(losses, default=0.0) < LONGEST_LOSS
     longest = max(losses, default=0.0) * 1000
     print(f"{KILLS} kills, {turns} turns, {len(losses)} texts cut, at most {longest:.0f} ms of text lost")
+
+
+async def _until_idle(server: Server) -> None:
+    """Wait for the end of the turns that go on."""
+    async with server.listen() as stream:
+        while (await server.client.get("/session/status")).json():
+            await anext(stream)
 
 
 async def _check(

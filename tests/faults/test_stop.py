@@ -50,6 +50,7 @@ async def test_running_turns_get_their_time_and_then_end_marked(
     gate = asyncio.Event()
     llm.on("two", Answer(text=("Nearly", " done."), gate=gate))
     llm.on("one", Answer(text="tick ", endless=True, pace=0.05))
+    env["OPENCODE_RESUME"] = "off"
     async with program(tmp_path, command, OPENCODE_STOP_GRACE="3", **env) as (process, server):
         short, endless = await _begun(server, "two", 10), await _begun(server, "one", 10)
         process.send_signal(signal.SIGTERM)
@@ -97,6 +98,7 @@ async def test_a_second_signal_ends_it_at_once_and_the_next_start_says_what_was_
     tmp_path: Path, llm: LLM, env: dict[str, str]
 ) -> None:
     llm.on("one", Answer(text="tick ", endless=True, pace=0.05))
+    env["OPENCODE_RESUME"] = "off"
     async with program(tmp_path, OPENCODE_STOP_GRACE="600", **env) as (process, server):
         sessions = await _begun(server, "one", 3)
         process.send_signal(signal.SIGTERM)

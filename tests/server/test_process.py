@@ -39,7 +39,10 @@ async def test_a_hang_up_ends_the_program_like_a_term_signal(
 
 
 async def _stops(tmp_path: Path, command: tuple[str, ...]) -> None:
-    async with program(tmp_path, command, OPENCODE_STOP_GRACE="1") as (process, server):
+    async with program(tmp_path, command, OPENCODE_STOP_GRACE="1", OPENCODE_RESUME="off") as (
+        process,
+        server,
+    ):
         session_id = await server.new_session()
         async with server.listen() as everything, server.listen(f"/session/{session_id}/event") as one:
             answer = asyncio.create_task(server.stream(session_id, "long"))
@@ -55,7 +58,7 @@ async def _stops(tmp_path: Path, command: tuple[str, ...]) -> None:
             await process.wait()
             assert asyncio.get_running_loop().time() - started < 3
             await asyncio.gather(answer, return_exceptions=True)
-    async with program(tmp_path) as (_, server):
+    async with program(tmp_path, OPENCODE_RESUME="off") as (_, server):
         _, message = await server.messages(session_id)
         assert message["info"]["error"]["name"] == "MessageAbortedError"
         assert any(part.get("text") for part in message["parts"])
@@ -78,7 +81,7 @@ async def test_a_killed_server_comes_back_with_all_but_the_last_moment(tmp_path:
     async with LLM() as llm:
         llm.on("one", Answer(text=tuple(f"{number} " for number in range(10_000)), pace=0.005))
         config = {"provider": {"p": {"options": {"baseURL": f"{llm.url}/v1"}, "models": {"one": {}}}}}
-        env = {"OPENCODE_CONFIG": str(tmp_path / "opencode.json")}
+        env = {"OPENCODE_CONFIG": str(tmp_path / "opencode.json"), "OPENCODE_RESUME": "off"}
         (tmp_path / "opencode.json").write_text(json.dumps(config))
         seen: list[tuple[float, str]] = []
         async with program(tmp_path, **env) as (process, server):
@@ -159,7 +162,7 @@ async def test_a_data_directory_is_one_servers(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_is_started_while_another_stops_takes_its_place(tmp_path: Path) -> None:
-    async with program(tmp_path, OPENCODE_STOP_GRACE="1") as (first, server):
+    async with program(tmp_path, OPENCODE_STOP_GRACE="1", OPENCODE_RESUME="off") as (first, server):
         session_id = await server.new_session()
         async with server.listen() as events:
             answer = asyncio.create_task(server.stream(session_id, "long"))
@@ -167,7 +170,7 @@ async def test_a_server_that_is_started_while_another_stops_takes_its_place(tmp_
                 if event["type"] == "message.part.delta":
                     break
         first.send_signal(signal.SIGTERM)
-        async with program(tmp_path) as (_, second):
+        async with program(tmp_path, OPENCODE_RESUME="off") as (_, second):
             _, message = await second.messages(session_id)
             assert message["info"]["error"]["name"] == "MessageAbortedError"
         await asyncio.gather(answer, return_exceptions=True)
