@@ -24,6 +24,7 @@ from opencode.schema.transfer import YEAR_9999
 from .addresses import shared, web_address
 from .attachments import attachment
 from .branches import point
+from .error_messages import advice
 from .file_tool_view import asked_diff
 from .names import is_pinned, is_untitled, name
 from .tool_view import cut, tool_view
@@ -55,6 +56,7 @@ def environment() -> Environment:
         version=__version__,
     )
     jinja.filters.update(
+        advice=advice,
         attachment=attachment,
         block_list=block_list,
         clock=clock,
