@@ -9,6 +9,7 @@ from . import (
     attachments,
     compression,
     login,
+    many,
     pages,
     palette,
     security,
@@ -18,7 +19,7 @@ from . import (
     warm_up,
 )
 
-MODULES = (pages, palette, actions, attachments, stream, settings, login, shared)
+MODULES = (pages, palette, actions, many, attachments, stream, settings, login, shared)
 
 
 def register(app: Quart, app_settings: Settings) -> None:

@@ -60,6 +60,11 @@ def session_partials(session: Session) -> str:
     )
 
 
+async def _session(session: Session) -> str:
+    """Return the partials of a session once they are due: its name may be learned until then."""
+    return session_partials(session)
+
+
 async def message_partials(messages: Collection[MessageWithParts], markdown: Markdown) -> str:
     """Return the partials of whole messages."""
     html = await markdown.rendered(texts(messages), STREAM_SECONDS)
@@ -139,7 +144,7 @@ class LiveView:
                 self._partials.append(hx_partial("activity", "outerMorph", fragment("activity", status)))
             case SessionUpdated(info=session):
                 self.has_changed = True
-                self._partials.append(session_partials(session))
+                self._partials.append(partial(_session, session))
                 if session.revert != self.revert:
                     self.revert, self.is_stale = session.revert, True
             case TodoUpdated(todos=todos):

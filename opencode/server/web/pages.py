@@ -15,12 +15,11 @@ from opencode.schema.session import Session, Todo
 from opencode.session.branches import Point
 from opencode.session.reverted import without_reverted
 from opencode.session.services import Services
-from opencode.session.sessions import DEFAULT_TITLE
 
 from ..app_state import app_state, services
 from ..endpoint import JSON
 from ..json_body import exported
-from . import branches, choice, conversation
+from . import branches, choice, conversation, names
 from .attachments import disposition
 from .error_messages import page_message
 from .export import as_markdown
@@ -109,9 +108,7 @@ async def search() -> Response:
         return Response("", content_type=HTML)
     after = request.args.get("after", "")
     results = await conversation.matches(services(), words, after)
-    html = fragment(
-        "matches", results, conversation.busy(services()), words, not after, template="lists.html"
-    )
+    html = fragment("matches", results, words, not after, template="lists.html")
     return Response(html, content_type=HTML)
 
 
@@ -119,8 +116,22 @@ async def search() -> Response:
 async def older_chats() -> Response:
     """Return the page of the side bar after the cursor `after`."""
     listed = await conversation.listing(services(), after=request.args.get("after", ""))
-    html = fragment("session_groups", listed, conversation.busy(services()), "older", template="lists.html")
-    return Response(html if listed.groups else "", content_type=HTML)
+    return Response(await _older(listed), content_type=HTML)
+
+
+@blueprint.get("/chats/archived")
+async def archived_chats() -> Response:
+    """Return one page of the archived sessions; `after`: the cursor before it."""
+    listed = await conversation.archived(services(), request.args.get("after", ""))
+    return Response(await _older(listed, "/chats/archived"), content_type=HTML)
+
+
+@blueprint.get("/chat/<session_id>/menu")
+async def menu(session_id: str) -> Response:
+    """Return the menu of a chat of the side bar."""
+    session = await services().sessions.get(session_id)
+    await names.learn(services(), [session])
+    return Response(fragment("side_menu", session, template="chat_menu.html"), content_type=HTML)
 
 
 @blueprint.get("/chats/models")
@@ -153,6 +164,7 @@ async def commands() -> Response:
 async def export_markdown(session_id: str) -> Response:
     sessions = services().sessions
     session = await sessions.get(session_id)
+    await names.learn(services(), [session])
     messages = without_reverted(session, await sessions.messages(session_id, outlines=True))
     text = await asyncio.to_thread(as_markdown, session, messages)
     return _download(text.encode(), "text/markdown; charset=utf-8", f"{file_name(session)}.md")
@@ -162,12 +174,18 @@ async def export_markdown(session_id: str) -> Response:
 async def export_json(session_id: str) -> Response:
     """Export in opencode's format, which can be imported again."""
     document = await services().transfer.export(session_id)
+    await names.learn(services(), [document.info])
     return _download(await exported(document), JSON, f"{file_name(document.info)}.json")
 
 
 @blueprint.get("/manifest.webmanifest")
 async def manifest() -> Response:
     return Response(page("manifest.webmanifest"), content_type="application/manifest+json")
+
+
+async def _older(listed: conversation.Listing, path: str = "/chats/older") -> str:
+    states = await conversation.states(services())
+    return fragment("older_groups", listed, states, path, template="lists.html")
 
 
 async def _page(services: Services, session: Session | None, deleted: str = "") -> str:
@@ -184,6 +202,7 @@ async def _page(services: Services, session: Session | None, deleted: str = "") 
         values = {"messages": messages, "more": more, "newer": bool(at and bound), "html": html}
         todos = await services.sessions.todos(session.id)
         points = await services.branches.points(session.id)
+        await names.learn(services, [session])
     model, variant = await _model(services, session)
     agents = [agent for agent in services.agents.list() if agent.mode != "subagent" and not agent.hidden]
     agent = given(session.agent, "") if session else choice.remembered().agent
@@ -198,7 +217,7 @@ async def _page(services: Services, session: Session | None, deleted: str = "") 
             session=session,
             position=position,
             status=conversation.running(services, session.id).status if session else None,
-            busy=conversation.busy(services),
+            states=await conversation.states(services),
             todos=todos,
             model=model,
             variant=variant,
@@ -243,5 +262,5 @@ def _download(data: bytes, kind: str, name: str) -> Response:
 
 def file_name(session: Session) -> str:
     """Return the name of an exported session's file: its title in letters, digits and dashes."""
-    title = "" if session.title.startswith(DEFAULT_TITLE) else session.title
+    title = "" if names.name(session) == names.UNNAMED else names.name(session)
     return "-".join(re.findall(r"\w+", title[:LONGEST_NAME])) or session.slug

@@ -19,14 +19,14 @@ from opencode.schema.base import given
 from opencode.schema.error import failure_text
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import TextPart
-from opencode.schema.session import Session
 from opencode.schema.transfer import YEAR_9999
-from opencode.session.sessions import DEFAULT_TITLE
 
 from .addresses import shared, web_address
 from .attachments import attachment
 from .branches import point
+from .error_messages import advice
 from .file_tool_view import asked_diff
+from .names import is_pinned, is_untitled, name
 from .tool_view import cut, tool_view
 
 _IMPORT = re.compile(r'^import .*"\./([\w.]+)";$', re.MULTILINE)
@@ -56,6 +56,7 @@ def environment() -> Environment:
         version=__version__,
     )
     jinja.filters.update(
+        advice=advice,
         attachment=attachment,
         block_list=block_list,
         clock=clock,
@@ -64,6 +65,8 @@ def environment() -> Environment:
         encoded=encoded,
         failure=failure_text,
         host=host,
+        is_pinned=is_pinned,
+        is_untitled=is_untitled,
         money=money,
         name=name,
         plain=plain_text,
@@ -156,11 +159,6 @@ def clock(milliseconds: float) -> str:
 def day(milliseconds: float) -> str:
     """Return a day: `3 May 2026`."""
     return f"{datetime.fromtimestamp(min(max(0, milliseconds), YEAR_9999 - 1) / 1_000, UTC):%-d %b %Y}"
-
-
-def name(session: Session) -> str:
-    """Return what the page calls a session: its title, "New chat" before it has one."""
-    return "New chat" if session.title.startswith(DEFAULT_TITLE) else session.title
 
 
 def plain_text(message: MessageWithParts) -> str:
