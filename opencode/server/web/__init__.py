@@ -7,6 +7,7 @@ from opencode.config import Settings
 from . import (
     actions,
     attachments,
+    chat_settings,
     compression,
     login,
     pages,
@@ -18,7 +19,7 @@ from . import (
     warm_up,
 )
 
-MODULES = (pages, palette, actions, attachments, stream, settings, login, shared)
+MODULES = (pages, palette, actions, chat_settings, attachments, stream, settings, login, shared)
 
 
 def register(app: Quart, app_settings: Settings) -> None:
