@@ -7,6 +7,7 @@ from opencode.config import Settings
 from . import (
     actions,
     attachments,
+    changed_files,
     chat_settings,
     compression,
     login,
@@ -19,7 +20,18 @@ from . import (
     warm_up,
 )
 
-MODULES = (pages, palette, actions, chat_settings, attachments, stream, settings, login, shared)
+MODULES = (
+    pages,
+    palette,
+    actions,
+    changed_files,
+    chat_settings,
+    attachments,
+    stream,
+    settings,
+    login,
+    shared,
+)
 
 
 def register(app: Quart, app_settings: Settings) -> None:
