@@ -7,6 +7,8 @@ from opencode.config import Settings
 from . import (
     actions,
     attachments,
+    changed_files,
+    chat_settings,
     compression,
     login,
     many,
@@ -19,7 +21,19 @@ from . import (
     warm_up,
 )
 
-MODULES = (pages, palette, actions, many, attachments, stream, settings, login, shared)
+MODULES = (
+    pages,
+    palette,
+    actions,
+    many,
+    changed_files,
+    chat_settings,
+    attachments,
+    stream,
+    settings,
+    login,
+    shared,
+)
 
 
 def register(app: Quart, app_settings: Settings) -> None:

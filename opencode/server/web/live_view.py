@@ -25,6 +25,7 @@ from opencode.schema.event import (
     SessionDeleted,
     SessionStatusChanged,
     SessionUpdated,
+    ToastShown,
     TodoUpdated,
 )
 from opencode.schema.message import AssistantMessage, Message, MessageWithParts
@@ -96,6 +97,13 @@ def request_partial(event: EventProperties) -> str:
     return ""
 
 
+def notice_partial(event: EventProperties) -> str:
+    """Return the notice that an event is, "" if it is none."""
+    if not isinstance(event, ToastShown):
+        return ""
+    return hx_partial("notice", "innerHTML", fragment("notice", f"{event.title}: {event.message}"))
+
+
 class LiveView:
     """The messages of one session that changed since its first page was opened, and what is due of them."""
 
@@ -155,7 +163,7 @@ class LiveView:
             case SessionCreated():  # restored
                 self._partials.append(removal("deleted"))
                 self.is_stale = True  # an answer that was cut by the deletion has ended meanwhile
-            case _ if html := request_partial(event):
+            case _ if html := notice_partial(event) or request_partial(event):
                 self._partials.append(html)
 
     def pause(self) -> float | None:

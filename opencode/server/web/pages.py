@@ -203,7 +203,7 @@ async def _page(services: Services, session: Session | None, deleted: str = "") 
         todos = await services.sessions.todos(session.id)
         points = await services.branches.points(session.id)
         await names.learn(services, [session])
-    model, variant = await _model(services, session)
+    model, variant = await chosen_model(services, session)
     agents = [agent for agent in services.agents.list() if agent.mode != "subagent" and not agent.hidden]
     agent = given(session.agent, "") if session else choice.remembered().agent
     demo_only = set(services.providers.defaults()) <= {DEMO}
@@ -239,7 +239,7 @@ def open_to_network() -> bool:
     return bool(getattr(app_state(), "open_to_network", False))
 
 
-async def _model(services: Services, session: Session | None) -> tuple[Model | None, str]:
+async def chosen_model(services: Services, session: Session | None) -> tuple[Model | None, str]:
     """Return the model and effort preset for the next message; the model is None if none is usable."""
     if session is not None and session.model:
         with suppress(RequestError):
