@@ -271,7 +271,7 @@ class _Block:
                 self._out[tasks] = '<ul class="contains-task-list">\n'
 
     def _widen_cell(self) -> None:
-        """Give a cell with many words a class for its width: on a narrow page it would be too narrow to read."""
+        """Give a cell with many words a class for its width, or a narrow page leaves it too little."""
         html = "".join(self._out[self._cell + 1 :])
         length = len(_TAG.sub("", html)) if len(html) > _WIDE_CELL else 0
         if length > _WIDE_CELL:

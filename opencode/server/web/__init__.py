@@ -11,6 +11,7 @@ from . import (
     login,
     pages,
     palette,
+    sandbox,
     security,
     settings,
     shared,
@@ -18,7 +19,7 @@ from . import (
     warm_up,
 )
 
-MODULES = (pages, palette, actions, attachments, stream, settings, login, shared)
+MODULES = (pages, palette, actions, attachments, stream, settings, login, shared, sandbox)
 
 
 def register(app: Quart, app_settings: Settings) -> None:

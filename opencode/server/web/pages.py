@@ -20,7 +20,7 @@ from opencode.session.sessions import DEFAULT_TITLE
 from ..app_state import app_state, services
 from ..endpoint import JSON
 from ..json_body import exported
-from . import branches, choice, conversation
+from . import branches, choice, conversation, usage
 from .attachments import disposition
 from .error_messages import page_message
 from .export import as_markdown
@@ -101,6 +101,18 @@ async def newer(session_id: str) -> Response:
     return Response(shown + link, content_type=HTML)
 
 
+@blueprint.get("/chat/<session_id>/usage")
+async def usage_of(session_id: str) -> Response:
+    """Return what a session has used, by model and by step."""
+    session = await services().sessions.get(session_id)
+    messages = without_reverted(session, await services().sessions.messages(session_id, outlines=True))
+    steps = usage.steps(messages)
+    used = await usage.usage(services(), session)
+    more = max(0, len(steps) - usage.MAX_STEPS)
+    html = fragment("usage_list", used, usage.by_model(messages), steps[more:], more)
+    return Response(html, content_type=HTML)
+
+
 @blueprint.get("/chats/search")
 async def search() -> Response:
     """Return one page of the sessions whose title or messages contain `q`; `after`: the cursor before it."""
@@ -174,6 +186,7 @@ async def _page(services: Services, session: Session | None, deleted: str = "") 
     position = services.bus.position
     todos: list[Todo] = []
     points: dict[str, Point] = {}
+    used = usage.Usage()
     values: dict[str, Any] = {"messages": [], "more": False, "newer": False, "html": {}}
     if session is not None:
         bound = request.args.get("before")
@@ -184,6 +197,7 @@ async def _page(services: Services, session: Session | None, deleted: str = "") 
         values = {"messages": messages, "more": more, "newer": bool(at and bound), "html": html}
         todos = await services.sessions.todos(session.id)
         points = await services.branches.points(session.id)
+        used = await usage.usage(services, session)
     model, variant = await _model(services, session)
     agents = [agent for agent in services.agents.list() if agent.mode != "subagent" and not agent.hidden]
     agent = given(session.agent, "") if session else choice.remembered().agent
@@ -200,6 +214,7 @@ async def _page(services: Services, session: Session | None, deleted: str = "") 
             status=conversation.running(services, session.id).status if session else None,
             busy=conversation.busy(services),
             todos=todos,
+            used=used,
             model=model,
             variant=variant,
             agents=agents,
