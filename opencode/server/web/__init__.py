@@ -14,6 +14,7 @@ from . import (
     many,
     pages,
     palette,
+    sandbox,
     security,
     settings,
     shared,
@@ -33,6 +34,7 @@ MODULES = (
     settings,
     login,
     shared,
+    sandbox,
 )
 
 

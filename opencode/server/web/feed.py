@@ -25,9 +25,10 @@ from opencode.session.reverted import without_reverted
 from opencode.session.services import Services
 
 from . import branches, conversation, names
-from .live_view import LiveView, hx_partial, message_partials, removal, request_partial, texts
+from .live_view import LiveView, hx_partial, message_partials, removal, request_partial, texts, usage_partials
 from .markdown import Markdown
 from .render import fragment
+from .usage import Usage, usage
 
 SIDE_BAR_SECONDS = 0.5
 """Minimum interval between two renderings of the list of sessions."""
@@ -128,6 +129,7 @@ class SessionFeed(Feed):
         view, position = self._view, self._position
         view.revert = (await self._services.sessions.get(self._id)).revert
         points = await self._services.branches.points(self._id)
+        shown = used = Usage()
         while not events.ended:
             for event in await events.next(view.pause()):
                 view.take(event.properties)
@@ -137,10 +139,15 @@ class SessionFeed(Feed):
                 view.has_changed = False
                 points = await self._services.branches.points(self._id)
                 await self._learn_name()
+                with suppress(NotFound):  # it was deleted, which has an event of its own
+                    used = await usage(self._services, await self._services.sessions.get(self._id))
             with branches.showing(points):
                 html = await view.due() + await self._read(view)
             if html:
                 self.publish(frame(html, position))
+            if used != shown:
+                shown = used
+                self.publish(frame(usage_partials(self._id, used), position))
             if points != before:  # on their own: htmx looks for all targets before it swaps any
                 self.publish(frame(branch_partials(self._id, before, points), position))
 

@@ -35,6 +35,7 @@ from opencode.schema.session import Session, SessionRevert
 from .live_text import LiveText
 from .markdown import STREAM_SECONDS, Markdown
 from .render import fragment
+from .usage import Usage
 
 RENDER_SECONDS = 0.05
 """Minimum interval between two renderings of a text that is being written."""
@@ -64,6 +65,12 @@ def session_partials(session: Session) -> str:
 async def _session(session: Session) -> str:
     """Return the partials of a session once they are due: its name may be learned until then."""
     return session_partials(session)
+
+
+def usage_partials(session_id: str, used: Usage) -> str:
+    """Return the partials of what a session has used."""
+    figures = hx_partial("usage-now", "outerMorph", fragment("usage_figures", used))
+    return figures + hx_partial("menu-compact", "outerMorph", fragment("compact_item", session_id, used))
 
 
 async def message_partials(messages: Collection[MessageWithParts], markdown: Markdown) -> str:
@@ -236,6 +243,7 @@ class LiveView:
         else:
             self._whole[info.id] = message
         if isinstance(info, AssistantMessage) and info.time.completed:
+            self.has_changed = True  # what the session has used, too
             del self._messages[info.id]
 
     def _remove_part(self, part_id: str, message_id: str) -> None:

@@ -19,7 +19,7 @@ from opencode.session.services import Services
 from ..app_state import app_state, services
 from ..endpoint import JSON
 from ..json_body import exported
-from . import branches, choice, conversation, names
+from . import branches, choice, conversation, names, usage
 from .attachments import disposition
 from .error_messages import page_message
 from .export import as_markdown
@@ -98,6 +98,18 @@ async def newer(session_id: str) -> Response:
         shown = "".join(fragment("message", message, html) for message in messages)
     link = fragment("newer_link", session_id, messages[-1].info.id) if more and messages else ""
     return Response(shown + link, content_type=HTML)
+
+
+@blueprint.get("/chat/<session_id>/usage")
+async def usage_of(session_id: str) -> Response:
+    """Return what a session has used, by model and by step."""
+    session = await services().sessions.get(session_id)
+    messages = without_reverted(session, await services().sessions.messages(session_id, outlines=True))
+    steps = usage.steps(messages)
+    used = await usage.usage(services(), session)
+    more = max(0, len(steps) - usage.MAX_STEPS)
+    html = fragment("usage_list", used, usage.by_model(messages), steps[more:], more)
+    return Response(html, content_type=HTML)
 
 
 @blueprint.get("/chats/search")
@@ -192,6 +204,7 @@ async def _page(services: Services, session: Session | None, deleted: str = "") 
     position = services.bus.position
     todos: list[Todo] = []
     points: dict[str, Point] = {}
+    used = usage.Usage()
     values: dict[str, Any] = {"messages": [], "more": False, "newer": False, "html": {}}
     if session is not None:
         bound = request.args.get("before")
@@ -203,6 +216,7 @@ async def _page(services: Services, session: Session | None, deleted: str = "") 
         todos = await services.sessions.todos(session.id)
         points = await services.branches.points(session.id)
         await names.learn(services, [session])
+        used = await usage.usage(services, session)
     model, variant = await chosen_model(services, session)
     agents = [agent for agent in services.agents.list() if agent.mode != "subagent" and not agent.hidden]
     agent = given(session.agent, "") if session else choice.remembered().agent
@@ -219,6 +233,7 @@ async def _page(services: Services, session: Session | None, deleted: str = "") 
             status=conversation.running(services, session.id).status if session else None,
             states=await conversation.states(services),
             todos=todos,
+            used=used,
             model=model,
             variant=variant,
             agents=agents,

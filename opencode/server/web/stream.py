@@ -18,9 +18,10 @@ from ..event_stream import EventStream
 from ..resume import last_event_id
 from . import branches, conversation, names
 from .feed import Frame, frame, message_list, side_bar
-from .live_view import hx_partial, message_partials, removal, session_partials
+from .live_view import hx_partial, message_partials, removal, session_partials, usage_partials
 from .markdown import Markdown
 from .render import fragment
+from .usage import usage
 
 blueprint = Blueprint("stream", __name__)
 
@@ -72,6 +73,7 @@ async def catch_up(services: Services, session_id: str, since: str, markdown: Ma
         session_partials(session),
         hx_partial("activity", "outerMorph", fragment("activity", turn.status)),
     ]
+    partials.append(usage_partials(session_id, await usage(services, session)))
     todos = await services.sessions.todos(session_id)
     partials.append(hx_partial("todos", "outerMorph", fragment("todo_panel", todos)))
     requests = [
