@@ -46,14 +46,16 @@ UserContent = Text | Attachment | ToolOutput
 AssistantContent = Text | Reasoning | ToolCall
 
 
-def system_prompt(agent: Agent, user: UserMessage, instructions: Iterable[str]) -> tuple[str, ...]:
+def system_prompt(
+    agent: Agent, user: UserMessage, instructions: Iterable[str], usual: str = ""
+) -> tuple[str, ...]:
     """Return the system blocks: the agent's prompt, `instructions`, today's date and `user.system`.
 
-    An agent without a prompt has that of the default one.
+    An agent without a prompt has that of the default one. `usual`: what counts without `user.system`.
     """
     today = datetime.now(UTC).strftime("%A, %d %B %Y")
     prompt = given(agent.prompt, "") or default_prompt()
-    blocks = [prompt, *instructions, f"Today is {today} (UTC).", given(user.system, "")]
+    blocks = [prompt, *instructions, f"Today is {today} (UTC).", given(user.system, usual)]
     return tuple(block for block in blocks if block.strip())
 
 

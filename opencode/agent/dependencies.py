@@ -20,6 +20,7 @@ from opencode.workspace import Workspace
 from .agents import Agents
 from .fallback import Fallbacks
 from .pending_requests import PendingRequests
+from .prompt_defaults import PromptDefaults
 from .retry import RetryPolicy
 from .structured import SchemaPool
 
@@ -59,6 +60,9 @@ class TurnSession(Protocol):
 
     def new_message_id(self) -> str:
         """Return an id that sorts after all messages of the session."""
+
+    def defaults(self) -> PromptDefaults:
+        """Return what all prompts of the session have in common by now."""
 
     async def commit(
         self, unit: Unit, events: Sequence[EventProperties], cost: float = 0, tokens: Tokens | None = None

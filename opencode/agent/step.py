@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from opencode.errors import ContextOverflow, ModelAPIError
 from opencode.provider import family_defaults
@@ -25,6 +25,7 @@ from .exchange import Exchange
 from .files import has_files
 from .permission import is_hidden, tool_rules
 from .progress import Progress
+from .prompt_defaults import takes_temperature
 from .resolution import Resolution
 from .skills import skill_listing
 from .tool_execution import ToolExecution
@@ -67,6 +68,7 @@ class Step:
         self._rules = rules
         self._may_overflow = may_overflow
         self._instructions: Sequence[str] = ()
+        self._defaults = session.defaults()
         self.refused = False
         self.follow_up = ""
         self.exchange = Exchange(dependencies, session, prompt)
@@ -99,7 +101,7 @@ class Step:
                 self._dependencies, self._execution, transcript, prompt, self._progress, _limit(agent)
             )
             try:
-                await resolution.run(agent, effective_rules(agent, self._rules, prompt), resolved, finish)
+                await resolution.run(agent, self._effective_rules(agent), resolved, finish)
             finally:
                 self.refused, self.follow_up = resolution.refused, resolution.follow_up
         return True
@@ -143,7 +145,7 @@ class Step:
         of_tools = list(self._dependencies.tools.instructions(tool.name for tool in tools))
         if any(tool.name == SKILL for tool in tools):
             of_tools.append(skill_listing(self._dependencies.skills, agent))
-        system = system_prompt(agent, prompt, (*self._instructions, *of_tools))
+        system = system_prompt(agent, prompt, (*self._instructions, *of_tools), self._defaults.system)
         if isinstance(prompt.format, JsonSchemaFormat):
             if model.capabilities.toolcall:
                 tools.append(structured.definition(prompt.format))
@@ -153,27 +155,33 @@ class Step:
         elif last:
             system = (*system, LAST_STEP)
         variant = given(model.variants, {}).get(given(prompt.model.variant, ""), {})
+        temperature = family_defaults.temperature(model) if agent.temperature is UNSET else agent.temperature
+        if self._defaults.temperature is not None and takes_temperature(model):
+            temperature = self._defaults.temperature
+            capabilities = structs.replace(model.capabilities, temperature=True)
+            model = structs.replace(model, capabilities=capabilities)
         return ModelRequest(
             model=model,
             turns=turns(history, model, refusals),
             system=system,
             tools=tuple(tools),
             tool_choice="required" if answer_as_data and tools else "none" if last else "auto",
-            temperature=family_defaults.temperature(model)
-            if agent.temperature is UNSET
-            else agent.temperature,
+            temperature=temperature,
             top_p=family_defaults.top_p(model) if agent.top_p is UNSET else agent.top_p,
             options=merge_options(family_defaults.options(model), model.options, agent.options, variant),
             session_id=prompt.session_id,
         )
 
     def _tool_definitions(self, agent: Agent, model: Model) -> list[ToolDefinition]:
-        rules = effective_rules(agent, self._rules, self._prompt)
+        rules = self._effective_rules(agent)
         return [
             ToolDefinition(tool.name, tool.description, tool.parameters())
             for tool in self._dependencies.tools.list()
             if not is_hidden(rules, tool.name) and tool.is_for(model.id)
         ]
+
+    def _effective_rules(self, agent: Agent) -> list[PermissionRule]:
+        return effective_rules(agent, [*self._rules, *self._defaults.rules()], self._prompt)
 
 
 def _limit(agent: Agent) -> int:

@@ -48,6 +48,8 @@ def fingerprint(env: Mapping[str, str], included: Iterable[Path] = ()) -> Finger
 
 def _files(places: Places, env: Mapping[str, str]) -> Iterator[str]:
     yield from map(str, (*places.user, *([places.named] if places.named else []), *places.files))
+    if places.saved:
+        yield str(places.saved)
     for folder in places.folders:
         yield from map(str, folder.files)
         for name in (*AGENTS, *COMMANDS, *MODES):

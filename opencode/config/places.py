@@ -9,6 +9,7 @@ import msgspec
 from opencode.errors import SettingsError
 
 from . import variables
+from .saved import SAVED, data_directory
 
 FOLDER = ".opencode"
 RULES = ("AGENTS.md", "CLAUDE.md", "CONTEXT.md")
@@ -29,7 +30,8 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     without a repository the project itself. `user_folder`: of the set-up for all projects, whether it exists
     or not; None without a home. `user`, `files`: configuration files of the user and of the project; `named`:
     of OPENCODE_CONFIG. `rules`: names of the project's rules, of which the files of the first that there is
-    count; `user_rules`: the user's, the first that there is counts.
+    count; `user_rules`: the user's, the first that there is counts. `saved`: the file of
+    what clients have changed, whether it exists or not; it counts more than all others.
     """
 
     project: Path
@@ -42,6 +44,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     folders: tuple[Folder, ...] = ()
     rules: tuple[str, ...] = RULES
     user_rules: tuple[Path, ...] = ()
+    saved: Path | None = None
 
     def upwards(self) -> Iterator[Path]:
         """Yield the project's directory and those above it, up to the root of its repository."""
@@ -85,6 +88,7 @@ def find_places(env: Mapping[str, str]) -> Places:
         folders=tuple(known),
         rules=_rules(whole, claude),
         user_rules=tuple(_user_rules(further or user_folder, home if claude else None)),
+        saved=data_directory(env) / SAVED,
     )
 
 

@@ -74,6 +74,18 @@ class Reload:
         if (left := self._began + WAIT_SECONDS - now) > 0:
             await asyncio.wait({self._looking}, timeout=left)
 
+    async def now(self) -> None:
+        """Read the files again at once, because the server has changed one of them.
+
+        Raises SettingsError if they can't be used; then the set-up is as it was before.
+        """
+        while self._looking is not None:
+            await asyncio.wait({self._looking})
+        self._looking = asyncio.get_running_loop().create_task(
+            self._read_now(), name="read the set-up", context=self._context
+        )
+        await asyncio.shield(self._looking)
+
     async def watch(self, needed: Callable[[], bool]) -> None:
         """Look from time to time while `needed`, until cancelled: for clients that only listen."""
         try:
@@ -99,6 +111,12 @@ class Reload:
             self._fail(f"It failed unexpectedly ({type(error).__name__}); the log has more.")
         finally:
             self._looked = time.monotonic()
+            self._looking = None
+
+    async def _read_now(self) -> None:
+        try:
+            await self._read()
+        finally:
             self._looking = None
 
     async def _read(self) -> None:

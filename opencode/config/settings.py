@@ -17,6 +17,7 @@ from .file import with_single_models
 from .fingerprint import Fingerprint, fingerprint
 from .markdown import SkillFile
 from .places import Places
+from .saved import data_directory
 from .schema import DEFAULT_AGENT, Config
 from .setup import read_setup
 from .unknown_variables import unknown_variable_warnings
@@ -123,7 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         env = dict(os.environ if environ is None else environ)
         variables.check_variables(env)
         return cls(
-            data_dir=Path(variables.DATA_DIR.read(env) or _default_data_dir()).expanduser().absolute(),
+            data_dir=data_directory(env),
             database_url=variables.DATABASE_URL.read(env),
             host=variables.HOST.read(env),
             port=variables.PORT.read(env),
@@ -180,8 +181,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-
-
-def _default_data_dir() -> str:
-    """Return `/data`, a Space's persistent disk, if it is writable, else `data` in the working directory."""
-    return "/data" if os.access("/data", os.W_OK) else "data"

@@ -20,6 +20,7 @@ from .markdown import Files, MarkdownSetup, SkillFile, read
 from .mcp_entries import left_out_mcp, with_directories, with_switches, with_usable_mcp
 from .merge import completed, merged, merged_configs, normalized
 from .places import Places, find_places, skill_folders
+from .saved import read_saved
 from .schema import Config, PermissionConfig
 from .second_form import first_form
 from .shown import shown_keys
@@ -71,6 +72,7 @@ def read_setup(env: Mapping[str, str]) -> Setup:
         else:
             join = merged if source in map(str, places.user) else merged_configs
             whole.add_file(source, directory, content, env, join)
+    whole.add_saved(places.saved)
     permission = _permission(env, whole.warnings)
     written, raw = completed(whole.written, permission), completed(whole.raw, permission)
     path = places.named or next(reversed((*places.user, *places.files)), None)
@@ -134,6 +136,25 @@ class _Whole:
         )
         self.sources.append(source)
         self.add(with_switches(written), with_switches(raw), join)
+
+    def add_saved(self, path: Path | None) -> None:
+        """Add what clients have changed; raises SettingsError if that file can't be used.
+
+        A provider of the set-up keeps its address, because its key is sent there.
+        """
+        saved = read_saved(path) if path else {}
+        if not saved:
+            return
+        known = self.raw.get("provider", {})
+        own = saved.get("provider", {})
+        if taken := [name for name in own if name in known]:
+            saved = {**saved, "provider": {name: own[name] for name in own if name not in known}}
+            self.warnings += (
+                f"{path}: provider.{name} is left out, because the set-up has a provider of that name."
+                for name in taken
+            )
+        self.sources.append(str(path))
+        self.add(saved, saved, merged)
 
 
 def _permission(env: Mapping[str, str], warnings: list[str]) -> JsonObject:

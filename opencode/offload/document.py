@@ -33,24 +33,29 @@ _TAGS = {
     *maths.TAGS,
 }
 _ATTRIBUTES = {
-    "a": {"href", "title", "class", "target", "rel", "data-src", "data-host"},
+    "a": {"href", "title", "class", "target", "rel", "data-src", "data-host", "data-note"},
     "button": {"type", "class"},
     "code": {"class"},
-    "div": {"class"},
+    "div": {"class", "data-note"},
     "figure": {"class"},
     "input": {"type", "class", "checked", "disabled", "aria-label"},
     "li": {"class"},
     "ol": {"start"},
     "pre": {"tabindex"},
     "span": {"class"},
-    "td": {"align"},
-    "th": {"align"},
+    "td": {"align", "class"},
+    "th": {"align", "class"},
     "ul": {"class"},
     **maths.ATTRIBUTES,
 }
 _LANGUAGE = re.compile(r"[\w+#.-]{1,30}")
+_SHOWN_LANGUAGES = {"mermaid": "Diagram", "html": "Preview", "svg": "Preview"}
+"""Languages that the page can show, and the name of the button that does."""
+_TAG = re.compile(r"<[^>]*>")
+_WIDE_CELL, _WIDEST_CELL = 20, 60
+"""Characters above which a cell gets a width in which a sentence can be read."""
 _IN_LINE = frozenset((*INLINE_TAGS, "Link", "Image"))
-_CONTAINERS = frozenset(("BlockQuote", "List", "Item"))
+_CONTAINERS = frozenset(("BlockQuote", "List", "Item", "FootnoteDefinition"))
 
 
 class _TooManyCells(Exception):
@@ -81,7 +86,9 @@ def _groups(source: Source, *, with_tables: bool) -> Iterator[list[Piece]]:
     group, depth, cells = list[Piece](), 0, EMPTY_CELLS + source.bytes.count(b"|")
     for piece in _pieces(source, with_tables=with_tables):
         group.append(piece)
-        if piece.kind == "Start":
+        if piece.kind == "FootnoteReference":
+            source.footnote(piece.data)
+        elif piece.kind == "Start":
             depth += 1
             cells -= piece.name == "TableCell"
             if cells < 0:
@@ -107,6 +114,8 @@ def _pieces(source: Source, *, with_tables: bool) -> Iterator[Piece]:
     options = Options.ENABLE_STRIKETHROUGH | Options.ENABLE_TASKLISTS
     if with_tables:
         options |= Options.ENABLE_TABLES
+    if source.has_footnotes:
+        options |= Options.ENABLE_FOOTNOTES
     merges = not (source.has_formulas or source.has_marks)
     found: Any
     for found, span in events_with_range(source.parsed, options=options, merge_text=merges):
@@ -142,6 +151,8 @@ class _Block:
         self._language = ""
         self._aligns: tuple[str, ...] = ()
         self._column = 0
+        self._cell = 0
+        """Where the open cell begins in the output."""
         self._in_head = False
 
     def html(self, block: list[Piece]) -> str:
@@ -211,6 +222,9 @@ class _Block:
             begin, end = ("<ul>\n", "</ul>\n") if number is None else (f"<ol{start}>\n", "</ol>\n")
         elif piece.name == "Item":
             begin, end = "<li>", "</li>\n"
+        elif piece.name == "FootnoteDefinition":
+            number = self._source.footnote(piece.data)
+            begin, end = f'<div class="footnote" data-note="{number}"><sup>{number}</sup>\n', "</div>\n"
         if piece.name == "BlockQuote":
             self._quotes += 1
         else:
@@ -222,6 +236,7 @@ class _Block:
         tag = "th" if self._in_head else "td"
         align = self._aligns[self._column].lower() if self._column < len(self._aligns) else "none"
         self._column += 1
+        self._cell = len(self._out)
         self._out.append(f"<{tag}>" if align == "none" else f'<{tag} align="{align}">')
         return f"</{tag}>\n"
 
@@ -238,6 +253,8 @@ class _Block:
             in_cell = piece.name == "TableCell"
             in_flow = piece.name in _CONTAINERS
             self._out += (segment.html for segment in self._segments(in_flow=in_flow, in_cell=in_cell))
+            if in_cell:
+                self._widen_cell()
         if piece.name == "BlockQuote":
             self._quotes -= 1
         elif piece.name in _CONTAINERS:
@@ -253,10 +270,24 @@ class _Block:
             if self._out[tasks] == "<ul>\n":
                 self._out[tasks] = '<ul class="contains-task-list">\n'
 
+    def _widen_cell(self) -> None:
+        """Give a cell with many words a class for its width, or a narrow page leaves it too little."""
+        html = "".join(self._out[self._cell + 1 :])
+        length = len(_TAG.sub("", html)) if len(html) > _WIDE_CELL else 0
+        if length > _WIDE_CELL:
+            width = "widest" if length > _WIDEST_CELL else "wide"
+            self._out[self._cell] = self._out[self._cell][:-1] + f' class="{width}">'
+
     def _figure(self, code: str) -> str:
         language = self._language
+        shows = _SHOWN_LANGUAGES.get(language.lower())
+        kind, button = "", ""
+        if shows:
+            kind, button = f" {language.lower()}", f'<button type="button" class="preview">{shows}</button>'
         return (
-            f'<figure class="code"><figcaption><span>{escape(language) or "text"}</span>'
+            f'<figure class="code{kind}"><figcaption><span>{escape(language) or "text"}</span>{button}'
+            '<button type="button" class="wrap">Wrap</button>'
+            '<button type="button" class="save">Download</button>'
             '<button type="button" class="copy">Copy</button></figcaption>'
             '<pre tabindex="0"><code class="highlight">'
             f"{self._highlighter.html(code, language)}</code></pre></figure>\n"

@@ -113,6 +113,10 @@ class Inline:
                 self._add("<br>\n", " ")
             case "TaskListMarker":
                 self._add(_check_box(piece.data), "")
+            case "FootnoteReference":
+                number = self._source.footnote(piece.data)
+                link = f'<a class="note" href="#note" data-note="{number}">{number}</a>'
+                self._add(f"<sup>{number if self._links else link}</sup>", "")
 
     def _words(self, piece: Piece) -> None:
         """Add text, with formulas in the place of their source."""

@@ -75,6 +75,12 @@ class Source:
         self.parsed = seen
         """The text as the parser sees it."""
         self.has_marks = MARK in self.parsed or WIDE in self.parsed
+        self.has_footnotes = "[^" in text and "]:" in text
+        self._footnotes: dict[str, int] = {}
+
+    def footnote(self, label: str) -> int:
+        """Return the number of a footnote: they are counted in the order in which this is asked first."""
+        return self._footnotes.setdefault(label, len(self._footnotes) + 1)
 
     def characters(self, end: int) -> int:
         """Return how many characters there are before a byte."""

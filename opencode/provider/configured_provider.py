@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from msgspec import structs
 
 from opencode.config import ProviderConfig
-from opencode.errors import ModelError
+from opencode.errors import ModelAPIError, ModelError
 from opencode.schema.base import given
 from opencode.schema.provider import Model, ModelApi, Provider
 
@@ -20,6 +20,7 @@ from .base import Adapter
 from .models import at_address, bare_model, configured_model, is_chat, listed_model, with_options
 
 LIST_TIMEOUT_S = 5.0
+CHECK_TIMEOUT_S = 10.0
 LIST_FRESH_S = 600.0
 _LIST_RETRY_S = 30.0
 
@@ -111,6 +112,17 @@ class ConfiguredProvider:
             self._asking = asyncio.create_task(self._list(), name=f"models of {self.id}")
         if self._asking and wait_s:
             await asyncio.wait({self._asking}, timeout=wait_s)
+
+    async def list_now(self) -> list[str]:
+        """Ask the provider for its models; return the ids of those that chat. Raises ModelError."""
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                listed = await self.adapter(self._unknown("")).model_ids()
+        except TimeoutError:
+            raise ModelAPIError(f"It did not answer within {CHECK_TIMEOUT_S:g} s.", retryable=True) from None
+        if listed:
+            self._listed, self._models, self._asked_at = listed, None, time.monotonic()
+        return [model_id for model_id in listed if is_chat(model_id)]
 
     def provider(self) -> Provider:
         """Return the provider as clients see it: without key, headers and options."""

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from opencode.config import ProviderConfig, Settings
 from opencode.config.http_url import check_base_url
@@ -95,6 +95,19 @@ def connect(provider_id: str, settings: Settings, keys: Keys) -> ConfiguredProvi
         env=env,
         config=config,
     )
+
+
+def connect_with(
+    provider_id: str, key: str, url: str, settings: Settings, keys: Keys
+) -> ConfiguredProvider | None:
+    """Return a provider as `connect` would with this key, and at this address unless it is ""."""
+    entry = settings.config.provider.get(provider_id) or ProviderConfig()
+    options = structs.replace(
+        entry.options, api_key=key or entry.options.api_key, base_url=url or entry.options.base_url
+    )
+    providers = {**settings.config.provider, provider_id: structs.replace(entry, options=options)}
+    config = structs.replace(settings.config, provider=providers)
+    return connect(provider_id, structs.replace(settings, config=config), keys)
 
 
 def unconnected(provider_id: str, settings: Settings) -> ConfiguredProvider | None:

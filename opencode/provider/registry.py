@@ -19,7 +19,15 @@ from opencode.schema.provider import ApiAuth, Model, Provider, ProviderDetails
 from . import catalog, preference
 from .base import Adapter
 from .configured_provider import LIST_FRESH_S, LIST_TIMEOUT_S, ConfiguredProvider
-from .discovery import PREFERRED, candidates, check_settings, connect, is_enabled, unconnected
+from .discovery import (
+    PREFERRED,
+    candidates,
+    check_settings,
+    connect,
+    connect_with,
+    is_enabled,
+    unconnected,
+)
 from .keys import Keys, check_key
 
 FIRST_LIST_WAIT_S = 1.5
@@ -193,6 +201,32 @@ class Registry:
         old = self._providers().get(provider_id)
         self._keys.remove(provider_id)
         await self._reconnect(old)
+
+    def has_stored_key(self, provider_id: str) -> bool:
+        """Return whether a key was set at run time."""
+        return self._keys.get(provider_id) is not None
+
+    async def check(self, provider_id: str) -> list[str]:
+        """Ask a connected provider for its models and return their ids.
+
+        Raises BadRequest for another one, and ModelError where it does not answer as it should.
+        """
+        return await self._provider(provider_id).list_now()
+
+    async def probe(self, provider_id: str, key: str, url: str = "") -> list[str]:
+        """Ask a provider for its models with a key, and at an address, that are not stored; return their ids.
+
+        Raises BadRequest for an unknown provider, and ModelError where it does not answer as it should.
+        """
+        if key:
+            check_key(key)
+        provider = connect_with(provider_id, key, url, self._settings, self._keys)
+        if provider is None:
+            raise BadRequest(f"Unknown provider {provider_id!r}.", "Path")
+        try:
+            return await provider.list_now()
+        finally:
+            await provider.close()
 
     async def supersede(self, before: "Registry") -> None:
         """Replace the registry before: turns that began with it go on, with the keys that are set by then.

@@ -121,13 +121,18 @@ class FileWatcherUpdated(EventProperties):
     event: Literal["add", "change", "unlink"]
 
 
-class ToastShown(EventProperties):
+class ToastShown(EventProperties, dict=True):
     """A notice for people, such as of files that a revert has left as they are."""
 
     type: ClassVar[str] = "tui.toast.show"
     title: str
     message: str
     variant: Literal["info", "success", "warning", "error"]
+
+    def about(self, session_id: str) -> "ToastShown":
+        """Have the subscribers of a session get it too; the wire's object has no such field."""
+        self.__dict__["session_id"] = session_id
+        return self
 
 
 class MessageUpdated(SessionEvent):

@@ -49,6 +49,11 @@ class AppState:
         """Whether other machines may use the server without a password, as far as HOST tells."""
         return self.settings.open_to_network
 
+    @property
+    def may_change_settings(self) -> bool:
+        """Whether clients may change the configuration: not if strangers can be among them."""
+        return self.password is not None or not self.open_to_network
+
     def attach(self, app: Quart) -> None:
         """Give the state to an app, whose handlers find it by `app_state`."""
         app.extensions[_KEY] = self

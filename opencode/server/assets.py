@@ -18,6 +18,9 @@ VERSION = 12
 KEPT = 128
 """Files that are kept in memory."""
 
+SANDBOXED = "vendor/mermaid/"
+"""Files that frames without an origin load."""
+
 _TEXT = ("text/", "application/javascript", "application/json", "image/svg+xml")
 
 
@@ -42,6 +45,8 @@ def register(app: Quart, folder: Path) -> None:
             abort(404)
         response = Response(content_type=asset.kind)
         response.set_etag(asset.etag)
+        if filename.startswith(SANDBOXED):
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         version = request.args.get("v", "")
         response.headers["Vary"] = "Accept-Encoding"
         response.headers["Cache-Control"] = (

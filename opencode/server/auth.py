@@ -20,7 +20,7 @@ from .client import client
 from .rate_limit import RateLimiter
 
 OPEN_PATHS = frozenset({"/global/health", "/login", "/manifest.webmanifest"})
-OPEN_BELOW = ("/static/", "/share/")
+OPEN_BELOW = ("/static/", "/share/", "/sandbox/")
 
 COOKIE = "opencode_login"
 COOKIE_SECONDS = 30 * 24 * 3600

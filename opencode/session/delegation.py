@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from msgspec import UNSET
 
 from opencode.agent.agents import DENY_TASK
+from opencode.agent.prompt_defaults import prompt_defaults
 from opencode.errors import NotFound, RequestError, ToolError
 from opencode.schema.agent import Agent
 from opencode.schema.base import given
@@ -104,7 +105,8 @@ class Delegation:
             raise ToolError(f"{task.session_id} is not a task of this session. Omit task_id.")
         if await self._depth(parent) >= MAX_DEPTH:
             raise ToolError(f"A task can't delegate further than {MAX_DEPTH} levels. Do the work yourself.")
-        rules = [*given(parent.permission, []), *_restrictions(agent)]
+        off = prompt_defaults(given(parent.metadata, {})).rules()
+        rules = [*given(parent.permission, []), *off, *_restrictions(agent)]
         body = CreateSessionBody(
             parent_id=parent.id,
             title=f"{task.description} (@{agent.name} subagent)",

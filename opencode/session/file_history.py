@@ -228,5 +228,5 @@ def _tell(draft: Draft, *outcomes: Restored) -> None:
                 title="Files left as they are",
                 message="; ".join(left[:MOST_TOLD]) + more,
                 variant="warning",
-            )
+            ).about(draft.session.id)
         )

@@ -41,6 +41,7 @@ from .history import History
 from .instructions import Instructions
 from .prompts import Prompts
 from .recovery import recover
+from .saved_settings import SavedSettings
 from .sessions import Sessions
 from .snapshot import Snapshot
 from .transfer import Transfer
@@ -56,11 +57,12 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """The services that the API and the web page call.
 
     Each is built from those above it in `open_services`, and knows nothing of those below. `setup`: the
-    set-up in use; `reload` replaces it when its files have changed.
+    set-up in use; `reload` replaces it when its files have changed, `saved` changes one of them.
     """
 
     setup: ActiveSetup
     reload: Reload
+    saved: SavedSettings
     sessions: Sessions
     prompts: Prompts
     history: History
@@ -161,9 +163,11 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             changes,
         )
         turns.delegation = Delegation(sessions, setup, prompts.send, turns.abort, turns.last_answer)
+        reload = Reload(settings, setup.use)
         services = Services(
             setup=setup,
-            reload=Reload(settings, setup.use),
+            reload=reload,
+            saved=SavedSettings(setup, reload),
             sessions=sessions,
             prompts=prompts,
             history=history,

@@ -7,11 +7,12 @@ from itertools import pairwise
 from msgspec import UNSET, UnsetType, structs
 
 from opencode import __version__, ids
+from opencode.agent.prompt_defaults import DEFAULTS
 from opencode.agent.recovery import closed
 from opencode.clock import now_ms
 from opencode.config import Limits
 from opencode.errors import BadRequest, Conflict, RequestError, TurnAborted
-from opencode.schema.base import given
+from opencode.schema.base import JsonObject, given
 from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.part import CompactionPart, FilePart, Part, TextPart, ToolPart, ToolStateCompleted
 from opencode.schema.session import PermissionRule, Session, SessionModel, SessionRevert, SessionTime
@@ -118,7 +119,7 @@ class Transfer:
             tokens=info.tokens,
             agent=self._known_agent(info.agent),
             model=await self._known_model(info.model),
-            metadata=info.metadata,
+            metadata=_without_defaults(info.metadata),
             permission=_restricting(info.permission),
         )
 
@@ -160,6 +161,11 @@ class Transfer:
 def _restricting(rules: list[PermissionRule] | UnsetType) -> list[PermissionRule] | UnsetType:
     """Return the rules that ask or deny: the file of a stranger must not allow its conversation anything."""
     return [rule for rule in given(rules, []) if rule.action != "allow"] or UNSET
+
+
+def _without_defaults(metadata: JsonObject | UnsetType) -> JsonObject | UnsetType:
+    """Return metadata without instructions for every prompt, which a stranger may have written."""
+    return {name: value for name, value in metadata.items() if name != DEFAULTS} if metadata else metadata
 
 
 def _closed(message: MessageWithParts) -> MessageWithParts:

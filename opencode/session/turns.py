@@ -8,6 +8,7 @@ from weakref import proxy
 
 from opencode import observe
 from opencode.agent.exchange import HANDED_OVER, is_last_step
+from opencode.agent.prompt_defaults import PromptDefaults, prompt_defaults
 from opencode.agent.turn import Turn
 from opencode.errors import AgentServerError, Conflict, ModelError, NotFound, Unavailable
 from opencode.schema.base import given
@@ -95,6 +96,9 @@ class RunningTurn:
 
     def new_message_id(self) -> str:
         return self._live.new_message_id()
+
+    def defaults(self) -> PromptDefaults:
+        return prompt_defaults(given(self._live.info.metadata, {}))
 
     async def commit(
         self, unit: Unit, events: Sequence[EventProperties], cost: float = 0, tokens: Tokens | None = None

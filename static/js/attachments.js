@@ -38,6 +38,21 @@ function show(keep = true) {
   document.dispatchEvent(new CustomEvent("chat:files"));
 }
 
+// Says before sending which files the picked model can't read. An edited message keeps its own.
+const KINDS = { image: "images", pdf: "PDFs" };
+
+function warn() {
+  const { name, kinds = "" } = byId("reads")?.dataset ?? {};
+  const needed = new Set(chosen.map(({ type }) => (type.startsWith("image/") ? "image" : type === "application/pdf" && "pdf")));
+  if (byId(byId("replaces").value)?.querySelector(".file img")) needed.add("image");
+  const missing = name ? Object.keys(KINDS).filter((kind) => needed.has(kind) && !kinds.split(" ").includes(kind)) : [];
+  const line = byId("unread");
+  line.hidden = !missing.length;
+  line.textContent = missing.length ? `${name} can't read ${missing.map((kind) => KINDS[kind]).join(" or ")}: it will be told their names only. Pick a model that can.` : "";
+}
+
+for (const name of ["chat:files", "chat:model", "chat:editing"]) document.addEventListener(name, warn);
+
 function preview(file) {
   const figure = document.createElement("figure");
   if (file.type.startsWith("image/")) {
@@ -89,6 +104,7 @@ eachChat(async () => {
   form = byId("composer");
   chosen = [];
   input.addEventListener("change", () => add([...input.files]));
+  warn();
   const own = input;
   const files = await kept("readonly", (files) => files.get(location.pathname));
   if (!files?.length || own !== input || chosen.length) return;

@@ -5,6 +5,8 @@ import "./composer.js";
 import "./attachments.js";
 import "./scroll.js";
 import "./sidebar.js";
+import "./chats.js";
+import "./status.js";
 import "./picker.js";
 import "./palette.js";
 import "./commands.js";

@@ -33,6 +33,7 @@ export function stopEditing() {
   if (!isEditing()) return false;
   replaces.value = "";
   editing.hidden = true;
+  document.dispatchEvent(new CustomEvent("chat:editing"));
   fill(stored((storage) => storage.getItem(draft())) ?? "");
   return true;
 }
@@ -48,6 +49,7 @@ function edit(button) {
   editing.querySelector(".past-text").hidden = isQueued(message);
   editing.querySelector(".kept-files").textContent = files ? ` Its ${files > 1 ? `${files} files are` : "file is"} kept.` : "";
   editing.hidden = false;
+  document.dispatchEvent(new CustomEvent("chat:editing"));
   fill(textOf(button));
 }
 

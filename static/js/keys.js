@@ -4,7 +4,7 @@ import { isComposing } from "./view.js";
 export function arrows(area, field, list) {
   area.addEventListener("keydown", (event) => {
     if (isComposing(event)) return;
-    const items = [...list().querySelectorAll("a, button")].filter((item) => item.checkVisibility?.() ?? item.offsetParent);
+    const items = [...list().querySelectorAll("a, button:not(.quiet)")].filter((item) => item.checkVisibility?.() ?? item.offsetParent);
     const at = items.indexOf(document.activeElement);
     if (at < 0 && event.target !== field()) return;
     if (event.key === "ArrowDown") items[Math.min(at + 1, items.length - 1)]?.focus();

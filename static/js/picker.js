@@ -49,11 +49,12 @@ dialog.addEventListener("input", (event) => {
 arrows(dialog, () => byId("model-filter"), () => dialog.querySelector(".pick-list"));
 
 // Chooses a model for what is sent next; the server remembers it for new chats.
-export function choose(id, name) {
+export async function choose(id, name) {
   byId("model").value = id;
   byId("picked").textContent = name;
   stored((storage) => storage.setItem("recent-models", JSON.stringify([id, ...recent().filter((other) => other !== id)].slice(0, RECENT))), "localStorage");
-  return htmx.ajax("GET", `/chats/effort?model=${encodeURIComponent(id)}`, { target: "#effort", swap: "innerHTML" });
+  await htmx.ajax("GET", `/chats/effort?model=${encodeURIComponent(id)}`, { target: "#effort", swap: "innerHTML" });
+  document.dispatchEvent(new CustomEvent("chat:model"));
 }
 
 dialog.addEventListener("click", async (event) => {

@@ -58,6 +58,8 @@ function toMatch() {
   if (!message) return;
   following = false;
   message.classList.add("found");
+  const fold = message.querySelector(".unfold input");
+  if (fold) fold.checked = true;
   const words = (asked.get("find") ?? "").toLowerCase();
   const ranges = words ? matches(message, words) : [];
   if (ranges.length && CSS.highlights) CSS.highlights.set("found", new Highlight(...ranges));

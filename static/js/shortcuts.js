@@ -1,5 +1,6 @@
 // Keyboard shortcuts. Escape closes what is open and nearest, and stops an answer only where nothing is.
 import { byId, isComposing, open } from "./view.js";
+import { stopPicking } from "./chats.js";
 import { stopEditing } from "./composer.js";
 import { copyLast, openPalette } from "./palette.js";
 import { step, toggle } from "./sidebar.js";
@@ -17,6 +18,8 @@ function escape(target) {
     search.value = "";
     search.dispatchEvent(new Event("search", { bubbles: true }));
     search.focus();
+  } else if (target.id !== "box" && stopPicking()) {
+    byId("search").focus();
   } else if (drawer.checked || target.closest("#sidebar")) {
     drawer.checked = false;
     byId("box").focus();
@@ -30,7 +33,7 @@ document.addEventListener("keydown", (event) => {
   const command = event.ctrlKey || event.metaKey;
   const key = event.key.toLowerCase();
   if (event.key === "Escape") {
-    if (!document.querySelector("dialog[open]")) escape(event.target);
+    if (!document.querySelector("dialog[open], :popover-open")) escape(event.target);
     return;
   }
   let act = null;

@@ -1,5 +1,5 @@
 // The list of chats: marks the open one, shows each chat once, keeps its place, and can be hidden.
-import { byId, eachChat, stored } from "./view.js";
+import { byId, stored } from "./view.js";
 import { arrows } from "./keys.js";
 
 const sessions = byId("sessions");
@@ -47,6 +47,10 @@ export function step(by) {
 }
 
 export function toggle() {
+  if (document.querySelector("label.menu").checkVisibility()) { // in a narrow window the list is a drawer
+    byId("drawer").checked = !byId("drawer").checked;
+    return;
+  }
   const hidden = document.documentElement.classList.toggle("no-side");
   stored((storage) => storage.setItem("no-side", hidden ? "1" : ""), "localStorage");
 }
@@ -64,18 +68,4 @@ document.addEventListener("htmx:before:request", (event) => {
   if (!menu?.open) return;
   menu.open = false;
   menu.querySelector("summary").focus();
-});
-
-// The title in the tab follows the one on the page, and says what the agent does.
-function showTitle() {
-  const title = byId("title")?.textContent;
-  const state = byId("requests").childElementCount ? "❓ " : byId("activity")?.dataset.state === "idle" ? "" : "● ";
-  document.title = title === undefined ? "OpenCode API" : `${state}${title} · OpenCode API`;
-}
-
-eachChat((main) => {
-  if (!byId("title")) return;
-  new MutationObserver(showTitle).observe(main.querySelector("header"), { childList: true, subtree: true, characterData: true });
-  new MutationObserver(showTitle).observe(byId("requests"), { childList: true });
-  new MutationObserver(showTitle).observe(byId("scroll"), { childList: true, attributes: true, subtree: true, attributeFilter: ["data-state"] });
 });

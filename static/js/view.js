@@ -52,7 +52,7 @@ export async function open(address, how = "push") {
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
   if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  if (link.target || link.origin !== location.origin || !CHAT.test(link.pathname) || link.hasAttribute("hx-get")) return;
+  if (link.target || link.origin !== location.origin || !CHAT.test(link.pathname) || link.matches("[hx-get], [href^='#']")) return;
   event.preventDefault();
   open(link.href);
 });

@@ -44,3 +44,5 @@ grep -qF "$logo" redoc/redoc.standalone.js || { echo "redoc: the logo's address 
 edit redoc/redoc.standalone.js "s|$logo|data:,|"
 
 vendor htmx.org 4.0.1 LICENSE dist/htmx.min.js dist/ext/hx-sse.min.js dist/ext/hx-csp.min.js
+
+vendor mermaid 11.17.2 LICENSE dist/mermaid.min.js

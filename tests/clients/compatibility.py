@@ -26,6 +26,12 @@ DIFFERENT = {
         "of a list of models the first, the others in `agent.<name>.fallbacks`"
     ),
     "GET /global/config": "the same as `GET /config`: there is one configuration",
+    "PATCH /config": (
+        "`model`, `small_model`, `default_agent`, `disabled_providers` and providers that are added; kept in "
+        "the data directory, not in opencode.json; `null` removes a value; only with a password, or where "
+        "only this machine is served"
+    ),
+    "PATCH /global/config": "the same as `PATCH /config`",
     "POST /session/{sessionID}/message": (
         'also takes `{"content"}`; answers with events if that form or `Accept` asks for them; '
         "an unknown model is a 400 that names the nearest ones"
@@ -50,8 +56,6 @@ DIFFERENT = {
 }
 
 ABSENT = {
-    "PATCH /config": "opencode.json is read at start",
-    "PATCH /global/config": "opencode.json is read at start",
     "POST /global/dispose": "a signal stops the server",
     "POST /instance/dispose": "a signal stops the server",
     "POST /log": "clients can't write to the server's log",

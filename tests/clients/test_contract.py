@@ -137,6 +137,8 @@ async def tour(server: Server) -> None:
         await client.get(path)
     await client.put("/auth/anthropic", json={"type": "api", "key": "a-key"})
     await client.delete("/auth/anthropic")
+    for path in ("/config", "/global/config"):
+        await client.patch(path, json={"model": "local/one"})
     await client.post("/mcp/probe/connect")
     await client.get("/mcp")
     await client.post("/mcp/probe/disconnect")

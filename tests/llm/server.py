@@ -72,6 +72,10 @@ class LLM:
         """How many clients left in the middle of an answer."""
         self.connections = 0
         """How many connections were opened."""
+        self.listings = 0
+        """How often models were asked for."""
+        self.key = ""
+        """The key that asking for models needs; "" for none."""
         self._title = title
         self._models = models
         self._queue: deque[Step] = deque()
@@ -144,7 +148,7 @@ class LLM:
         content = await reader.readexactly(int(headers.get("content-length", "0")))
         path = target.partition("?")[0]
         if method == "GET":
-            await self._list(writer, target)
+            await self._list(writer, target, headers.get("authorization", ""))
             return True
         request = Request(path, headers, json.loads(content))
         wire = next(wire for wire in WIRES if path.endswith(wire.suffix))
@@ -212,7 +216,12 @@ class LLM:
             return step.end
         return await Performance(step, wire, str(request.body.get("model")), reader, writer).run()
 
-    async def _list(self, writer: asyncio.StreamWriter, target: str) -> None:
+    async def _list(self, writer: asyncio.StreamWriter, target: str, authorization: str) -> None:
+        self.listings += 1
+        if self.key and authorization != f"Bearer {self.key}":
+            refusal = json.dumps({"error": {"message": "Incorrect API key provided."}})
+            await _respond(writer, 401, refusal, "application/json", {})
+            return
         if self._models is None:
             await _respond(writer, 200, "<h1>Welcome</h1>", "text/html", {})
             return

@@ -223,3 +223,34 @@ def test_the_harmless_tags_that_models_write_are_tags() -> None:
     text = "".join(blocks("H<sub>2</sub>O, why does <br> not break, <kbd onclick=x>no</kbd> <sub>open"))
     assert "H<sub>2</sub>O" in text and "&lt;br&gt;" in text and "&lt;kbd onclick" in text
     assert text.count("<sub>") == 1
+
+
+def test_footnotes_are_numbered_and_linked() -> None:
+    text = "A[^b], B[^1] and A again[^b], C[^none].\n\n[^1]: one\n[^b]: *two*\n\n    more"
+    body, one, two = blocks(text)
+    link = '<sup><a class="note" href="#note" data-note="{0}">{0}</a></sup>'
+    assert f"A{link.format(1)}, B{link.format(2)} and A again{link.format(1)}, C[^none]." in body
+    assert one.startswith('<div class="footnote" data-note="2"><sup>2</sup>') and "<p>one</p>" in one
+    assert two.startswith('<div class="footnote" data-note="1">') and "<em>two</em>" in two and "more" in two
+
+
+def test_footnotes_hold_no_markup_and_no_links_in_links() -> None:
+    html = "".join(
+        blocks("[a [^1]](https://x.org) [^<b>]\n\n[^1]: <script>x</script>\n[^<b>]: y\n\n[^1]: [^1]: - [ ] z")
+    )
+    assert "<script" not in html and "<b>" not in html
+    assert "note" not in "".join(blocks("a regular expression [^a-z]: no\n\n`[^1]`"))
+
+
+def test_cells_with_sentences_get_a_readable_width() -> None:
+    table = "| a | b | c |\n|---|:-:|---|\n| x | {} | [y](https://example.com/a-long-address/of-a-page) |"
+    assert '<td class="wide"' not in (html := "".join(blocks(table.format("short")))) and "widest" not in html
+    assert '<td align="center" class="wide">' in "".join(blocks(table.format("a few words in a cell")))
+    assert '<td align="center" class="widest">' in "".join(blocks(table.format("many words " * 9)))
+
+
+@pytest.mark.parametrize("language", ["mermaid", "html", "SVG"])
+def test_what_the_page_can_show_has_a_button_for_it(language: str) -> None:
+    html = "".join(blocks(f"```{language}\n<svg>\n```"))
+    assert f'<figure class="code {language.lower()}">' in html and 'class="preview"' in html
+    assert "preview" not in "".join(blocks("```python\n1\n```"))

@@ -33,6 +33,10 @@ def definitions(size: int) -> str:
     return "".join(lines)
 
 
+def footnotes(size: int) -> str:
+    return "".join(f"a[^{number}]\n\n[^{number}]: b [^{number}]\n\n" for number in range(size // 30))
+
+
 HOSTILE = {
     **{
         text: repeated(text)
@@ -44,6 +48,11 @@ HOSTILE = {
                 "[a](b",
                 "[a](b) ",
                 "[a]: <",
+                "[^1]: ",
+                "[^1]",
+                "x[^1]\n\n[^1]: y\n\n",
+                "[^1]: > ",
+                "[^1]: - ",
                 "](<",
                 "![a",
                 "*a ",
@@ -153,6 +162,7 @@ HOSTILE = {
     "ticks": ticks,
     "table": table,
     "definitions": definitions,
+    "footnotes": footnotes,
     "closed emphasis": lambda size: "*a _b " * (size // 12) + "c_ d* " * (size // 12),
     "images in images": lambda size: "![" * (size // 6) + "](b)" * (size // 6),
     "blank lines in lists": lambda size: "+ " * 200 + "x\n" + "\n" * size,

@@ -27,8 +27,9 @@ async def shown(page: Page) -> str:
 
 
 async def markup(page: Page) -> str:
-    """Return the conversation's HTML without htmx's own attribute."""
+    """Return the conversation's HTML without htmx's own attribute, and without times."""
     html = (await page.inner_html("#messages")).replace(' data-htmx-powered="true"', "")
+    html = re.sub(r"<time[^>]*>[^<]*</time>", "", html)
     return re.sub(r">\s+<", "><", html).strip()
 
 

@@ -7,10 +7,11 @@ from quart import Blueprint, Response, request
 
 from opencode import __version__
 from opencode.clock import now_ms
+from opencode.errors import Forbidden
 from opencode.schema.agent import Agent, Command, Health, Path, Project, ProjectTime, Skill
 from opencode.schema.base import JsonObject, encode
 
-from ..app_state import metrics, services
+from ..app_state import app_state, metrics, services
 from ..endpoint import JSON, endpoint
 
 blueprint = Blueprint("instance", __name__)
@@ -54,20 +55,43 @@ async def get_metrics() -> Response:
 @endpoint(JsonObject)
 async def get_config() -> JsonObject:
     """Get the configuration in the form of opencode.json, without secrets."""
-    settings, providers = services().settings, services().providers
-    config = settings.config
-    default = next(("/".join(item) for item in providers.defaults().items()), None)
-    return {
-        "$schema": "https://opencode.ai/config.json",
-        "agent": {},
-        "command": {},
-        "mode": {},
-        "provider": {},
-        "share": config.share,
-        "username": config.username or settings.username,
-        **({"model": default} if default else {}),
-        **settings.raw,
-    }
+    return _config()
+
+
+@blueprint.patch("/config")
+@blueprint.patch("/global/config", endpoint="update_global_config")
+@endpoint(
+    JsonObject,
+    body=JsonObject,
+    errors=(400, 403),
+    examples={
+        "Default model": {"model": "anthropic/claude-sonnet-4-5"},
+        "A model server": {
+            "provider": {
+                "ollama": {
+                    "npm": "@ai-sdk/openai-compatible",
+                    "name": "Ollama",
+                    "options": {"baseURL": "http://localhost:11434/v1"},
+                }
+            }
+        },
+    },
+)
+async def update_config(body: JsonObject) -> JsonObject:
+    """Change the configuration: `model`, `small_model`, `default_agent`, `disabled_providers` and `provider`.
+
+    Objects are merged, `null` removes what was saved. It takes effect at once and is stored in the data
+    directory, from where it counts more than opencode.json, which is not changed. Providers can be added, and
+    those that were added be changed; `apiKey` is stored as `PUT /auth/{providerID}` does and never returned.
+    The server must have a password, or serve its own machine only.
+    """
+    if not app_state().may_change_settings:
+        raise Forbidden(
+            "The configuration can be changed only if this server has a password, or serves its own machine "
+            "only: set OPENCODE_SERVER_PASSWORD, or HOST=127.0.0.1."
+        )
+    await services().saved.change(body)
+    return _config()
 
 
 @blueprint.get("/agent")
@@ -136,3 +160,20 @@ def _project() -> Project:
     return Project(
         id="global", worktree=WORKTREE, time=ProjectTime(created=_STARTED, updated=_STARTED), sandboxes=[]
     )
+
+
+def _config() -> JsonObject:
+    settings, providers = services().settings, services().providers
+    config = settings.config
+    default = next(("/".join(item) for item in providers.defaults().items()), None)
+    return {
+        "$schema": "https://opencode.ai/config.json",
+        "agent": {},
+        "command": {},
+        "mode": {},
+        "provider": {},
+        "share": config.share,
+        "username": config.username or settings.username,
+        **({"model": default} if default else {}),
+        **settings.raw,
+    }

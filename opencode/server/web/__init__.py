@@ -7,10 +7,14 @@ from opencode.config import Settings
 from . import (
     actions,
     attachments,
+    changed_files,
+    chat_settings,
     compression,
     login,
+    many,
     pages,
     palette,
+    sandbox,
     security,
     settings,
     shared,
@@ -18,7 +22,20 @@ from . import (
     warm_up,
 )
 
-MODULES = (pages, palette, actions, attachments, stream, settings, login, shared)
+MODULES = (
+    pages,
+    palette,
+    actions,
+    many,
+    changed_files,
+    chat_settings,
+    attachments,
+    stream,
+    settings,
+    login,
+    shared,
+    sandbox,
+)
 
 
 def register(app: Quart, app_settings: Settings) -> None:

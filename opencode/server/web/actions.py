@@ -188,6 +188,8 @@ async def switch_branch(session_id: str) -> Answer:
 async def unrevert(session_id: str) -> Answer:
     """Restore the reverted messages."""
     await services().history.unrevert(session_id)
+    if request.headers.get("HX-Request"):
+        return Response("", content_type=HTML)  # the stream may have a notice of files that were left alone
     return _done(session_id)
 
 

@@ -1,8 +1,9 @@
 """What the page shows of sessions: messages with the text still being written, lists, search results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import msgspec
 
@@ -21,6 +22,7 @@ from opencode.session.reverted import is_reverted, without_reverted
 from opencode.session.services import Services
 from opencode.store import SessionQuery
 
+from . import names
 from .excerpt import Hit, hit
 
 PAGE = 30
@@ -32,6 +34,9 @@ FOLLOWING = 10
 LISTED = 80
 """Sessions on one page of the side bar."""
 
+SCANNED = 2_000
+"""Sessions that are read at most for one page of the side bar."""
+
 SEARCH_PAGE = 20
 """Search results on one page."""
 
@@ -40,6 +45,9 @@ SEARCH_MOST = 1000
 
 DIGITS = 18
 """Decimal digits that always fit a signed 64-bit integer."""
+
+State = Literal["busy", "waiting"]
+"""What a session does: its turn runs, or waits for the user's reply."""
 
 _PLACES = {"title": "In titles", "words": "In messages", "within": "In parts of words"}
 
@@ -141,15 +149,44 @@ async def listing(services: Services, after: str = "", most: int = LISTED) -> Li
 
     `after`: the cursor of an earlier page; pinned sessions are on the first page only. `most`: its sessions.
     """
-    sessions = services.sessions
-    page = await sessions.find(SessionQuery(limit=most, roots=True, after=_parse_cursor(after)))
-    pinned = _unarchived([] if after else await sessions.find(SessionQuery(roots=True, pinned=True)))
+    page, cursor = await _page(services, after, most, is_archived=False)
+    pinned = [] if after else await services.sessions.find(SessionQuery(roots=True, pinned=True))
+    pinned = [session for session in pinned if not session.time.archived]
     groups: dict[str, list[Session]] = {"Pinned": pinned} if pinned else {}
-    for session in _unarchived(page):
-        if not is_pinned(session):
+    for session in page:
+        if not names.is_pinned(session):
             groups.setdefault(_day(session.time.updated), []).append(session)
-    cursor = f"{page[-1].time.updated}-{page[-1].id}" if len(page) == most else ""
+    await names.learn(services, [*pinned, *page])
     return Listing(list(groups.items()), cursor)
+
+
+async def archived(services: Services, after: str = "") -> Listing:
+    """Return one page of the archived sessions, the last changed first."""
+    page, cursor = await _page(services, after, LISTED, is_archived=True)
+    await names.learn(services, page)
+    return Listing([("Archived", page)] if page else [], cursor)
+
+
+async def _page(services: Services, after: str, most: int, *, is_archived: bool) -> tuple[list[Session], str]:
+    """Return one page of root sessions that are archived, or of those that are not, and the next cursor.
+
+    It has fewer than `most` where many sessions in a row are of the other kind.
+    """
+    page: list[Session] = []
+    cursor, read = _parse_cursor(after), 0
+    while read < SCANNED:
+        batch = await services.sessions.find(SessionQuery(limit=most, roots=True, after=cursor))
+        for session in batch:
+            cursor = session.time.updated, session.id
+            if bool(session.time.archived) == is_archived:
+                page.append(session)
+            if len(page) == most:
+                return page, f"{cursor[0]}-{cursor[1]}"
+        if len(batch) < most:
+            return page, ""
+        read += len(batch)
+    assert cursor is not None
+    return page, f"{cursor[0]}-{cursor[1]}"
 
 
 def first(listed: Listing, most: int) -> Listing:
@@ -176,23 +213,13 @@ async def matches(services: Services, words: str, after: str = "") -> Listing:
     hits: dict[str, Hit] = {}
     for match in result.matches:
         session = match.session
-        if session.time.archived:
-            continue
         groups.setdefault("" if match.place == place else _PLACES[match.place], []).append(session)
         found = None if match.place == "title" else await services.store.find_text(session.id, words)
         if found is not None and not is_reverted(session, found[0], ""):
             hits[session.id] = hit(*found, words)
+    await names.learn(services, [match.session for match in result.matches])
     cursor = f"{skip + len(result.matches)}-{result.matches[-1].place}" if result.more else ""
     return Listing(list(groups.items()), cursor, hits)
-
-
-def is_pinned(session: Session) -> bool:
-    """Return whether a session is pinned to the top of the list."""
-    return bool(session.metadata and session.metadata.get("pinned"))
-
-
-def _unarchived(sessions: list[Session]) -> list[Session]:
-    return [session for session in sessions if not session.time.archived]
 
 
 def _parse_cursor(cursor: str) -> tuple[int, str] | None:
@@ -207,9 +234,13 @@ def _number(digits: str) -> int | None:
     return int(digits) if digits.isdecimal() and len(digits) < DIGITS else None
 
 
-def busy(services: Services) -> Sequence[str]:
-    """Return the ids of the sessions whose turn is running."""
-    return list(services.turns.statuses())
+async def states(services: Services) -> Mapping[str, State]:
+    """Return what sessions do: run, or wait for the user's reply, themselves or in a sub-task."""
+    found: dict[str, State] = dict.fromkeys(services.turns.statuses(), "busy")
+    for request in services.pending_requests.of(None):
+        for session_id in (request.session_id, *await ancestors(services, request.session_id)):
+            found[session_id] = "waiting"
+    return found
 
 
 def _day(milliseconds: int) -> str:

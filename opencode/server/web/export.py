@@ -8,13 +8,14 @@ from opencode.schema.message import AssistantMessage, MessageWithParts
 from opencode.schema.part import FilePart, Part, ReasoningPart, TextPart, ToolPart, ToolStateError
 from opencode.schema.session import Session
 
+from .names import name
 from .render import clock
 from .tool_view import TEXT, cut, json_text
 
 
 def as_markdown(session: Session, messages: list[MessageWithParts]) -> str:
     """Return a conversation as Markdown, tool calls included."""
-    lines = [f"# {_escaped(session.title)}", "", f"{clock(session.time.created)}"]
+    lines = [f"# {_escaped(name(session))}", "", f"{clock(session.time.created)}"]
     follows_user = False
     for message in messages:
         is_user = not isinstance(message.info, AssistantMessage)

@@ -2,21 +2,33 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import msgspec
 
 from opencode.bus import Bus, Event, Lagged, Subscription
 from opencode.errors import NotFound
-from opencode.schema.event import SessionCreated, SessionDeleted, SessionStatusChanged, SessionUpdated
+from opencode.schema.event import (
+    PermissionAsked,
+    PermissionReplied,
+    QuestionAsked,
+    QuestionRejected,
+    QuestionReplied,
+    SessionCreated,
+    SessionDeleted,
+    SessionStatusChanged,
+    SessionUpdated,
+)
 from opencode.schema.session import Session
 from opencode.session.branches import Point
 from opencode.session.reverted import without_reverted
 from opencode.session.services import Services
 
-from . import branches, conversation
-from .live_view import LiveView, hx_partial, message_partials, removal, request_partial, texts
+from . import branches, conversation, names
+from .live_view import LiveView, hx_partial, message_partials, removal, request_partial, texts, usage_partials
 from .markdown import Markdown
 from .render import fragment
+from .usage import Usage, usage
 
 SIDE_BAR_SECONDS = 0.5
 """Minimum interval between two renderings of the list of sessions."""
@@ -117,6 +129,7 @@ class SessionFeed(Feed):
         view, position = self._view, self._position
         view.revert = (await self._services.sessions.get(self._id)).revert
         points = await self._services.branches.points(self._id)
+        shown = used = Usage()
         while not events.ended:
             for event in await events.next(view.pause()):
                 view.take(event.properties)
@@ -125,12 +138,22 @@ class SessionFeed(Feed):
             if view.has_changed:
                 view.has_changed = False
                 points = await self._services.branches.points(self._id)
+                await self._learn_name()
+                with suppress(NotFound):  # it was deleted, which has an event of its own
+                    used = await usage(self._services, await self._services.sessions.get(self._id))
             with branches.showing(points):
                 html = await view.due() + await self._read(view)
             if html:
                 self.publish(frame(html, position))
+            if used != shown:
+                shown = used
+                self.publish(frame(usage_partials(self._id, used), position))
             if points != before:  # on their own: htmx looks for all targets before it swaps any
                 self.publish(frame(branch_partials(self._id, before, points), position))
+
+    async def _learn_name(self) -> None:
+        with suppress(NotFound):  # it was deleted, which has an event of its own
+            await names.learn(self._services, [await self._services.sessions.get(self._id)])
 
     async def _read(self, view: LiveView) -> str:
         """Return what must be read from the store: a stale list, or messages not seen from their start."""
@@ -191,7 +214,16 @@ def branch_partials(session_id: str, before: Points, points: Points) -> str:
 
 def _changes_list(event: Event) -> bool:
     return isinstance(
-        event.properties, SessionCreated | SessionUpdated | SessionDeleted | SessionStatusChanged
+        event.properties,
+        SessionCreated
+        | SessionUpdated
+        | SessionDeleted
+        | SessionStatusChanged
+        | PermissionAsked
+        | PermissionReplied
+        | QuestionAsked
+        | QuestionReplied
+        | QuestionRejected,
     )
 
 
@@ -211,7 +243,7 @@ async def message_list(services: Services, session: Session, markdown: Markdown)
 async def side_bar(services: Services) -> str:
     """Return the partial of the list of sessions."""
     listed = await conversation.listing(services)
-    html = fragment("session_groups", listed, conversation.busy(services), template="lists.html")
+    html = fragment("session_groups", listed, await conversation.states(services), template="lists.html")
     return hx_partial("sessions", "innerMorph", html)
 
 

@@ -25,6 +25,7 @@ from opencode.schema.event import (
     SessionDeleted,
     SessionStatusChanged,
     SessionUpdated,
+    ToastShown,
     TodoUpdated,
 )
 from opencode.schema.message import AssistantMessage, Message, MessageWithParts
@@ -34,6 +35,7 @@ from opencode.schema.session import Session, SessionRevert
 from .live_text import LiveText
 from .markdown import STREAM_SECONDS, Markdown
 from .render import fragment
+from .usage import Usage
 
 RENDER_SECONDS = 0.05
 """Minimum interval between two renderings of a text that is being written."""
@@ -58,6 +60,17 @@ def session_partials(session: Session) -> str:
     return "".join(
         hx_partial(target, "outerMorph", fragment(macro, session)) for target, macro in items.items()
     )
+
+
+async def _session(session: Session) -> str:
+    """Return the partials of a session once they are due: its name may be learned until then."""
+    return session_partials(session)
+
+
+def usage_partials(session_id: str, used: Usage) -> str:
+    """Return the partials of what a session has used."""
+    figures = hx_partial("usage-now", "outerMorph", fragment("usage_figures", used))
+    return figures + hx_partial("menu-compact", "outerMorph", fragment("compact_item", session_id, used))
 
 
 async def message_partials(messages: Collection[MessageWithParts], markdown: Markdown) -> str:
@@ -89,6 +102,13 @@ def request_partial(event: EventProperties) -> str:
         ):
             return removal(request_id)
     return ""
+
+
+def notice_partial(event: EventProperties) -> str:
+    """Return the notice that an event is, "" if it is none."""
+    if not isinstance(event, ToastShown):
+        return ""
+    return hx_partial("notice", "innerHTML", fragment("notice", f"{event.title}: {event.message}"))
 
 
 class LiveView:
@@ -139,7 +159,7 @@ class LiveView:
                 self._partials.append(hx_partial("activity", "outerMorph", fragment("activity", status)))
             case SessionUpdated(info=session):
                 self.has_changed = True
-                self._partials.append(session_partials(session))
+                self._partials.append(partial(_session, session))
                 if session.revert != self.revert:
                     self.revert, self.is_stale = session.revert, True
             case TodoUpdated(todos=todos):
@@ -150,7 +170,7 @@ class LiveView:
             case SessionCreated():  # restored
                 self._partials.append(removal("deleted"))
                 self.is_stale = True  # an answer that was cut by the deletion has ended meanwhile
-            case _ if html := request_partial(event):
+            case _ if html := notice_partial(event) or request_partial(event):
                 self._partials.append(html)
 
     def pause(self) -> float | None:
@@ -223,6 +243,7 @@ class LiveView:
         else:
             self._whole[info.id] = message
         if isinstance(info, AssistantMessage) and info.time.completed:
+            self.has_changed = True  # what the session has used, too
             del self._messages[info.id]
 
     def _remove_part(self, part_id: str, message_id: str) -> None:

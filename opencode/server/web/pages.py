@@ -15,12 +15,11 @@ from opencode.schema.session import Session, Todo
 from opencode.session.branches import Point
 from opencode.session.reverted import without_reverted
 from opencode.session.services import Services
-from opencode.session.sessions import DEFAULT_TITLE
 
 from ..app_state import app_state, services
 from ..endpoint import JSON
 from ..json_body import exported
-from . import branches, choice, conversation
+from . import branches, choice, conversation, names, usage
 from .attachments import disposition
 from .error_messages import page_message
 from .export import as_markdown
@@ -101,6 +100,18 @@ async def newer(session_id: str) -> Response:
     return Response(shown + link, content_type=HTML)
 
 
+@blueprint.get("/chat/<session_id>/usage")
+async def usage_of(session_id: str) -> Response:
+    """Return what a session has used, by model and by step."""
+    session = await services().sessions.get(session_id)
+    messages = without_reverted(session, await services().sessions.messages(session_id, outlines=True))
+    steps = usage.steps(messages)
+    used = await usage.usage(services(), session)
+    more = max(0, len(steps) - usage.MAX_STEPS)
+    html = fragment("usage_list", used, usage.by_model(messages), steps[more:], more)
+    return Response(html, content_type=HTML)
+
+
 @blueprint.get("/chats/search")
 async def search() -> Response:
     """Return one page of the sessions whose title or messages contain `q`; `after`: the cursor before it."""
@@ -109,9 +120,7 @@ async def search() -> Response:
         return Response("", content_type=HTML)
     after = request.args.get("after", "")
     results = await conversation.matches(services(), words, after)
-    html = fragment(
-        "matches", results, conversation.busy(services()), words, not after, template="lists.html"
-    )
+    html = fragment("matches", results, words, not after, template="lists.html")
     return Response(html, content_type=HTML)
 
 
@@ -119,8 +128,22 @@ async def search() -> Response:
 async def older_chats() -> Response:
     """Return the page of the side bar after the cursor `after`."""
     listed = await conversation.listing(services(), after=request.args.get("after", ""))
-    html = fragment("session_groups", listed, conversation.busy(services()), "older", template="lists.html")
-    return Response(html if listed.groups else "", content_type=HTML)
+    return Response(await _older(listed), content_type=HTML)
+
+
+@blueprint.get("/chats/archived")
+async def archived_chats() -> Response:
+    """Return one page of the archived sessions; `after`: the cursor before it."""
+    listed = await conversation.archived(services(), request.args.get("after", ""))
+    return Response(await _older(listed, "/chats/archived"), content_type=HTML)
+
+
+@blueprint.get("/chat/<session_id>/menu")
+async def menu(session_id: str) -> Response:
+    """Return the menu of a chat of the side bar."""
+    session = await services().sessions.get(session_id)
+    await names.learn(services(), [session])
+    return Response(fragment("side_menu", session, template="chat_menu.html"), content_type=HTML)
 
 
 @blueprint.get("/chats/models")
@@ -153,6 +176,7 @@ async def commands() -> Response:
 async def export_markdown(session_id: str) -> Response:
     sessions = services().sessions
     session = await sessions.get(session_id)
+    await names.learn(services(), [session])
     messages = without_reverted(session, await sessions.messages(session_id, outlines=True))
     text = await asyncio.to_thread(as_markdown, session, messages)
     return _download(text.encode(), "text/markdown; charset=utf-8", f"{file_name(session)}.md")
@@ -162,6 +186,7 @@ async def export_markdown(session_id: str) -> Response:
 async def export_json(session_id: str) -> Response:
     """Export in opencode's format, which can be imported again."""
     document = await services().transfer.export(session_id)
+    await names.learn(services(), [document.info])
     return _download(await exported(document), JSON, f"{file_name(document.info)}.json")
 
 
@@ -170,10 +195,16 @@ async def manifest() -> Response:
     return Response(page("manifest.webmanifest"), content_type="application/manifest+json")
 
 
+async def _older(listed: conversation.Listing, path: str = "/chats/older") -> str:
+    states = await conversation.states(services())
+    return fragment("older_groups", listed, states, path, template="lists.html")
+
+
 async def _page(services: Services, session: Session | None, deleted: str = "") -> str:
     position = services.bus.position
     todos: list[Todo] = []
     points: dict[str, Point] = {}
+    used = usage.Usage()
     values: dict[str, Any] = {"messages": [], "more": False, "newer": False, "html": {}}
     if session is not None:
         bound = request.args.get("before")
@@ -184,7 +215,9 @@ async def _page(services: Services, session: Session | None, deleted: str = "") 
         values = {"messages": messages, "more": more, "newer": bool(at and bound), "html": html}
         todos = await services.sessions.todos(session.id)
         points = await services.branches.points(session.id)
-    model, variant = await _model(services, session)
+        await names.learn(services, [session])
+        used = await usage.usage(services, session)
+    model, variant = await chosen_model(services, session)
     agents = [agent for agent in services.agents.list() if agent.mode != "subagent" and not agent.hidden]
     agent = given(session.agent, "") if session else choice.remembered().agent
     demo_only = set(services.providers.defaults()) <= {DEMO}
@@ -198,8 +231,9 @@ async def _page(services: Services, session: Session | None, deleted: str = "") 
             session=session,
             position=position,
             status=conversation.running(services, session.id).status if session else None,
-            busy=conversation.busy(services),
+            states=await conversation.states(services),
             todos=todos,
+            used=used,
             model=model,
             variant=variant,
             agents=agents,
@@ -220,7 +254,7 @@ def open_to_network() -> bool:
     return bool(getattr(app_state(), "open_to_network", False))
 
 
-async def _model(services: Services, session: Session | None) -> tuple[Model | None, str]:
+async def chosen_model(services: Services, session: Session | None) -> tuple[Model | None, str]:
     """Return the model and effort preset for the next message; the model is None if none is usable."""
     if session is not None and session.model:
         with suppress(RequestError):
@@ -243,5 +277,5 @@ def _download(data: bytes, kind: str, name: str) -> Response:
 
 def file_name(session: Session) -> str:
     """Return the name of an exported session's file: its title in letters, digits and dashes."""
-    title = "" if session.title.startswith(DEFAULT_TITLE) else session.title
+    title = "" if names.name(session) == names.UNNAMED else names.name(session)
     return "-".join(re.findall(r"\w+", title[:LONGEST_NAME])) or session.slug

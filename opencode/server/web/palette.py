@@ -38,7 +38,7 @@ async def palette() -> Response:
     html = fragment(
         "palette",
         conversation.first(chats, CHATS),
-        conversation.busy(services()),
+        await conversation.states(services()),
         words,
         [action for action in ACTIONS if _has(words, action[1])],
         [each for each in await services().prompts.commands.list() if _has(words.lstrip("/"), each.name)][

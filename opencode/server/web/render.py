@@ -19,19 +19,23 @@ from opencode.schema.base import given
 from opencode.schema.error import failure_text
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import TextPart
-from opencode.schema.session import Session
 from opencode.schema.transfer import YEAR_9999
-from opencode.session.sessions import DEFAULT_TITLE
 
 from .addresses import shared, web_address
 from .attachments import attachment
 from .branches import point
+from .error_messages import advice
 from .file_tool_view import asked_diff
+from .names import is_pinned, is_untitled, name
 from .tool_view import cut, tool_view
 
+_LAZY = re.compile(r'import\("\./([\w.]+)"\)')
 _IMPORT = re.compile(r'^import .*"\./([\w.]+)";$', re.MULTILINE)
 
 _ENCODED = {ord(each): f"%{ord(each):02X}" for each in "%$&<>\"'"}
+
+LONG_CHARACTERS, LONG_LINES = 1_500, 16
+"""The length above which a prompt is folded."""
 
 MAX_SOURCES = 100
 """Sources that are shown of one answer."""
@@ -56,6 +60,7 @@ def environment() -> Environment:
         version=__version__,
     )
     jinja.filters.update(
+        advice=advice,
         attachment=attachment,
         block_list=block_list,
         clock=clock,
@@ -64,6 +69,9 @@ def environment() -> Environment:
         encoded=encoded,
         failure=failure_text,
         host=host,
+        is_pinned=is_pinned,
+        is_untitled=is_untitled,
+        is_long=is_long,
         money=money,
         name=name,
         plain=plain_text,
@@ -120,8 +128,14 @@ def scripts(first: str) -> list[str]:
 
 @cache
 def import_map(first: str) -> Markup:
-    """Return the import map that gives the names in a module's imports their URLs with the versions."""
+    """Return the import map that gives the names in a module's imports their URLs with the versions.
+
+    Modules that are loaded when they are needed are in it, and import none themselves.
+    """
     urls = {url.partition("?")[0]: url for url in scripts(first)}
+    for path in list(urls):
+        for lazy in _LAZY.findall((STATIC / path.removeprefix("/static/")).read_text("utf-8")):
+            urls[f"/static/js/{lazy}"] = static(f"js/{lazy}")
     return Markup(dumps({"imports": urls}, separators=(",", ":")))  # of our own file names alone
 
 
@@ -158,16 +172,17 @@ def day(milliseconds: float) -> str:
     return f"{datetime.fromtimestamp(min(max(0, milliseconds), YEAR_9999 - 1) / 1_000, UTC):%-d %b %Y}"
 
 
-def name(session: Session) -> str:
-    """Return what the page calls a session: its title, "New chat" before it has one."""
-    return "New chat" if session.title.startswith(DEFAULT_TITLE) else session.title
-
-
 def plain_text(message: MessageWithParts) -> str:
     """Return a message's text, without the parts that the server added."""
     return "\n\n".join(
         part.text for part in message.parts if isinstance(part, TextPart) and part.synthetic is not True
     )
+
+
+def is_long(message: MessageWithParts) -> bool:
+    """Return whether a prompt is so long that the page folds it."""
+    text = plain_text(message)
+    return len(text) > LONG_CHARACTERS or text.count("\n") > LONG_LINES
 
 
 def encoded(text: str) -> str:

@@ -64,6 +64,8 @@ def policy() -> str:
             "style-src 'self'",
             "img-src 'self' data: blob: https:",
             "connect-src 'self'",
+            "font-src 'self'",
+            "frame-src 'self'",
             "manifest-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",

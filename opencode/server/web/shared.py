@@ -6,7 +6,7 @@ from opencode.errors import NotFound
 from opencode.schema.session import Session
 
 from ..app_state import app_state, services
-from . import attachments, conversation
+from . import attachments, conversation, names
 from .addresses import sharing
 from .live_view import texts
 from .pages import HTML
@@ -69,7 +69,9 @@ async def show_file(session_id: str, token: str, part_id: str, number: int | Non
 
 
 async def _session(session_id: str, token: str) -> Session:
-    return await services().sessions.shared(session_id, token)
+    session = await services().sessions.shared(session_id, token)
+    await names.learn(services(), [session])
+    return session
 
 
 def _path(session_id: str, token: str) -> str:

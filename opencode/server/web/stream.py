@@ -16,11 +16,12 @@ from .. import event_stream
 from ..app_state import app_state, services
 from ..event_stream import EventStream
 from ..resume import last_event_id
-from . import branches, conversation
+from . import branches, conversation, names
 from .feed import Frame, frame, message_list, side_bar
-from .live_view import hx_partial, message_partials, removal, session_partials
+from .live_view import hx_partial, message_partials, removal, session_partials, usage_partials
 from .markdown import Markdown
 from .render import fragment
+from .usage import usage
 
 blueprint = Blueprint("stream", __name__)
 
@@ -65,12 +66,14 @@ async def catch_up(services: Services, session_id: str, since: str, markdown: Ma
     """Return the partials that bring a page from an event id to the present; raises NotFound."""
     replay = services.bus.replay(since, session_id)
     session = await services.sessions.get(session_id)
+    await names.learn(services, [session])
     turn = conversation.running(services, session_id)
     partials = [
         removal("deleted"),  # it may have been restored since
         session_partials(session),
         hx_partial("activity", "outerMorph", fragment("activity", turn.status)),
     ]
+    partials.append(usage_partials(session_id, await usage(services, session)))
     todos = await services.sessions.todos(session_id)
     partials.append(hx_partial("todos", "outerMorph", fragment("todo_panel", todos)))
     requests = [

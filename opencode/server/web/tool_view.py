@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from opencode.agent.pending_requests import DISMISSED, REJECTED
 from opencode.offload.links import LONGEST, host
 from opencode.schema.base import JsonObject, encode, given
 from opencode.schema.part import (
@@ -43,6 +44,12 @@ DEPTH = 12
 YEAR_MS = 366 * 24 * 3600 * 1000
 
 SESSION_ID = re.compile(r"ses_[A-Za-z0-9_-]{1,60}")
+
+RULED_OUT = "The user has specified a rule against "
+"""How the error of a call begins that a permission rule denies."""
+
+Ending = Literal["", "failed", "refused", "dismissed", "not allowed", "interrupted"]
+"""How a call ended that has no result; the user refuses, and dismisses questions."""
 
 Kind = Literal["call", "search", "page", "todos", "task", "answers", "files"]
 
@@ -116,8 +123,9 @@ class _TaskRun(msgspec.Struct, frozen=True):
 class ToolView(msgspec.Struct, kw_only=True):
     """A tool call. `kind`: its layout. `verb`, `subject`, `note`: its title; the subject is quoted.
 
-    `milliseconds`: how long it took. `input`: as JSON, "" where the rest says it all. `url`: the page that
-    was read. `child`: the session that carried out a task. `diffs`: what a call changed in files.
+    `ending`: why it has no result. `milliseconds`: how long it took. `input`: as JSON, "" where the rest says
+    it all. `url`: the page that was read. `child`: the session that carried out a task. `diffs`: what a call
+    changed in files.
     """
 
     id: str
@@ -129,6 +137,7 @@ class ToolView(msgspec.Struct, kw_only=True):
     note: str = ""
     milliseconds: int = 0
     error: str = ""
+    ending: Ending = ""
     output: str = ""
     input: str = ""
     url: str = ""
@@ -158,6 +167,7 @@ def tool_view(part: ToolPart) -> ToolView:
         view.milliseconds = min(max(0, state.time.end - state.time.start), YEAR_MS)
     if isinstance(state, ToolStateError):
         view.error = cut(state.error, TEXT)
+        view.ending = _ending(state)
     if isinstance(state, ToolStateCompleted):
         view.output = cut(state.output, TEXT)
         files = enumerate(given(state.attachments, []))
@@ -165,6 +175,16 @@ def tool_view(part: ToolPart) -> ToolView:
     if show := _SHAPES.get(part.tool):
         show(view, state, _metadata(state))
     return view
+
+
+def _ending(state: ToolStateError) -> Ending:
+    if given(state.metadata, {}).get("interrupted") is True:
+        return "interrupted"
+    if state.error == DISMISSED:
+        return "dismissed"
+    if state.error.startswith(REJECTED.rstrip(".")):
+        return "refused"
+    return "not allowed" if state.error.startswith(RULED_OUT) else "failed"
 
 
 def json_text(value: Any) -> str:
@@ -250,7 +270,9 @@ def _show_todos(view: ToolView, state: ToolState, metadata: JsonObject) -> None:
 def _show_question(view: ToolView, state: ToolState, metadata: JsonObject) -> None:
     view.verb, view.subject = "Question for you", ""
     if not isinstance(state, ToolStateCompleted):
-        view.input = "" if _typed(state.input, _Questions) is not None else view.input
+        asked = _typed(state.input, _Questions)
+        if asked is not None:
+            view.subject, view.input = cut("; ".join(each.question for each in asked.questions), TITLE), ""
         return
     answered = _typed(metadata, _Answered)
     if answered is not None and answered.questions:

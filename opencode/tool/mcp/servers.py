@@ -88,6 +88,10 @@ class McpServers:
                 tools.setdefault(tool.name, tool)
         return list(tools.values())
 
+    def tools_of_each(self) -> Mapping[str, Sequence[McpTool]]:
+        """Return each server's tools by its name; servers that were left out have no entry."""
+        return {name: list(server.tools) for name, server in self._servers.items()}
+
     def prefixes(self) -> Sequence[str]:
         """Return how the names of each server's tools begin, connected or not."""
         return [tool_prefix(name) for name in self._servers]

@@ -1,0 +1,3 @@
+// The scripts of a shared chat's page.
+import "./reader.js";
+import "./times.js";
