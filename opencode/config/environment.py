@@ -11,6 +11,8 @@ _DATABASE = re.compile(r"postgres(?:ql)?://((?:[^@/?#]*@)?(?:[\w.,-]|:\d|\[[\da-
 _ORIGIN = re.compile(r"https?://[^/@?#\s*]+")
 _HOST_NAME = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
+SECRET_CHARACTERS = 16
+
 MCP_KINDS = ("local", "remote")
 
 
@@ -19,6 +21,15 @@ def text(value: str) -> str:
 
 
 def optional_text(value: str) -> str | None:
+    return value or None
+
+
+def secret(value: str) -> str | None:
+    """Return a text to make encryption keys of; the error does not show it."""
+    if value and len(value) < SECRET_CHARACTERS:
+        raise ValueError(
+            f"must have at least {SECRET_CHARACTERS} characters; `openssl rand -hex 32` prints a good one"
+        )
     return value or None
 
 

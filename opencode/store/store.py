@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from opencode.errors import Unavailable
+from opencode.errors import SettingsError, Unavailable
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
@@ -25,6 +25,7 @@ from .maintenance import Maintenance
 from .migrations import migrate
 from .queries import Found, SessionQuery, TrashedSession
 from .rows import growing_row
+from .shared_secrets import SharedSecrets
 from .writer import Unit, Writer
 
 T = TypeVar("T")
@@ -67,6 +68,13 @@ class Store(ChangeRecorder):
         await self._database.write(migrate)
         self._writer.start()
         self._maintenance.start()
+
+    async def shared_secrets(self, secret: str | None) -> SharedSecrets:
+        """Return what all servers of this database share; raises SettingsError, see `SharedSecrets`."""
+        try:
+            return await SharedSecrets.open(self._database, secret)
+        except Unavailable as error:
+            raise SettingsError(error.message) from None
 
     async def close(self) -> None:
         """Write what waits and close the database."""

@@ -11,13 +11,13 @@ from opencode.store.dialects import dialect_of
 
 log = logging.getLogger(__name__)
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision under versions/."""
 
 _UNRELEASED = ("0001", "0002", "0003")
 """Revisions from before the first release; 0004 converts their tables."""
 
-_KNOWN = (None, *_UNRELEASED, "0004", "0005", "0006", "0007", HEAD)
+_KNOWN = (None, *_UNRELEASED, "0004", "0005", "0006", "0007", "0008", HEAD)
 
 
 def migrate(connection: Connection) -> None:
