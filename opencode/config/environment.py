@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_DATABASE = re.compile(r"postgres(?:ql)?://((?:[^@/?#]*@)?(?:[\w.,-]|:\d|\[[\da-fA-F:.]+\])+\d*/[^@/]+)")
 _ORIGIN = re.compile(r"https?://[^/@?#\s*]+")
 _HOST_NAME = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
@@ -118,15 +117,3 @@ def base_url(value: str) -> str | None:
         shown = "" if re.search(r"[@?#]", value) else f", not {value!r}"
         raise ValueError(f"must be an address that begins with http:// or https://{shown}")
     return value
-
-
-def database_url(value: str) -> str | None:
-    """Return a PostgreSQL address as SQLAlchemy expects it; the error does not show the password."""
-    if not value:
-        return None
-    if (match := _DATABASE.fullmatch(value)) is None:
-        raise ValueError(
-            "must be an address such as postgresql://user:password@host:5432/database; "
-            "in a user name or password write @ as %40, / as %2F, # as %23 and ? as %3F"
-        )
-    return f"postgresql://{match[1]}"

@@ -10,10 +10,10 @@ import msgspec
 
 from opencode.errors import SettingsError
 
+from .database_address import database_address
 from .environment import (
     base_url,
     choice,
-    database_url,
     decimal,
     host_names,
     integer,
@@ -61,7 +61,7 @@ DATA_DIR = Variable("OPENCODE_DATA_DIR", "", text, "directory of the database an
 DATABASE_URL = Variable(
     "OPENCODE_DATABASE_URL",
     "",
-    database_url,
+    database_address,
     "PostgreSQL database",
     if_empty="the chats would be stored in SQLite instead of PostgreSQL",
 )
