@@ -60,6 +60,17 @@ class Dialect(ABC):
     def begin_migration(self, connection: Connection) -> None:
         """Begin the transaction in which the schema changes, where the driver does not."""
 
+    def lock_schema(self, connection: Connection, exclusively: bool) -> bool:
+        """Keep other servers from changing the schema until the transaction ends, or from looking at it.
+
+        Returns whether that was possible at once.
+        """
+        return True
+
+    def other_servers(self, connection: Connection) -> list[str]:
+        """Return the newest revision that each other server of this database knows."""
+        return []
+
     @abstractmethod
     def upsert(self, connection: Connection, table: Table, rows: list[Row]) -> None:
         """Insert rows, or replace the rows with the same ids. The database chooses `number`."""

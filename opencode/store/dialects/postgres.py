@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from opencode.errors import SettingsError
 from opencode.store.rows import Row
 
-from . import text_scan
+from . import schema_lock, text_scan
 from .base import Dialect, Engines, is_phrase, upsert_one
 from .instance_lock import lock_postgres
 from .postgres_connection import STANDBY, TRANSACTION_POOLER, Connector, is_full
@@ -59,6 +59,12 @@ class Postgres(Dialect):
 
     def begin_migration(self, connection: Connection) -> None:
         """Do nothing: its driver begins a transaction for changes of the schema too."""
+
+    def lock_schema(self, connection: Connection, exclusively: bool) -> bool:
+        return schema_lock.lock_schema(connection, exclusively)
+
+    def other_servers(self, connection: Connection) -> list[str]:
+        return schema_lock.other_servers(connection)
 
     def upsert(self, connection: Connection, table: Table, rows: list[Row]) -> None:
         connection.execute(upsert_one(Insert, table), rows)

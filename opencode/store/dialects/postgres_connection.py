@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 
+from .schema_lock import announce
+
 _DEFAULTS = {
     "fallback_application_name": "opencode-api",
     "connect_timeout": 10,  # seconds, as those of keepalives
@@ -75,9 +77,11 @@ class Connector:
             except BaseException:
                 connection.close()
                 raise
+            again = self._host is not None
             if self._moved(connection):
                 reading.dispose()  # those who read must not stay at a host that was left
             lock(connection)
+            announce(connection, again)
 
         for engine in (writing, reading):
             event.listen(engine, "do_connect", connect)
