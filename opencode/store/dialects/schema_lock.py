@@ -4,6 +4,7 @@ The connection that writes holds a shared advisory lock whose number is that rev
 a migration that older servers can't live with finds them, without a table that it might change itself.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -56,4 +57,5 @@ def lock_schema(connection: Connection, exclusively: bool) -> bool:
 
 def other_servers(connection: Connection) -> list[str]:
     """Return the newest revision that each other server of this database knows."""
-    return [f"{number:04}" for number in connection.execute(_others, {"number": _SERVERS}).scalars()]
+    numbers: Sequence[int] = connection.execute(_others, {"number": _SERVERS}).scalars().all()
+    return [f"{number:04}" for number in numbers]
