@@ -64,6 +64,11 @@ def postgres_programs() -> Path | None:
     return Path(program).parent if program else None
 
 
+def pgbouncer() -> str | None:
+    """Return PgBouncer, which Debian keeps out of users' PATH."""
+    return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
 def _has_user(name: str) -> bool:
     try:
         return bool(pwd.getpwnam(name))
@@ -126,6 +131,7 @@ REQUIREMENTS = (
     Requirement(
         "PostgreSQL", frozenset({"cluster"}), postgres_programs, package="postgresql", parameter="postgres"
     ),
+    Requirement("PgBouncer", frozenset({"pooled"}), pgbouncer, package="pgbouncer"),
 )
 
 

@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_DATABASE = re.compile(r"postgres(?:ql)?://((?:[^@/?#]*@)?(?:[\w.,-]|:\d|\[[\da-fA-F:.]+\])+\d*/[^@/]+)")
 _ORIGIN = re.compile(r"https?://[^/@?#\s*]+")
 _HOST_NAME = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+
+SECRET_CHARACTERS = 16
 
 MCP_KINDS = ("local", "remote")
 
@@ -19,6 +20,15 @@ def text(value: str) -> str:
 
 
 def optional_text(value: str) -> str | None:
+    return value or None
+
+
+def secret(value: str) -> str | None:
+    """Return a text to make encryption keys of; the error does not show it."""
+    if value and len(value) < SECRET_CHARACTERS:
+        raise ValueError(
+            f"must have at least {SECRET_CHARACTERS} characters; `openssl rand -hex 32` prints a good one"
+        )
     return value or None
 
 
@@ -107,15 +117,3 @@ def base_url(value: str) -> str | None:
         shown = "" if re.search(r"[@?#]", value) else f", not {value!r}"
         raise ValueError(f"must be an address that begins with http:// or https://{shown}")
     return value
-
-
-def database_url(value: str) -> str | None:
-    """Return a PostgreSQL address as SQLAlchemy expects it; the error does not show the password."""
-    if not value:
-        return None
-    if (match := _DATABASE.fullmatch(value)) is None:
-        raise ValueError(
-            "must be an address such as postgresql://user:password@host:5432/database; "
-            "in a user name or password write @ as %40, / as %2F, # as %23 and ? as %3F"
-        )
-    return f"postgresql://{match[1]}"

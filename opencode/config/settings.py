@@ -67,7 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     configuration names as `{file:…}`. `seen`: the state of all files before they were read; None if the
     settings were not made of files.
 
-    `database_url`: of a PostgreSQL database, password included; None for SQLite in `data_dir`.
+    `database_url`: of a PostgreSQL database, password included; None for SQLite in `data_dir`. `secret`: what
+    secrets in a PostgreSQL database are encrypted with.
     `hosts`: names of this server beside those that nobody else can take, lower case; `*.name`: any below it.
     `space_id`, `space_host`: of the Hugging Face Space that this server is. `allow_mcp`: the kinds of MCP
     servers that clients may add, `local` and `remote`.
@@ -79,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     data_dir: Path
     database_url: str | None = None
+    secret: str | None = None
     host: str = "0.0.0.0"
     port: int = 7860
     username: str = "opencode"
@@ -126,6 +128,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             data_dir=data_directory(env),
             database_url=variables.DATABASE_URL.read(env),
+            secret=variables.SECRET.read(env),
             host=variables.HOST.read(env),
             port=variables.PORT.read(env),
             username=variables.USERNAME.read(env),

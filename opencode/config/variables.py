@@ -10,10 +10,10 @@ import msgspec
 
 from opencode.errors import SettingsError
 
+from .database_address import database_address
 from .environment import (
     base_url,
     choice,
-    database_url,
     decimal,
     host_names,
     integer,
@@ -21,6 +21,7 @@ from .environment import (
     networks,
     optional_text,
     origins,
+    secret,
     text,
     user_name,
 )
@@ -60,9 +61,16 @@ DATA_DIR = Variable("OPENCODE_DATA_DIR", "", text, "directory of the database an
 DATABASE_URL = Variable(
     "OPENCODE_DATABASE_URL",
     "",
-    database_url,
+    database_address,
     "PostgreSQL database",
     if_empty="the chats would be stored in SQLite instead of PostgreSQL",
+)
+SECRET = Variable(
+    "OPENCODE_SECRET",
+    "",
+    secret,
+    "what keys set at run time are encrypted with in a PostgreSQL database",
+    if_empty="keys could not be stored in the database",
 )
 CONFIG = Variable("OPENCODE_CONFIG", "", text, "path of the configuration file")
 CONFIG_CONTENT = Variable("OPENCODE_CONFIG_CONTENT", "", text, "the configuration itself, as JSON")
@@ -142,7 +150,7 @@ _SEARCH: tuple[Variable[Any], ...] = tuple(
 )
 
 VARIABLES: tuple[Variable[Any], ...] = (
-    *(HOST, PORT, DATA_DIR, DATABASE_URL, CONFIG, CONFIG_CONTENT),
+    *(HOST, PORT, DATA_DIR, DATABASE_URL, SECRET, CONFIG, CONFIG_CONTENT),
     *(CONFIG_DIR, DIRECTORY, WORKSPACE, PERMISSION, PASSWORD, USERNAME),
     *(FETCH_ALLOW, TRUSTED_PROXIES, CORS, HOSTS, ALLOW_MCP, SPACE_ID, SPACE_HOST),
     *(MAX_CONNECTIONS, MAX_CLIENT_CONNECTIONS, MAX_CLIENT_STREAMS),

@@ -1,13 +1,16 @@
-"""Provider keys set through the API, stored in a file that only the server's user can read.
+"""Provider keys set at run time: what all places for them have in common, and the file of one server.
 
 The file has the format of opencode's auth.json, so that an existing one can be used; entries other than keys
-are kept as they are.
+are kept as they are. Those of several servers: `shared_keys`.
 """
 
+import asyncio
 import os
 import re
 import tempfile
+from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -20,19 +23,19 @@ _PROVIDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _KEY = re.compile(r"[!-~]+")
 
 
-class Keys:
-    """The keys in one auth.json. Raises SettingsError if the file exists but can't be read.
+class Keys(ABC):
+    """The entries of all providers, in memory, and where they are kept.
 
     `changes`: how often each provider's key was set or removed.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._entries = _read(path)
+    def __init__(self, entries: Mapping[str, JsonObject]) -> None:
+        self._entries = dict(entries)
+        self._changing = asyncio.Lock()
         self.changes: Counter[str] = Counter()
 
     def __repr__(self) -> str:
-        return f"Keys({str(self._path)!r}, providers={sorted(self._entries)})"
+        return f"{type(self).__name__}(providers={sorted(self._entries)})"
 
     def provider_ids(self) -> list[str]:
         """Return the ids of the providers with a key, in the order in which they were set."""
@@ -44,29 +47,79 @@ class Keys:
         key = entry.get("key") if entry.get("type") == "api" else None
         return key if isinstance(key, str) and key else None
 
-    def set(self, provider_id: str, auth: ApiAuth) -> None:
-        """Store a key. Raises BadRequest for an invalid id or key."""
+    async def set(self, provider_id: str, auth: ApiAuth) -> None:
+        """Store a key. Raises BadRequest for an invalid id or key, Unavailable if it can't be stored now."""
         if not _PROVIDER_ID.fullmatch(provider_id):
             raise BadRequest("A provider id consists of letters, digits, '.', '_' and '-'.", "Path")
         check_key(auth.key)
-        self._write({**self._entries, provider_id: msgspec.to_builtins(auth)})
-        self.changes[provider_id] += 1
-
-    def remove(self, provider_id: str) -> None:
-        """Delete the provider's key, if it has one."""
-        if provider_id in self._entries:
-            self._write({name: entry for name, entry in self._entries.items() if name != provider_id})
+        async with self._changing:
+            await self._keep({**self._entries, provider_id: msgspec.to_builtins(auth)}, provider_id)
             self.changes[provider_id] += 1
 
-    def _write(self, entries: dict[str, JsonObject]) -> None:
-        """Replace the file atomically; raises Unavailable if it can't be written."""
+    async def remove(self, provider_id: str) -> None:
+        """Delete the provider's key, if it has one; raises Unavailable if that can't be stored now."""
+        async with self._changing:
+            if provider_id in self._entries:
+                kept = {name: entry for name, entry in self._entries.items() if name != provider_id}
+                await self._keep(kept, provider_id)
+                self.changes[provider_id] += 1
+
+    async def reload(self) -> None:
+        """Read all again, after another server changed some; raises Unavailable with nothing changed."""
+        async with self._changing:
+            before, now = self._entries, await self._read()
+            self._entries = now
+            for provider_id in before.keys() | now.keys():
+                if before.get(provider_id) != now.get(provider_id):
+                    self.changes[provider_id] += 1
+
+    async def _keep(self, entries: dict[str, JsonObject], changed: str) -> None:
+        await self._write(entries, changed)
+        self._entries = entries
+
+    @abstractmethod
+    async def _read(self) -> dict[str, JsonObject]:
+        """Return all entries; raises Unavailable."""
+
+    @abstractmethod
+    async def _write(self, entries: dict[str, JsonObject], changed: str) -> None:
+        """Keep these entries, in which that of one provider is new, other or gone; raises Unavailable."""
+
+
+class FileKeys(Keys):
+    """The keys in one auth.json. Raises SettingsError if the file exists but can't be read.
+
+    `refusal`: why no key can be set, "" if they can.
+    """
+
+    def __init__(self, path: Path, refusal: str = "") -> None:
+        super().__init__(_read(path))
+        self._path = path
+        self._refusal = refusal
+
+    async def set(self, provider_id: str, auth: ApiAuth) -> None:
+        if self._refusal:
+            raise BadRequest(self._refusal)
+        await super().set(provider_id, auth)
+
+    def entries(self) -> dict[str, JsonObject]:
+        """Return the entries of the file that are keys."""
+        return {provider_id: self._entries[provider_id] for provider_id in self.provider_ids()}
+
+    async def _read(self) -> dict[str, JsonObject]:
+        try:
+            return _read(self._path)
+        except SettingsError as error:
+            raise Unavailable(error.message) from None
+
+    async def _write(self, entries: dict[str, JsonObject], changed: str) -> None:
+        """Replace the file atomically."""
         try:
             self._replace(msgspec.json.format(msgspec.json.encode(entries)))
         except OSError as error:
             raise Unavailable(
                 f"The key can't be written to {self._path}: {error.strerror}. Try again later."
             ) from None
-        self._entries = entries
 
     def _replace(self, content: bytes) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ from .discovery import (
     is_enabled,
     unconnected,
 )
-from .keys import Keys, check_key
+from .keys import FileKeys, Keys, check_key
 
 FIRST_LIST_WAIT_S = 1.5
 
@@ -49,13 +49,16 @@ class Resolved(msgspec.Struct, frozen=True):
 class Registry:
     """The connected providers of a set-up. Raises SettingsError for invalid settings of providers.
 
-    `before`: the registry of the set-up before, whose keys and unchanged providers this one shares.
+    `before`: the registry of the set-up before, whose keys and unchanged providers this one shares. `keys`:
+    those set at run time; of the first registry alone, and by default those in the data directory.
     """
 
-    def __init__(self, settings: Settings, before: "Registry | None" = None) -> None:
+    def __init__(
+        self, settings: Settings, before: "Registry | None" = None, keys: Keys | None = None
+    ) -> None:
         check_settings(settings)
         self._settings = settings
-        self._keys: Keys = before._keys if before else Keys(settings.data_dir / "auth.json")
+        self._keys: Keys = before._keys if before else keys or FileKeys(settings.data_dir / "auth.json")
         self._seen = Counter(self._keys.changes)
         self._successor: Registry | None = None
         self._connected: dict[str, ConfiguredProvider] | None = None
@@ -193,13 +196,13 @@ class Registry:
             hint = nearest(provider_id, connectable)
             raise BadRequest(f"Unknown provider {provider_id!r}. {hint}".strip(), "Path")
         old = self._providers().get(provider_id)
-        self._keys.set(provider_id, auth)
+        await self._keys.set(provider_id, auth)
         await self._reconnect(old)
 
     async def remove_key(self, provider_id: str) -> None:
         """Delete a key that was set at run time; one in the environment or opencode.json stays."""
         old = self._providers().get(provider_id)
-        self._keys.remove(provider_id)
+        await self._keys.remove(provider_id)
         await self._reconnect(old)
 
     def has_stored_key(self, provider_id: str) -> bool:
@@ -227,6 +230,13 @@ class Registry:
             return await provider.list_now()
         finally:
             await provider.close()
+
+    async def reload_keys(self) -> None:
+        """Read the keys again, after another server has set or removed some; raises Unavailable."""
+        before = list(self._providers().values())
+        await self._keys.reload()
+        for provider in before:
+            await self._reconnect(provider)
 
     async def supersede(self, before: "Registry") -> None:
         """Replace the registry before: turns that began with it go on, with the keys that are set by then.

@@ -31,13 +31,15 @@ log = logging.getLogger(__name__)
 class AppState:
     """The one object that an app keeps. All but `settings` and `password` is there while `open` is entered.
 
-    `password`: None if none is set. `streams`: the open event streams of each client.
+    `password`: None if none is set. `cookie_key`: what login cookies are signed
+    with, there if a password is set. `streams`: the open event streams of each client.
     """
 
     services: Services
     metrics: Metrics
     markdown: "Markdown"
     feeds: "Feeds"
+    cookie_key: bytes
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -61,6 +63,7 @@ class AppState:
     @asynccontextmanager
     async def open(self, retry: RetryPolicy | None = None) -> AsyncIterator[None]:
         """Open the services; they stop on a stop signal or at the end of the block. Raises SettingsError."""
+        from .auth import cookie_key  # noqa: PLC0415 - asks the state of its app
         from .web.feed import Feeds  # noqa: PLC0415 - the page reads the state of its app
         from .web.markdown import Markdown  # noqa: PLC0415
 
@@ -72,6 +75,8 @@ class AppState:
         ):
             self.services, self.metrics, self.markdown = services, metrics, markdown
             self.feeds = Feeds(services, markdown)
+            if self.settings.password is not None:
+                self.cookie_key = await cookie_key(self.settings, services.secrets)
             for warning in services.setup.warnings:
                 log.warning("%s", warning)
             if self.open_to_network:

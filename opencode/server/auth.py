@@ -1,19 +1,24 @@
 """The optional password: HTTP Basic for programs, a cookie for people who log in on the page."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import hmac
 import os
-import secrets
 import time
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
 from quart import Quart, Response, redirect, request
 from werkzeug.wrappers import Response as Redirection
 
+from opencode.config import Settings
 from opencode.errors import TooManyRequests
+from opencode.store import SharedSecrets
+from opencode.store.cipher import stretched
 
 from .app_state import AppState
 from .client import client
@@ -35,14 +40,16 @@ GUESSES = 600
 class Password:
     """Checks user name and password, and login cookies. Limits the rate of wrong guesses.
 
+    `key`: what signs the cookies; asked for when the first request comes.
+
     Many people may share an address: a guesser among them must not keep out who knows the password. So the
     right one is let in however many wrong ones came before it, up to GUESSES a minute.
     """
 
-    def __init__(self, username: str, password: str, key: bytes) -> None:
+    def __init__(self, username: str, password: str, key: Callable[[], bytes]) -> None:
         self._username = username.encode()
         self._password = password.encode()
-        self._key = hashlib.blake2b(self._password, key=key, digest_size=32).digest()
+        self._cookie_key = key
         self._failures = RateLimiter(FAILURES)
         self._guesses = RateLimiter(GUESSES)
 
@@ -72,6 +79,10 @@ class Password:
         genuine = hmac.compare_digest(cookie.encode("utf-8", "replace"), self._signed(until).encode())
         return genuine and until.isdecimal() and int(until) > time.time()
 
+    @cached_property
+    def _key(self) -> bytes:
+        return hashlib.blake2b(self._password, key=self._cookie_key(), digest_size=32).digest()
+
     def _signed(self, until: str) -> str:
         return f"{until}.{hmac.new(self._key, until.encode('utf-8', 'replace'), 'sha256').hexdigest()}"
 
@@ -81,7 +92,7 @@ def register(app: Quart, state: AppState) -> None:
     settings = state.settings
     if settings.password is None:
         return
-    password = state.password = Password(settings.username, settings.password, _key(settings.data_dir))
+    password = state.password = Password(settings.username, settings.password, lambda: state.cookie_key)
 
     @app.before_request
     async def authenticate() -> Response | Redirection | None:
@@ -118,8 +129,19 @@ def _too_many(who: str, seconds: int) -> TooManyRequests:
     return TooManyRequests(f"Too many wrong passwords from {who}: wait {seconds} s.", seconds)
 
 
-def _key(data_dir: Path) -> bytes:
-    """Return the key that signs cookies. It is created once, readable by the server's user only."""
+async def cookie_key(settings: Settings, secrets: SharedSecrets | None) -> bytes:
+    """Return the key that signs cookies, created once: the database's, or the data directory's with SQLite.
+
+    The database's may be unencrypted. So that whoever reads it gains nothing for guessing the password by, it
+    is mixed with the password in a way that makes each guess slow.
+    """
+    if secrets is None:
+        return _of_file(settings.data_dir)
+    return await asyncio.to_thread(stretched, settings.password or "", secrets.cookie_key)
+
+
+def _of_file(data_dir: Path) -> bytes:
+    """Return the key in a file that only the server's user can read."""
     path = data_dir / "cookie.key"
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -127,8 +149,8 @@ def _key(data_dir: Path) -> bytes:
     except FileExistsError:
         return path.read_bytes()[:64]
     except OSError:
-        return secrets.token_bytes(32)  # it can't be stored: logins end when the server stops
+        return os.urandom(32)  # it can't be stored: logins end when the server stops
     with os.fdopen(handle, "wb") as file:
-        key = secrets.token_bytes(32)
+        key = os.urandom(32)
         file.write(key)
     return key

@@ -18,9 +18,11 @@ from opencode.config import Reload, Settings
 from opencode.errors import RequestError, SettingsError, Unavailable
 from opencode.offload.jobs import JSON_SCHEMA
 from opencode.offload.pool import Pool
+from opencode.provider.keys import Keys
 from opencode.provider.registry import Registry
+from opencode.provider.shared_keys import open_keys
 from opencode.schema.event import McpToolsChanged
-from opencode.store import Store
+from opencode.store import SharedSecrets, Store
 from opencode.tasks import Tasks
 from opencode.tool.egress import Egress
 from opencode.tool.mcp import McpServers
@@ -57,7 +59,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """The services that the API and the web page call.
 
     Each is built from those above it in `open_services`, and knows nothing of those below. `setup`: the
-    set-up in use; `reload` replaces it when its files have changed, `saved` changes one of them.
+    set-up in use; `reload` replaces it when its files have changed, `saved` changes one of them. `secrets`:
+    those of all servers of a PostgreSQL database, None with SQLite.
     """
 
     setup: ActiveSetup
@@ -75,6 +78,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     bus: Bus
     pending_requests: PendingRequests
     store: Store
+    secrets: SharedSecrets | None
     mcp: McpServers
     workspace: Workspace | None
     files: FileHistory
@@ -112,6 +116,9 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
     async with AsyncExitStack() as stack:
         store = await Store.open(settings.data_dir, settings.database_url)
         stack.push_async_callback(store.close)
+        # A file's secrets stay in files beside it, where one server alone finds them.
+        secrets = await store.shared_secrets(settings.secret) if settings.database_url else None
+        keys = await open_keys(settings.data_dir / "auth.json", secrets)
         bus = Bus()
         workspace = open_workspace(settings)
         file_changes = None
@@ -136,6 +143,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             stack,
             settings,
             store=store,
+            keys=keys,
             bus=bus,
             pending_requests=pending_requests,
             mcp=mcp,
@@ -180,6 +188,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             bus=bus,
             pending_requests=pending_requests,
             store=store,
+            secrets=secrets,
             mcp=mcp,
             workspace=workspace,
             files=files,
@@ -202,6 +211,7 @@ async def _first_setup(
     settings: Settings,
     *,
     store: Store,
+    keys: Keys,
     bus: Bus,
     pending_requests: PendingRequests,
     mcp: McpServers,
@@ -219,7 +229,7 @@ async def _first_setup(
     of_workspace = [WorkspaceTools(changes.workspace, changes)] if changes is not None else []
     tools = Tools(settings, extra=of_agents(agents), sources=[*of_workspace, skills, mcp])
     stack.push_async_callback(tools.close)
-    providers = Registry(settings)
+    providers = Registry(settings, keys=keys)
     schemas = Pool("JSON_SCHEMA", JSON_SCHEMA)
     stack.push_async_callback(schemas.close)
     dependencies = TurnDependencies(

@@ -5,6 +5,7 @@ from .file_changes import FileChange, FileContents
 from .files import StoredFile
 from .outlines import FileSummary, outlined, summary
 from .queries import Found, Match, SessionQuery
+from .shared_secrets import SharedSecrets
 from .store import Store
 from .writer import Unit
 
@@ -15,6 +16,7 @@ __all__ = [
     "Found",
     "Match",
     "SessionQuery",
+    "SharedSecrets",
     "Store",
     "StoredFile",
     "Unit",

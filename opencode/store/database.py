@@ -6,9 +6,10 @@ that runs straight through in a thread costs two.
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,6 +20,15 @@ from opencode.errors import SettingsError, Unavailable
 from opencode.threads import in_thread
 
 from .dialects import Dialect, Engines
+
+SLOT_SECONDS = 1.0
+"""How long a read or a write waits for a connection where the database allows no more of them."""
+
+RETRY_SECONDS = 0.05
+"""Between two tries to open a connection then."""
+
+FEWER_SECONDS = 5.0
+"""How long fewer reads run at once after that."""
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +54,10 @@ class Commits:
         await self._came.wait()
 
 
+class _NoSlotError(Exception):
+    """The database allows no further connection now."""
+
+
 class Database:
     """One thread that writes, and a few that read beside it."""
 
@@ -56,11 +70,13 @@ class Database:
         self._reading = engines.reading
         self._writer = ThreadPoolExecutor(1, "store-write")
         self._readers = ThreadPoolExecutor(engines.readers, "store-read")
+        self._places = asyncio.Semaphore(engines.readers)
+        self._closed_places = 0
 
     @property
     def place(self) -> str:
         """Where it is, without a name or a password."""
-        return self.dialect.place(self._writing)
+        return self._engines.place()
 
     def cannot_open(self, error: BaseException) -> SettingsError:
         """Return the error for a database that can't be opened."""
@@ -82,7 +98,39 @@ class Database:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work`, which only reads; raises Unavailable."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+        until = 0.0
+        while True:
+            await self._places.acquire()
+            try:
+                result = await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+            except _NoSlotError as error:
+                until = until or time.monotonic() + SLOT_SECONDS
+                if time.monotonic() > until:
+                    self._places.release()
+                    log.warning("could not read the database: %s", error)
+                    raise Unavailable(
+                        "The database has no connection left for this server. Try again later."
+                    ) from error
+                await self._close_place()
+            except BaseException:
+                self._places.release()
+                raise
+            else:
+                self._places.release()
+                return result
+
+    async def _close_place(self) -> None:
+        """Let one fewer read at once for a while: they take turns with the connections that there are."""
+        if self._closed_places < self._engines.readers - 1:
+            self._closed_places += 1
+            asyncio.get_running_loop().call_later(FEWER_SECONDS, self._open_place)
+        else:  # not one of them has a connection
+            self._places.release()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _open_place(self) -> None:
+        self._closed_places -= 1
+        self._places.release()
 
     async def close(self) -> None:
         """Wait for what runs, then close the connections and release the lock."""
@@ -97,17 +145,39 @@ class Database:
         """Return a connection beside those of the threads; blocking."""
         return self._writing.connect()
 
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        with self._connect_to_write() as connection, connection.begin():
+            yield connection
+
+    def _connect_to_write(self) -> Connection:
+        """Return the connection that writes; if it is lost and there is no slot for another, wait for one."""
+        until = time.monotonic() + SLOT_SECONDS
+        while True:
+            try:
+                return self._writing.connect()
+            except DBAPIError as error:
+                if not self.dialect.is_full(error) or time.monotonic() > until:
+                    raise
+            time.sleep(RETRY_SECONDS)
+
     def _write(self, work: Callable[[Connection], T]) -> T:
-        return _retry_if_lost(self._writing.begin, work)
+        return _retry_if_lost(self._begin, work)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         try:
             return _retry_if_lost(self._reading.connect, work)
+        except DBAPIError as error:
+            if self.dialect.is_full(error):
+                raise _NoSlotError(reason(error)) from None
+            raise self._unreadable(error) from error
         except (SQLAlchemyError, msgspec.DecodeError) as error:
-            log.warning("could not read the database: %s", reason(error))
-            raise Unavailable(
-                f"The database can't be read: {public_reason(error)}. Try again later."
-            ) from error
+            raise self._unreadable(error) from error
+
+    @staticmethod
+    def _unreadable(error: Exception) -> Unavailable:
+        log.warning("could not read the database: %s", reason(error))
+        return Unavailable(f"The database can't be read: {public_reason(error)}. Try again later.")
 
 
 def _retry_if_lost(

@@ -1,6 +1,8 @@
 """Read and write what is stored: sessions, messages with their parts, todos."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
@@ -9,12 +11,12 @@ from typing import TypeVar
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from opencode.errors import Unavailable
+from opencode.errors import SettingsError, Unavailable
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import Part
 from opencode.schema.session import Session, Todo
 
-from . import file_changes, files, queries, tables
+from . import file_changes, files, migrations, queries, tables
 from .changes import ChangeRecorder, Render
 from .database import Database
 from .dialects import POSTGRES, SQLITE
@@ -22,10 +24,15 @@ from .file_changes import FileChange, FileContents
 from .files import StoredFile
 from .history_cache import History, HistoryCache
 from .maintenance import Maintenance
-from .migrations import migrate
 from .queries import Found, SessionQuery, TrashedSession
 from .rows import growing_row
+from .shared_secrets import SharedSecrets
 from .writer import Unit, Writer
+
+MIGRATION_LOOK_SECONDS = 0.2
+"""Between two looks at whether the schema may be changed now."""
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -64,9 +71,27 @@ class Store(ChangeRecorder):
         return store
 
     async def _begin(self) -> None:
-        await self._database.write(migrate)
+        await self._migrate()
         self._writer.start()
         self._maintenance.start()
+
+    async def _migrate(self) -> None:
+        """Bring the database to the newest schema, when other servers allow it; raises SettingsError."""
+        until, reason = time.monotonic() + migrations.WAIT_SECONDS, ""
+        while waiting := await self._database.write(migrations.migrate):
+            if time.monotonic() > until:
+                raise SettingsError(f"The start was given up: {waiting}. Stop them first.")
+            if waiting != reason:
+                log.warning("waiting up to %.0f s: %s", until - time.monotonic(), waiting)
+            reason = waiting
+            await asyncio.sleep(MIGRATION_LOOK_SECONDS)
+
+    async def shared_secrets(self, secret: str | None) -> SharedSecrets:
+        """Return what all servers of this database share; raises SettingsError, see `SharedSecrets`."""
+        try:
+            return await SharedSecrets.open(self._database, secret)
+        except Unavailable as error:
+            raise SettingsError(error.message) from None
 
     async def close(self) -> None:
         """Write what waits and close the database."""

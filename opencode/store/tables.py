@@ -182,3 +182,16 @@ file_change = Table(
 )
 """Changes of files, see `file_changes`. `root_id`: the session above all that delegated the work. `content`:
 what the file was and became, apart from `data`, which lists read."""
+
+secret = Table(
+    "secret",
+    metadata,
+    Column("id", Text, primary_key=True, info=_CONSTANT),
+    Column("time", BigInteger, nullable=False, info=_CONSTANT),
+    Column("is_sealed", Boolean, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+"""What all servers of a database share and nobody may read, see `shared_secrets`. `time`: Unix ms."""
+
+schema_compatibility = Table("schema_compatibility", metadata, Column("oldest", Text, primary_key=True))
+"""One row: the oldest revision whose servers can live with this database, see `migrations`."""

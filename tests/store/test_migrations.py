@@ -97,6 +97,8 @@ async def test_a_postgresql_database_of_an_earlier_revision_comes_up_whole(
 
 
 BACK_TO_0005 = """
+    DROP TABLE schema_compatibility;
+    DROP TABLE secret;
     DROP TABLE resumption;
     DROP TABLE file_change;
     DROP TABLE part_file_piece;
@@ -164,10 +166,12 @@ async def test_a_database_of_a_newer_version_stops_the_start_with_one_line(
     tmp_path: Path, url: str | None
 ) -> None:
     await (await Store.open(tmp_path / "data", url)).close()
-    statement = "UPDATE alembic_version SET version_num = '9999'"
+    statement = (
+        "UPDATE alembic_version SET version_num = '9999'; UPDATE schema_compatibility SET oldest = '9999'"
+    )
     if url is None:
         with sqlite3.connect(tmp_path / "data" / "opencode.db") as disk:
-            disk.execute(statement)
+            disk.executescript(statement)
     else:
         with psycopg.connect(url) as connection:
             connection.execute(statement)

@@ -1,7 +1,7 @@
 """The interface of a dialect: everything that one database does differently from the other."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from filelock import FileLock
 from sqlalchemy import ColumnElement, Connection, Engine, Table
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.exc import DBAPIError
 
 from opencode.errors import SettingsError
 from opencode.store.rows import Row
@@ -22,12 +23,14 @@ Insert = SqliteInsert | PostgresInsert
 class Engines:
     """An opened database: one connection that writes, `readers` that read beside it.
 
-    `log_file`: the write-ahead log that has to be checkpointed. `lock`: held until the server stops.
+    `place`: returns where the database is, without a user name or a password. `log_file`: the write-ahead log
+    that has to be checkpointed. `lock`: held until the server stops.
     """
 
     writing: Engine
     reading: Engine
     readers: int
+    place: Callable[[], str]
     log_file: Path | None = None
     lock: FileLock | None = None
 
@@ -46,16 +49,27 @@ class Dialect(ABC):
         """Return engines for the database and take its lock; raises SettingsError."""
 
     @abstractmethod
-    def place(self, engine: Engine) -> str:
-        """Return where the database is, without a user name or a password."""
-
-    @abstractmethod
     def cannot_open(self, engine: Engine, reason: str) -> SettingsError:
         """Return the error for a database that can't be opened: which, why, and what to do."""
+
+    def is_full(self, error: DBAPIError) -> bool:
+        """Return whether a connection failed because the database has as many as it allows."""
+        return False
 
     @abstractmethod
     def begin_migration(self, connection: Connection) -> None:
         """Begin the transaction in which the schema changes, where the driver does not."""
+
+    def lock_schema(self, connection: Connection, exclusively: bool) -> bool:
+        """Keep other servers from changing the schema until the transaction ends, or from looking at it.
+
+        Returns whether that was possible at once.
+        """
+        return True
+
+    def other_servers(self, connection: Connection) -> list[str]:
+        """Return the newest revision that each other server of this database knows."""
+        return []
 
     @abstractmethod
     def upsert(self, connection: Connection, table: Table, rows: list[Row]) -> None:

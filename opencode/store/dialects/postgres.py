@@ -4,29 +4,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine
 from sqlalchemy.dialects.postgresql import Insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from opencode.errors import SettingsError
 from opencode.store.rows import Row
 
-from . import text_scan
+from . import schema_lock, text_scan
 from .base import Dialect, Engines, is_phrase, upsert_one
 from .instance_lock import lock_postgres
+from .postgres_connection import STANDBY, TRANSACTION_POOLER, Connector, is_full
 
 READERS = 6
 """More than SQLite's: they wait for the network, not for the processor."""
 
-_CONNECTION = {
-    "application_name": "opencode-api",
-    "connect_timeout": 10,  # seconds, as those of keepalives
-    "tcp_user_timeout": 30_000,  # milliseconds without an acknowledgement
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
+_MEANINGS = {
+    "session is read-only": STANDBY,
+    "server is in hot standby mode": STANDBY,
+    "statement pooling mode": TRANSACTION_POOLER,
+    "too many clients": "raise max_connections of PostgreSQL, or run fewer servers",
 }
-"""A connection that leads nowhere is given up within a minute."""
+"""What to do, by the words of libpq, PgBouncer or PostgreSQL."""
 
 
 class Postgres(Dialect):
@@ -35,30 +34,37 @@ class Postgres(Dialect):
 
     def open(self, data_dir: Path, url: str | None) -> Engines:
         assert url is not None
-        try:
-            address = make_url(url).set(drivername="postgresql+psycopg")
-            common: dict[str, Any] = {"max_overflow": 0, "hide_parameters": True, "connect_args": _CONNECTION}
-            writing = create_engine(address, pool_size=1, **common)
-            # A transaction would begin and end with a round trip each, and read nothing else.
-            reading = create_engine(
-                address, pool_size=READERS, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **common
-            )
-        except (SQLAlchemyError, ValueError):
-            raise SettingsError(
-                "OPENCODE_DATABASE_URL is not an address of a PostgreSQL database: it looks like "
-                "postgresql://USER:PASSWORD@HOST:5432/NAME."
-            ) from None
-        event.listen(writing, "connect", lambda connection, _: lock_postgres(connection))
-        return Engines(writing, reading, READERS)
-
-    def place(self, engine: Engine) -> str:
-        return f"PostgreSQL, {engine.url.database} at {engine.url.host}"
+        connector = Connector(url)
+        common: dict[str, Any] = {"max_overflow": 0, "hide_parameters": True}
+        writing = create_engine("postgresql+psycopg://", pool_size=1, **common)
+        # A transaction would begin and end with a round trip each, and read nothing else.
+        reading = create_engine(
+            "postgresql+psycopg://",
+            pool_size=READERS,
+            isolation_level="AUTOCOMMIT",
+            pool_reset_on_return=None,
+            **common,
+        )
+        connector.attach(writing, reading, lock_postgres)
+        return Engines(writing, reading, READERS, lambda: connector.place)
 
     def cannot_open(self, engine: Engine, reason: str) -> SettingsError:
+        for said, meaning in _MEANINGS.items():
+            if said in reason:
+                reason = f"{reason}: {meaning}"
         return SettingsError(f"OPENCODE_DATABASE_URL can't be opened: {reason}.")
+
+    def is_full(self, error: DBAPIError) -> bool:
+        return is_full(error)
 
     def begin_migration(self, connection: Connection) -> None:
         """Do nothing: its driver begins a transaction for changes of the schema too."""
+
+    def lock_schema(self, connection: Connection, exclusively: bool) -> bool:
+        return schema_lock.lock_schema(connection, exclusively)
+
+    def other_servers(self, connection: Connection) -> list[str]:
+        return schema_lock.other_servers(connection)
 
     def upsert(self, connection: Connection, table: Table, rows: list[Row]) -> None:
         connection.execute(upsert_one(Insert, table), rows)

@@ -85,10 +85,7 @@ class Sqlite(Dialect):
         except OSError as error:
             lock.release()
             raise self.cannot_open(engine, str(error.strerror)) from None
-        return Engines(engine, engine, READERS, data_dir / "opencode.db-wal", lock)
-
-    def place(self, engine: Engine) -> str:
-        return str(engine.url.database)
+        return Engines(engine, engine, READERS, lambda: str(file), data_dir / "opencode.db-wal", lock)
 
     def cannot_open(self, engine: Engine, reason: str) -> SettingsError:
         return SettingsError(
