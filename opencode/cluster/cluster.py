@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from opencode.clock import now_ms
 from opencode.errors import Unavailable
 from opencode.store import Store, servers
 
@@ -59,6 +60,8 @@ class Cluster:
         assert store.server_id is not None
         self.id = store.server_id
         self.token = secrets.token_urlsafe(32)
+        self.address = ""
+        self.started = 0
         self._store = store
         self._leases: dict[str, Lease] = {}
         self._roots: OrderedDict[str, str] = OrderedDict()
@@ -78,6 +81,7 @@ class Cluster:
                 found: str | None = await self._store.ask(servers.client_address)
                 host = found or "127.0.0.1"
             address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self.address, self.started = address, now_ms()
         await self._store.tell(lambda c: servers.join(c, self.id, address, self.token))
         self._store.joined()
         await self._look()

@@ -45,6 +45,12 @@ async def find_request(request_id: str) -> None:
                 raise Elsewhere(peer.id)
 
 
+async def turns_of(peer: Peer) -> int:
+    """Return how many turns run at another server; -1 if it does not answer."""
+    running = await _ask(peer, "/session/status", dict[str, Any])
+    return -1 if running is None else len(running)
+
+
 async def _ask(peer: Peer, path: str, kind: type[T]) -> T | None:
     from aiohttp import ClientError, ClientTimeout  # noqa: PLC0415 - of no use without others
 

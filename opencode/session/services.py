@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -297,6 +299,11 @@ def join_turns(cluster: Cluster, services: Services) -> None:
         await services.store.commit()
         services.sessions.forget(is_lost)
 
+    def start_anew() -> None:
+        log.critical("the other servers have taken this one for gone, and its sessions; it starts anew")
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+    cluster.fenced = start_anew
     cluster.take = take
     cluster.forget = forget
     cluster.busy = services.turns.all

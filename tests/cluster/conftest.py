@@ -49,5 +49,11 @@ class Servers:
 
 
 @pytest.fixture
+async def llm() -> AsyncIterator[LLM]:
+    async with LLM() as llm:
+        yield llm
+
+
+@pytest.fixture
 def servers(tmp_path: Path, cluster: Postgres, llm: LLM) -> Servers:
     return Servers(tmp_path, cluster.database(), llm)

@@ -1,6 +1,10 @@
 """Any request may go to any server, and all tell what happens on all."""
 
 import asyncio
+import signal
+from contextlib import suppress
+
+import httpx
 
 from tests.cluster.conftest import Servers
 from tests.harness import text_of
@@ -94,9 +98,8 @@ async def test_a_killed_servers_turn_goes_on_at_another(servers: Servers) -> Non
         session_id = await first.new_session(title="Named")
         async with second.listen() as stream:
             await first.client.post(f"/session/{session_id}/prompt_async", json={"content": "go"})
-            async for _, event in stream:
-                if event["type"] == "message.part.delta":
-                    break
+            while len(text_of((await second.messages(session_id))[-1])) < 100:
+                await anext(stream)
             process.kill()
             killed = asyncio.get_running_loop().time()
             async for _, event in stream:
@@ -123,3 +126,37 @@ async def test_a_server_that_stops_hands_its_turns_over(servers: Servers) -> Non
                 if event["type"] == "session.idle":
                     break
         assert text_of((await second.messages(session_id))[-1]) == "Here."
+
+
+async def test_a_server_that_was_silent_for_long_is_replaced_and_starts_anew(servers: Servers) -> None:
+    servers.answers(Answer(text=tuple(f"{n} " for n in range(2000)), pace=0.02), Answer(text="And the rest."))
+    async with servers.some(2) as ((process, first), (_, second)):
+        session_id = await first.new_session(title="Named")
+        async with second.listen() as stream:
+            await first.client.post(f"/session/{session_id}/prompt_async", json={"content": "go"})
+            while len(text_of((await second.messages(session_id))[-1])) < 100:
+                await anext(stream)
+            process.send_signal(signal.SIGSTOP)
+            async for _, event in stream:
+                if event["type"] == "session.idle":
+                    break
+            written = await second.messages(session_id)
+            assert text_of(written[-1]) == "And the rest."
+            process.send_signal(signal.SIGCONT)
+        while True:
+            with suppress(httpx.TransportError):
+                found = (await first.client.get("/global/servers")).json()
+                if len(found) == 2 and [each["isSelf"] for each in found] == [True, False]:
+                    break
+            await asyncio.sleep(0.1)
+        assert process.returncode is None
+        assert await first.messages(session_id) == written
+
+
+async def test_every_server_lists_all_that_live(servers: Servers) -> None:
+    async with servers.some(2) as ((process, _), (_, second)):
+        assert len((await second.client.get("/global/servers")).json()) == 2
+        process.terminate()
+        await process.wait()
+        while len((await second.client.get("/global/servers")).json()) == 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
