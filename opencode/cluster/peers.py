@@ -1,5 +1,7 @@
 """Another server of the cluster, as this one knows it."""
 
+from urllib.parse import urlsplit
+
 import msgspec
 
 TOKEN_HEADER = "X-Opencode-Server"
@@ -15,3 +17,7 @@ class Peer(msgspec.Struct, frozen=True):
     token: str
     started: int
     silent: int
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.address).hostname or ""

@@ -16,6 +16,8 @@ from .client import from_server
 ASK_SECONDS = 1.5
 """How long an answer waits for one server; one that does not answer is left out, and taken over soon."""
 
+KEYS_CHANGED = "/cluster/keys"
+
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -45,18 +47,26 @@ async def find_request(request_id: str) -> None:
                 raise Elsewhere(peer.id)
 
 
+async def tell_all(path: str) -> None:
+    """Have all other servers do something: a POST without a body; one that does not answer is left out."""
+    cluster = app_state().cluster
+    if cluster is not None:
+        await asyncio.gather(*(_ask(peer, path, bool, "POST") for peer in cluster.peers))
+
+
 async def turns_of(peer: Peer) -> int:
     """Return how many turns run at another server; -1 if it does not answer."""
     running = await _ask(peer, "/session/status", dict[str, Any])
     return -1 if running is None else len(running)
 
 
-async def _ask(peer: Peer, path: str, kind: type[T]) -> T | None:
+async def _ask(peer: Peer, path: str, kind: type[T], method: str = "GET") -> T | None:
     from aiohttp import ClientError, ClientTimeout  # noqa: PLC0415 - of no use without others
 
     session = await app_state().connections_to_servers()
     try:
-        async with session.get(
+        async with session.request(
+            method,
             f"{peer.address}{path}",
             headers={TOKEN_HEADER: peer.token},
             timeout=ClientTimeout(total=ASK_SECONDS),

@@ -67,6 +67,10 @@ class AppState:
             )
         return self._client
 
+    def is_server_address(self, address: str) -> bool:
+        """Return whether an IP address is that of another server of the cluster."""
+        return self._cluster is not None and any(peer.host == address for peer in self._cluster.peers)
+
     async def listening(self) -> None:
         """Return once what other servers tell comes in; call it before somebody listens to all sessions."""
         if self.relay is not None:

@@ -160,3 +160,15 @@ async def test_every_server_lists_all_that_live(servers: Servers) -> None:
         await process.wait()
         while len((await second.client.get("/global/servers")).json()) == 2:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+
+
+async def test_a_key_that_is_set_at_one_server_counts_at_all(servers: Servers) -> None:
+    secret = {"OPENCODE_SECRET": "long enough to be a secret"}
+    async with servers.some(2, **secret) as ((_, first), (_, second)):
+        connected = (await second.client.get("/provider")).json()["connected"]
+        assert "groq" not in connected
+        key = {"type": "api", "key": "a-key"}
+        assert (await first.client.put("/auth/groq", json=key)).json() is True
+        assert "groq" in (await second.client.get("/provider")).json()["connected"]
+        assert (await second.client.delete("/auth/groq")).json() is True
+        assert "groq" not in (await first.client.get("/provider")).json()["connected"]

@@ -11,7 +11,7 @@ from .. import event_stream
 from ..across import turns_of
 from ..app_state import app_state, services
 from ..client import from_server
-from ..endpoint import endpoint
+from ..endpoint import JSON, endpoint
 from ..event_stream import EventForm, EventStream
 
 blueprint = Blueprint("cluster", __name__)
@@ -57,3 +57,12 @@ async def own_events() -> Response:
     bus = services().bus
     stream = EventStream(bus.subscribe_server(), EventForm(bus), event_stream.HEARTBEAT_SECONDS)
     return stream.response(b": here\n\n")
+
+
+@blueprint.post("/cluster/keys")
+async def keys_changed() -> Response:
+    """Read the keys again, which another server has changed."""
+    if not from_server():
+        raise NotFound("Not found.")
+    await services().providers.reload_keys()
+    return Response(b"true", content_type=JSON)
