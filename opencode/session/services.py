@@ -301,6 +301,8 @@ def join_turns(cluster: Cluster, services: Services) -> None:
 
     def start_anew() -> None:
         log.critical("the other servers have taken this one for gone, and its sessions; it starts anew")
+        logging.shutdown()
+        os.closerange(3, 65_536)  # the address is free for the program that takes this one's place
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
     cluster.fenced = start_anew

@@ -5,6 +5,7 @@ import signal
 from contextlib import suppress
 
 import httpx
+import pytest
 
 from tests.cluster.conftest import Servers
 from tests.harness import text_of
@@ -128,6 +129,7 @@ async def test_a_server_that_stops_hands_its_turns_over(servers: Servers) -> Non
         assert text_of((await second.messages(session_id))[-1]) == "Here."
 
 
+@pytest.mark.timeout(150)
 async def test_a_server_that_was_silent_for_long_is_replaced_and_starts_anew(servers: Servers) -> None:
     servers.answers(Answer(text=tuple(f"{n} " for n in range(2000)), pace=0.02), Answer(text="And the rest."))
     async with servers.some(2) as ((process, first), (_, second)):

@@ -84,7 +84,7 @@ async def test_a_server_whose_place_was_taken_writes_nothing(store: Store, url: 
     await store.commit()  # it was not too late yet
     with create_engine(url.replace("postgresql", "postgresql+psycopg", 1)).begin() as connection:
         servers.disconnect(connection, server_id)
-        while not servers.bury(connection, server_id, []):
+        while not servers.bury(connection, server_id, []):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     store.put_message(make_prompt(session.id))
     with pytest.raises(Unavailable):
