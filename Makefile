@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: run test test-all lint setups fuzz bench soak mutants requirements clean
+.PHONY: run test test-all lint setups fuzz bench cluster soak mutants requirements clean
 
 run: $(VENV)/.run
 	$(BIN)/python app.py
@@ -31,6 +31,9 @@ fuzz: $(VENV)/.dev  ## the long form of the hostile requests: EXAMPLES for every
 
 bench: $(VENV)/.dev  ## measure this server, beside the real opencode where that is installed; ARGS="--quick"
 	$(BIN)/python -m bench $(ARGS)
+
+cluster: $(VENV)/.dev  ## PostgreSQL, three servers and a load balancer on this machine
+	$(BIN)/python -m bench.local_cluster
 
 soak: $(VENV)/.dev  ## the long tests: 50 kills, a crowd for 20 minutes (SECONDS=1200), and one beside a hostile crowd
 	OPENCODE_KILLS=50 $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/faults/test_kill.py

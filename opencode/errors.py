@@ -12,6 +12,7 @@ AgentServerError
 │   ├── TooManyRequests    429
 │   ├── TurnFailed         502
 │   └── Unavailable        503
+│       └── Elsewhere      the session belongs to another server, which the request is handed on to
 ├── ModelError             a request to a model failed; becomes `AssistantMessage.error`
 │   ├── ModelAPIError      the provider refused, failed, or could not be reached
 │   ├── ModelAuthError     the provider has no key, or refused it
@@ -143,6 +144,14 @@ class Unavailable(RequestError):
 
     status = 503
     name = "UnavailableError"
+
+
+class Elsewhere(Unavailable):
+    """The session belongs to another server of the cluster, which the request is handed on to."""
+
+    def __init__(self, server_id: str) -> None:
+        super().__init__("The session is in use at another server; try again.")
+        self.server_id = server_id
 
 
 class ModelError(AgentServerError):

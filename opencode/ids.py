@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Literal
 
-Kind = Literal["ses", "msg", "prt", "evt", "per", "que", "req", "call", "chg"]
+Kind = Literal["ses", "msg", "prt", "evt", "per", "que", "srv", "req", "call", "chg"]
 
 DAY_MS = 86_400_000
 

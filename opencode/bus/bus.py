@@ -129,6 +129,7 @@ class Bus:
     def __init__(self, ring_bytes: int = RING_BYTES) -> None:
         self._all_sessions: set[Subscription[Event]] = set()
         self._sessions: dict[str, set[Subscription[Event]]] = {}
+        self._servers: set[Subscription[Event]] = set()
         self._ring: deque[Event] = deque()
         self._ring_bytes = 0
         self._ring_limit = ring_bytes
@@ -139,13 +140,23 @@ class Bus:
     def publish(self, properties: EventProperties) -> Event:
         """Publish an event to all subscribers, and keep it for replay."""
         event = Event(ids.ascending("evt"), properties)
+        self._deliver(event)
+        if self._servers:
+            for subscription in tuple(self._servers):
+                subscription.offer(event)
+        return event
+
+    def relay(self, event: Event) -> None:
+        """Publish an event of another server, which is not sent to servers again."""
+        self._deliver(event)
+
+    def _deliver(self, event: Event) -> None:
         self._remember(event)
         for subscription in tuple(self._all_sessions):
             subscription.offer(event)
         if event.session_id is not None and (listeners := self._sessions.get(event.session_id)):
             for subscription in tuple(listeners):
                 subscription.offer(event)
-        return event
 
     def stamp(self, properties: EventProperties) -> Event:
         """Return an event for one subscriber only; it is not kept for replay."""
@@ -162,19 +173,35 @@ class Bus:
             self._sessions.setdefault(session_id, set()).add(subscription)
         return subscription
 
+    def subscribe_server(self) -> Subscription[Event]:
+        """Subscribe another server to what is published here."""
+        subscription: Subscription[Event] = Subscription(self._servers.discard, None)
+        if self._closed:
+            subscription.end()
+        else:
+            self._servers.add(subscription)
+        return subscription
+
+    def break_replay(self) -> None:
+        """Note that events of other servers may be missing: nobody can resume from an earlier one."""
+        self._ring.clear()
+        self._ring_bytes, self._floor = 0, self._newest
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody follows all sessions."""
+        return bool(self._all_sessions)
+
     def replay(self, last_event_id: str, session_id: str | None = None) -> Replay:
         """Return the events after `last_event_id`, which must be an event of this bus that is still kept.
 
-        Ids sort as text because they begin with their time. If the clock was set back, an id of an earlier
-        server may lie between those of this one, so the id itself must be in the ring.
+        Those of other servers lie between, so ids are not in their order, and the id itself must be found.
         """
-        if not self._floor <= last_event_id <= self._newest:
-            return Replay([], complete=False)
         missed: list[Event] = []
         is_known = last_event_id == self._floor
         for event in reversed(self._ring):
-            if event.id <= last_event_id:
-                is_known = is_known or event.id == last_event_id
+            if event.id == last_event_id:
+                is_known = True
                 break
             if session_id is None or event.session_id == session_id:
                 missed.append(event)
@@ -192,7 +219,11 @@ class Bus:
     def close(self) -> None:
         """End all subscriptions, present and future."""
         self._closed = True
-        for subscription in (*self._all_sessions, *(s for group in self._sessions.values() for s in group)):
+        for subscription in (
+            *self._all_sessions,
+            *self._servers,
+            *(s for group in self._sessions.values() for s in group),
+        ):
             subscription.end()
 
     def _remember(self, event: Event) -> None:

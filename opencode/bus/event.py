@@ -1,8 +1,11 @@
 """An event, encoded once for all subscribers."""
 
 from functools import cached_property
+from typing import Any
 
-from opencode.schema.event import EventProperties, PartUpdated, envelope
+import msgspec
+
+from opencode.schema.event import AnyEvent, EventProperties, PartUpdated, envelope
 from opencode.schema.part import FilePart
 
 
@@ -33,3 +36,23 @@ class Event:
     @cached_property
     def type(self) -> str:
         return self.properties.type
+
+
+class RelayedEvent(Event):
+    """An event of another server: its frame as it came. `properties` are decoded when they are asked for."""
+
+    def __init__(self, event_id: str, session_id: str | None, event_type: str, frame: bytes) -> None:
+        self.id = event_id
+        self.session_id = session_id
+        self.__dict__["frame"] = frame
+        self.__dict__["type"] = event_type
+
+    @property
+    def file_size(self) -> int:
+        return 0
+
+    @cached_property
+    def properties(self) -> EventProperties:  # type: ignore[override]
+        decoded: Any = msgspec.json.decode(self.json, type=AnyEvent)
+        properties: EventProperties = decoded.properties
+        return properties

@@ -86,6 +86,13 @@ def origins(value: str) -> frozenset[str]:
     return frozenset(items)
 
 
+def http_address(value: str) -> str:
+    address = value.strip().rstrip("/")
+    if address and not _ORIGIN.fullmatch(address.lower()):
+        raise ValueError(f"must be an address such as http://10.0.0.5:7860, not {value!r}")
+    return address
+
+
 def host_names(value: str) -> frozenset[str]:
     names = [item.strip().rstrip(".").lower() for item in value.split(",") if item.strip()]
     for name in names:

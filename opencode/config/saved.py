@@ -37,7 +37,7 @@ def read_saved(path: Path) -> JsonObject:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         saved = msgspec.json.decode(content, type=JsonObject) if content else {}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, msgspec.DecodeError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a JSON object"

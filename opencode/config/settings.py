@@ -69,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `database_url`: of a PostgreSQL database, password included; None for SQLite in `data_dir`. `secret`: what
     secrets in a PostgreSQL database are encrypted with.
+    `cluster_address`: where other servers of the database reach this one, "" to find out.
     `hosts`: names of this server beside those that nobody else can take, lower case; `*.name`: any below it.
     `space_id`, `space_host`: of the Hugging Face Space that this server is. `allow_mcp`: the kinds of MCP
     servers that clients may add, `local` and `remote`.
@@ -80,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     data_dir: Path
     database_url: str | None = None
+    cluster_address: str = ""
     secret: str | None = None
     host: str = "0.0.0.0"
     port: int = 7860
@@ -129,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             data_dir=data_directory(env),
             database_url=variables.DATABASE_URL.read(env),
             secret=variables.SECRET.read(env),
+            cluster_address=variables.CLUSTER_ADDRESS.read(env),
             host=variables.HOST.read(env),
             port=variables.PORT.read(env),
             username=variables.USERNAME.read(env),

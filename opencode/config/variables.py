@@ -16,6 +16,7 @@ from .environment import (
     choice,
     decimal,
     host_names,
+    http_address,
     integer,
     mcp_kinds,
     networks,
@@ -71,6 +72,12 @@ SECRET = Variable(
     secret,
     "what keys set at run time are encrypted with in a PostgreSQL database",
     if_empty="keys could not be stored in the database",
+)
+CLUSTER_ADDRESS = Variable(
+    "OPENCODE_CLUSTER_ADDRESS",
+    "",
+    http_address,
+    "address at which other servers of the same PostgreSQL database reach this one, such as http://10.0.0.5:7860",
 )
 CONFIG = Variable("OPENCODE_CONFIG", "", text, "path of the configuration file")
 CONFIG_CONTENT = Variable("OPENCODE_CONFIG_CONTENT", "", text, "the configuration itself, as JSON")

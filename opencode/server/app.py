@@ -16,13 +16,26 @@ from . import (
     direct_write,
     docs,
     errors,
+    forwarding,
     fresh_setup,
     request_head,
     request_logging,
     stream_limit,
     web,
 )
-from .api import event, file, history, instance, mcp, message, pending_requests, provider, session, transfer
+from .api import (
+    cluster,
+    event,
+    file,
+    history,
+    instance,
+    mcp,
+    message,
+    pending_requests,
+    provider,
+    session,
+    transfer,
+)
 from .app_state import AppState
 from .request_body import FIELDS, LimitedRequest
 
@@ -38,6 +51,7 @@ def build_app(state: AppState) -> Quart:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # a redirect to the merged path would be made outside of our handlers
     state.attach(app)
+    forwarding.register(app, state)
     request_head.register(app)
     stream_limit.register(app)
     request_logging.register(app)
@@ -46,8 +60,20 @@ def build_app(state: AppState) -> Quart:
     admission.register(app, settings)
     cors.register(app, settings)
     auth.register(app, state)
+    forwarding.register_check(app, state)
     fresh_setup.register(app)
-    for module in (instance, session, message, history, pending_requests, event, provider, mcp, transfer):
+    for module in (
+        instance,
+        session,
+        message,
+        history,
+        pending_requests,
+        event,
+        provider,
+        mcp,
+        transfer,
+        cluster,
+    ):
         app.register_blueprint(module.blueprint)
     if settings.workspace != "off":
         app.register_blueprint(file.blueprint)

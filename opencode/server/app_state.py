@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from quart import Quart, current_app
 
 from opencode.agent.retry import RetryPolicy
+from opencode.cluster import Cluster
+from opencode.cluster.relay import Relay
 from opencode.config import Settings
 from opencode.provider.demo.adapter import DEMO
 from opencode.session.services import Services, open_services
@@ -19,6 +21,8 @@ from .concurrency import ConcurrencyLimit
 from .shutdown import on_stop_signal
 
 if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
     from .auth import Password
     from .web.feed import Feeds
     from .web.markdown import Markdown
@@ -43,8 +47,53 @@ class AppState:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._cluster: Cluster | None = None
+        self._client: ClientSession | None = None
+        self.relay: Relay | None = None
         self.password: Password | None = None
         self.streams = ConcurrencyLimit(settings.limits.client_streams)
+
+    async def connections_to_servers(self) -> "ClientSession":
+        """Return the client for requests to other servers of the cluster."""
+        if self._client is None:
+            from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector  # noqa: PLC0415
+
+            self._client = ClientSession(
+                connector=TCPConnector(limit=0),
+                timeout=ClientTimeout(total=None, sock_connect=3),
+                auto_decompress=False,
+                cookie_jar=DummyCookieJar(),
+                skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
+            )
+        return self._client
+
+    def is_server_address(self, address: str) -> bool:
+        """Return whether an IP address is that of another server of the cluster."""
+        return self._cluster is not None and any(peer.host == address for peer in self._cluster.peers)
+
+    async def listening(self) -> None:
+        """Return once what other servers tell comes in; call it before somebody listens to all sessions."""
+        if self.relay is not None:
+            await self.relay.listening()
+
+    @asynccontextmanager
+    async def _relaying(self, services: Services) -> AsyncIterator[None]:
+        if services.cluster is None:
+            yield
+            return
+        self._cluster = services.cluster
+        self.relay = Relay(services.cluster, services.bus, self.connections_to_servers)
+        try:
+            yield
+        finally:
+            await self.relay.close()
+            if self._client is not None:
+                await self._client.close()
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The servers that share the database; None with SQLite, and before the services are open."""
+        return self._cluster
 
     @property
     def open_to_network(self) -> bool:
@@ -72,6 +121,7 @@ class AppState:
             telemetry_opened(services) as metrics,
             aclosing(Markdown()) as markdown,
             memory.given_back(),
+            self._relaying(services),
         ):
             self.services, self.metrics, self.markdown = services, metrics, markdown
             self.feeds = Feeds(services, markdown)

@@ -21,7 +21,7 @@ from opencode.store import SharedSecrets
 from opencode.store.cipher import stretched
 
 from .app_state import AppState
-from .client import client
+from .client import client, from_server
 from .rate_limit import RateLimiter
 
 OPEN_PATHS = frozenset({"/global/health", "/login", "/manifest.webmanifest"})
@@ -98,6 +98,8 @@ def register(app: Quart, state: AppState) -> None:
     async def authenticate() -> Response | Redirection | None:
         path = request.path
         if path in OPEN_PATHS or path.startswith(OPEN_BELOW) or request.method == "OPTIONS":
+            return None
+        if from_server():  # which has looked at the password
             return None
         if password.accepts(request.cookies.get(COOKIE, "")):
             return None

@@ -1,16 +1,31 @@
 """The address of a client, also behind proxies, and the server's address as the client knows it."""
 
+import hmac
 import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 
 from quart import request
 
+from opencode.cluster.peers import TOKEN_HEADER
 from opencode.config import Network
 
 from .app_state import app_state
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+CLIENT_HEADER = "X-Opencode-Client"
+"""From another server of the cluster: the client whose request it passes on."""
+
+
+def from_server() -> bool:
+    """Return whether the request comes from another server of the cluster."""
+    cluster = app_state().cluster
+    if cluster is None:
+        return False
+    token = request.headers.get(TOKEN_HEADER, "")
+    return hmac.compare_digest(token.encode("utf-8", "replace"), cluster.token.encode())
 
 
 def client() -> str:
@@ -19,6 +34,8 @@ def client() -> str:
     Behind trusted proxies it is the last address in X-Forwarded-For that is not a trusted proxy's; what
     stands before it was written by the client.
     """
+    if from_server():
+        return request.headers.get(CLIENT_HEADER, "unknown")
     proxies = app_state().settings.trusted_proxies
     address = parse_address(request.remote_addr or "")
     for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):

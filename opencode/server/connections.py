@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from opencode import observe
@@ -25,17 +25,23 @@ class Connections:
     """Counts the open connections of a server.
 
     `open_files`: the process's limit, None if there is none; the limits stay below it, and a client gets at
-    most half of what is left. A client is known by its address; the proxies in `proxies` stand for many.
+    most half of what is left. A client is known by its address; the proxies in `proxies` stand for many, and
+    so do those for which `is_server` returns True.
     """
 
     def __init__(
-        self, limits: Limits, proxies: Sequence[Network] = (), open_files: int | None = None
+        self,
+        limits: Limits,
+        proxies: Sequence[Network] = (),
+        open_files: int | None = None,
+        is_server: Callable[[str], bool] = lambda _: False,
     ) -> None:
         total = limits.connections
         if open_files is not None:
             total = min(total, max(open_files - OTHER_FILES, open_files // 2))
         self._limit = ConcurrencyLimit(min(limits.client_connections, max(1, total // 2)), total)
         self._proxies = proxies
+        self._is_server = is_server
 
     @property
     def count(self) -> int:
@@ -47,7 +53,9 @@ class Connections:
         """Count a connection in the block; yields False if it is refused: then it has been answered."""
         address = parse_address(_peer(writer))
         client = client_name(address)
-        refused_by = self._limit.enter(client, exempt=is_in(address, self._proxies))
+        refused_by = self._limit.enter(
+            client, exempt=is_in(address, self._proxies) or self._is_server(client)
+        )
         if refused_by:
             reason: observe.RefusalReason = "connections" if refused_by == "total" else "client_connections"
             observe.happened(observe.Refusal(reason=reason, client=client))

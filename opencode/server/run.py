@@ -54,7 +54,10 @@ async def _serve(settings: Settings) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve  # noqa: PLC0415 - other servers do without it
 
     config = hypercorn_config(f"{settings.host}:{settings.port}")
-    connections = Connections(settings.limits, settings.trusted_proxies, raise_open_files())
+    state = AppState(settings)
+    connections = Connections(
+        settings.limits, settings.trusted_proxies, raise_open_files(), state.is_server_address
+    )
     hypercorn_compat.limit_connections(config, connections)
     try:
         listening = config.create_sockets().insecure_sockets
@@ -70,7 +73,6 @@ async def _serve(settings: Settings) -> None:
     for number in stop_signals():
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1") else settings.host
-    state = AppState(settings)
     # Opened before hypercorn starts: it limits the time of an app's start, and migrations may take minutes.
     async with state.open():
         app = build_app(state)

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from opencode import ids
-from opencode.errors import NotFound
+from opencode.cluster import Ownership
+from opencode.errors import Elsewhere, NotFound
 from opencode.schema.session import Session
 from opencode.store import Store
 
@@ -63,13 +65,18 @@ class LiveSession:
 class SessionCache:
     """Loads sessions and keeps recent ones. A session that is in use is never evicted."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, ownership: Ownership) -> None:
         self._store = store
+        self._ownership = ownership
         self._live: WeakValueDictionary[str, LiveSession] = WeakValueDictionary()
         self._recent: OrderedDict[str, LiveSession] = OrderedDict()
 
     async def get(self, session_id: str) -> LiveSession:
-        """Return a session; raises NotFound."""
+        """Return a session; raises NotFound, and Elsewhere if it belongs to another server."""
+        if not self._ownership.owns(session_id):
+            peer = await self._ownership.claim(session_id)
+            if peer is not None:
+                raise Elsewhere(peer.id)
         live = self._live.get(session_id)
         if live is None:
             live = self._live[session_id] = LiveSession(session_id)
@@ -89,6 +96,14 @@ class SessionCache:
         live.load(session, newest)
         self._keep(live)
         return live
+
+    def forget(self, is_lost: Callable[[str], bool]) -> list[str]:
+        """Keep the sessions no longer for which `is_lost` returns True; return their ids."""
+        lost = [session_id for session_id in self._live if is_lost(session_id)]
+        for session_id in lost:
+            self._recent.pop(session_id, None)
+            self._live.pop(session_id, None)
+        return lost
 
     def remove(self, live: LiveSession) -> None:
         """Mark a session as deleted for everyone, including those that hold it."""

@@ -9,7 +9,7 @@ import msgspec
 from opencode.agent.dependencies import TurnDependencies
 from opencode.agent.recovery import closed
 from opencode.clock import now_ms
-from opencode.errors import NotFound, TurnAborted, Unavailable
+from opencode.errors import Elsewhere, NotFound, TurnAborted, Unavailable
 from opencode.schema.event import SessionCreated, SessionDeleted, SessionUpdated
 from opencode.schema.session import Session
 from opencode.store import Unit
@@ -82,6 +82,10 @@ class Deletion:
         times = {row.session_id: row.time for row in rows}
         roots = [row for row in rows if times.get(row.parent_id or "") != row.time]
         for root in roots:
+            try:
+                await self._sessions.claim_stored(root.session_id)
+            except Elsewhere:
+                continue
             descendants = await self._store.descendants(root.session_id)
             family = [root.session_id, *(each for each in descendants if times.get(each) == root.time)]
             self._delete_later(root.session_id, Trashed(family, root.time))

@@ -171,6 +171,7 @@ class History:
         return message
 
     async def _commit_fork(self, fork: Session, unit: Unit, newest: str) -> None:
+        await self._sessions.claim(fork)
         await unit.commit()
         self._sessions.add(fork, newest)
 

@@ -158,6 +158,8 @@ class Prompts:
                 if replaces is not None:
                     await self._history.revert_draft(draft, replaces)
                     branch = await self.branches.keep(draft)
+                    if branch is not None:
+                        await self._sessions.claim(branch[0])
                 message = prompt.message(session_id, chosen or live.new_message_id())
                 draft.session.agent = prompt.agent
                 draft.session.model = SessionModel(

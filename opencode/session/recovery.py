@@ -1,5 +1,6 @@
 """Runs at the start of the server: goes on with the answers that its last stop cut, or closes them."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import msgspec
@@ -33,14 +34,22 @@ class Recovered(msgspec.Struct, frozen=True):
 
 
 async def recover(
-    dependencies: TurnDependencies, sessions: Sessions, turns: Turns, resume: bool
+    dependencies: TurnDependencies,
+    sessions: Sessions,
+    turns: Turns,
+    resume: bool,
+    concerns: Callable[[str], Awaitable[bool]],
 ) -> Recovered:
     """Go on with the turns that the last stop cut, or close their answers where that is not wanted.
 
-    A prompt whose turn has been cut too often is closed, too. Raises Unavailable.
+    `concerns`: whether a session is this server's to recover. A prompt whose turn has been cut too often is
+    closed, too. Raises Unavailable.
     """
     store = dependencies.store
     unfinished = await store.unfinished()
+    mine = {each.info.session_id for each in unfinished}
+    mine = {session_id for session_id in mine if await concerns(session_id)}
+    unfinished = [each for each in unfinished if each.info.session_id in mine]
     times = await store.resumptions()
     prompts: dict[str, list[UserMessage]] = {}
     for message in unfinished:

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import msgspec
 from msgspec import structs
@@ -14,6 +16,7 @@ from opencode.agent.fallback import Fallbacks
 from opencode.agent.pending_requests import PendingRequests
 from opencode.agent.retry import RetryPolicy
 from opencode.bus import Bus
+from opencode.cluster import ALONE, Cluster
 from opencode.config import Reload, Settings
 from opencode.errors import RequestError, SettingsError, Unavailable
 from opencode.offload.jobs import JSON_SCHEMA
@@ -82,6 +85,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     mcp: McpServers
     workspace: Workspace | None
     files: FileHistory
+    cluster: Cluster | None
 
     @property
     def settings(self) -> Settings:
@@ -106,6 +110,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         await self.turns.close(grace)
         await self.files.close()
         await self.deletion.close()
+        if self.cluster is not None:
+            with suppress(Unavailable):
+                await self.store.commit()
+            await self.cluster.leave()
         self.bus.close()
         await self.mcp.close()
 
@@ -120,6 +128,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         secrets = await store.shared_secrets(settings.secret) if settings.database_url else None
         keys = await open_keys(settings.data_dir / "auth.json", secrets)
         bus = Bus()
+        cluster = Cluster(store) if store.server_id is not None else None
         workspace = open_workspace(settings)
         file_changes = None
         if workspace is not None:
@@ -156,7 +165,7 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
         dependencies = first.dependencies
         changes = Tasks(refusals=(RequestError,))
         chosen_ids = ChosenIds()
-        sessions = Sessions(setup)
+        sessions = Sessions(setup, cluster or ALONE)
         turns = Turns(setup, sessions, Tasks(), settings.resume)
         files = FileHistory(file_changes, store, sessions, bus)
         history = History(store, sessions, turns, files, settings.limits)
@@ -192,10 +201,13 @@ async def open_services(settings: Settings, retry: RetryPolicy | None = None) ->
             mcp=mcp,
             workspace=workspace,
             files=files,
+            cluster=cluster,
         )
         stack.push_async_callback(services.stop)
         mcp.begin()
-        await _recover(dependencies, services)
+        await _recover(services)
+        if cluster is not None:
+            cluster.start()
         watching = asyncio.create_task(
             services.reload.watch(lambda: bool(bus.subscribers)), name="watch the set-up"
         )
@@ -256,15 +268,55 @@ async def _first_setup(
     return structs.replace(setup, warnings=setup_warnings(setup, await instructions.warnings()))
 
 
-async def _recover(dependencies: TurnDependencies, services: Services) -> None:
+async def _recover(services: Services) -> None:
+    """Go on with, or end, what the last stop of this server cut, and of those that are gone."""
+    cluster, settings = services.cluster, services.settings
     try:
+        if cluster is not None:
+            join_turns(cluster, services)
+            await cluster.join(settings.host, settings.port, settings.cluster_address)
+            await cluster.settle()
         await services.deletion.resume()
         await services.files.recover()
-        resume = services.settings.resume
-        recovered = await recover(dependencies, services.sessions, services.turns, resume)
-        if recovered.closed:
-            log.warning("closed the answers that the last stop interrupted, in %d sessions", recovered.closed)
-        if recovered.resumed:
-            log.warning("the answers that the last stop interrupted go on, in %d sessions", recovered.resumed)
+        await _go_on(services, services.sessions.is_own)
     except Unavailable as error:
         raise SettingsError(error.message) from None
+
+
+def join_turns(cluster: Cluster, services: Services) -> None:
+    """Let the cluster know what runs here, and give it what it has to do when a server is gone."""
+
+    async def take(roots: list[str]) -> None:
+        taken = set(roots)
+
+        async def concerns(session_id: str) -> bool:
+            return await cluster.root(session_id) in taken
+
+        await services.deletion.resume()
+        await _go_on(services, concerns)
+
+    async def forget(is_lost: Callable[[str], bool]) -> None:
+        await services.store.commit()
+        services.sessions.forget(is_lost)
+
+    def start_anew() -> None:
+        log.critical("the other servers have taken this one for gone, and its sessions; it starts anew")
+        logging.shutdown()
+        os.closerange(3, 65_536)  # the address is free for the program that takes this one's place
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+    cluster.fenced = start_anew
+    cluster.take = take
+    cluster.forget = forget
+    cluster.busy = services.turns.all
+
+
+async def _go_on(services: Services, concerns: Callable[[str], Awaitable[bool]]) -> None:
+    dependencies = services.setup.dependencies
+    recovered = await recover(
+        dependencies, services.sessions, services.turns, services.settings.resume, concerns
+    )
+    if recovered.closed:
+        log.warning("closed the answers that a stop interrupted, in %d sessions", recovered.closed)
+    if recovered.resumed:
+        log.warning("the answers that a stop interrupted go on, in %d sessions", recovered.resumed)

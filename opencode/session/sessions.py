@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -10,7 +10,8 @@ from msgspec import UNSET
 
 from opencode import __version__, ids
 from opencode.clock import now_ms
-from opencode.errors import BadRequest, NotFound
+from opencode.cluster import ALONE, Ownership
+from opencode.errors import BadRequest, Elsewhere, NotFound
 from opencode.schema.base import given
 from opencode.schema.event import SessionCreated, SessionUpdated
 from opencode.schema.message import MessageWithParts
@@ -36,11 +37,12 @@ ALL = 2**31
 class Sessions:
     """All sessions, independent of HTTP and turns. Every change of an existing one goes through `edit`."""
 
-    def __init__(self, setup: ActiveSetup) -> None:
+    def __init__(self, setup: ActiveSetup, ownership: Ownership = ALONE) -> None:
         self._setup = setup
         self._store = setup.dependencies.store
         self._bus = setup.dependencies.bus
-        self._cache = SessionCache(self._store)
+        self._ownership = ownership
+        self._cache = SessionCache(self._store, ownership)
 
     @asynccontextmanager
     async def edit(self, session_id: str, unit: Unit | None = None) -> AsyncIterator[Draft]:
@@ -70,6 +72,26 @@ class Sessions:
     async def get(self, session_id: str) -> Session:
         """Return a session; raises NotFound."""
         return (await self._cache.get(session_id)).info
+
+    async def claim(self, session: Session) -> None:
+        """Make a session this server's that is about to be stored; raises Elsewhere if its parent is not."""
+        peer = await self._ownership.claim_new(session.id, given(session.parent_id, None))
+        if peer is not None:
+            raise Elsewhere(peer.id)
+
+    async def claim_stored(self, session_id: str) -> None:
+        """Make a session this server's, in the trash or not; raises Elsewhere if it is another's."""
+        peer = await self._ownership.claim(session_id)
+        if peer is not None:
+            raise Elsewhere(peer.id)
+
+    async def is_own(self, session_id: str) -> bool:
+        """Return whether a session is this server's, after taking it if it is nobody's."""
+        return await self._ownership.claim(session_id) is None
+
+    def forget(self, is_lost: Callable[[str], bool]) -> None:
+        """Keep in memory no longer what belongs to another server from now on."""
+        self._store.forget_histories(self._cache.forget(is_lost))
 
     def add(self, session: Session, newest: str = "") -> None:
         """Add and publish a session that has just been stored. `newest`: the id of its last message."""
@@ -108,6 +130,7 @@ class Sessions:
             metadata=body.metadata,
             permission=body.permission,
         )
+        await self.claim(session)
         if not body.parent_id:
             await hold(self._commit_new(session))
         else:

@@ -5,7 +5,7 @@ from math import inf
 
 from opencode.agent.pending_requests import PendingRequests
 from opencode.clock import now_ms
-from opencode.errors import NotFound
+from opencode.errors import Elsewhere, NotFound
 from opencode.schema.base import given
 from opencode.schema.event import (
     EventProperties,
@@ -58,6 +58,8 @@ class Snapshot:
                 events += await self._session_since(changed_id, since)
             except NotFound:
                 continue  # deleted meanwhile; the deletion has its own event
+            except Elsewhere:
+                events += await self._stored_since(changed_id, since)
         return events
 
     def present(self, session_id: str | None = None) -> Iterator[EventProperties]:
@@ -69,6 +71,17 @@ class Snapshot:
             if (message := running.turn.current()) is not None:
                 yield from _replacement(message)
         yield from self._pending_requests.of(session_id)
+
+    async def _stored_since(self, session_id: str, since: int) -> list[EventProperties]:
+        """Return the state of another server's session, as far as it is on disk."""
+        stored = await self._store.session(session_id)
+        if stored is None:
+            return []
+        events: list[EventProperties] = [SessionUpdated(session_id=session_id, info=stored[0])]
+        for message in _since(await self._store.messages(session_id, limit=MESSAGES), since):
+            events += _replacement(message)
+        events.append(TodoUpdated(session_id=session_id, todos=await self._store.todos(session_id)))
+        return events
 
     async def _session_since(self, session_id: str, since: int) -> list[EventProperties]:
         session = await self._sessions.get(session_id)

@@ -87,6 +87,7 @@ class Transfer:
         session = await self._session(document, session_id if keep else ids.descending("ses"))
         renamed, new_ids = _renamed(messages, session.id, keep)
         session.revert = _revert(document.info.revert, new_ids)
+        await self._sessions.claim(session)
         unit = self._store.unit()
         unit.put_session(session)
         for message in map(_closed, renamed):

@@ -20,6 +20,7 @@ from opencode.errors import SettingsError, Unavailable
 from opencode.threads import in_thread
 
 from .dialects import Dialect, Engines
+from .dialects.instance_lock import ServerLock
 
 SLOT_SECONDS = 1.0
 """How long a read or a write waits for a connection where the database allows no more of them."""
@@ -81,6 +82,11 @@ class Database:
     def cannot_open(self, error: BaseException) -> SettingsError:
         """Return the error for a database that can't be opened."""
         return self.dialect.cannot_open(self._writing, reason(error))
+
+    @property
+    def server(self) -> ServerLock | None:
+        """This server's lock among others."""
+        return self._engines.server
 
     async def write(self, work: Callable[[Connection], T], is_commit: bool = True) -> T:
         """Run `work` in a transaction of its own; raises SQLAlchemyError.

@@ -77,6 +77,11 @@ class HistoryCache:
         if known is not None and (known.being_read or message_id <= known.newest):
             self._forget(session_id)
 
+    def forget(self, session_id: str) -> None:
+        """Keep nothing of a session."""
+        self._new.pop(session_id, None)
+        self._forget(session_id)
+
     def _keep(self, session_id: str, history: History) -> None:
         self._known[session_id] = history
         self._size += history.size

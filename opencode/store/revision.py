@@ -1,4 +1,4 @@
 """The newest revision of the schema that this program knows. Revisions are compared as text."""
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest revision under migrations/versions/."""

@@ -18,7 +18,7 @@ from opencode.schema.session import Session, Todo
 
 from . import file_changes, files, migrations, queries, tables
 from .changes import ChangeRecorder, Render
-from .database import Database
+from .database import Database, public_reason
 from .dialects import POSTGRES, SQLITE
 from .file_changes import FileChange, FileContents
 from .files import StoredFile
@@ -92,6 +92,33 @@ class Store(ChangeRecorder):
             return await SharedSecrets.open(self._database, secret)
         except Unavailable as error:
             raise SettingsError(error.message) from None
+
+    @property
+    def server_id(self) -> str | None:
+        """This server's id among those of a PostgreSQL database; None with SQLite."""
+        server = self._database.server
+        return server.server_id if server is not None else None
+
+    def joined(self) -> None:
+        """Note that this server is one of those of the database: without its row it may write nothing."""
+        if (server := self._database.server) is not None:
+            server.has_joined = True
+
+    async def ask(self, query: Callable[[Connection], T]) -> T:
+        """Run a short statement about servers beside what is being written; raises Unavailable."""
+        return await self._database.read(query)
+
+    async def tell(self, change: Callable[[Connection], T]) -> T:
+        """Run a change of what belongs to which server in a transaction; raises Unavailable."""
+        try:
+            return await self._database.write(change, is_commit=False)
+        except SQLAlchemyError as error:
+            raise Unavailable(f"The database can't be written to: {public_reason(error)}.") from error
+
+    def forget_histories(self, session_ids: Collection[str]) -> None:
+        """Keep nothing in memory of sessions that another server may change from now on."""
+        for session_id in session_ids:
+            self._history_cache.forget(session_id)
 
     async def close(self) -> None:
         """Write what waits and close the database."""

@@ -193,5 +193,27 @@ secret = Table(
 )
 """What all servers of a database share and nobody may read, see `shared_secrets`. `time`: Unix ms."""
 
+server = Table(
+    "server",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("lock", Integer, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("beat", BigInteger, nullable=False),
+)
+"""The servers of a PostgreSQL database, see `servers`. `lock`: the number of its advisory lock. `started` and
+`beat`, when it was last heard of: Unix ms."""
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("server", Id, nullable=False, index=True),
+    Column("is_given", Boolean, nullable=False),
+)
+"""The server that a root session belongs to. `is_given`: by one that is gone, and not taken over yet."""
+
 schema_compatibility = Table("schema_compatibility", metadata, Column("oldest", Text, primary_key=True))
 """One row: the oldest revision whose servers can live with this database, see `migrations`."""

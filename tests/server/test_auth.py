@@ -10,8 +10,8 @@ from tests.harness import running_server
 
 ENV = {"OPENCODE_SERVER_PASSWORD": "sésame:open", "OPENCODE_SERVER_USERNAME": "me"}
 
-OPEN = ("/global/health", "/login", "/static/", "/share/", "/manifest.webmanifest")
-"""The way in, what it looks like, and what was shared on purpose."""
+OPEN = ("/global/health", "/login", "/static/", "/share/", "/sandbox/", "/manifest.webmanifest")
+"""The way in, what it looks like, what was shared on purpose, and empty frames for what others wrote."""
 
 
 async def test_every_route_but_the_way_in_asks_for_the_password(tmp_path: Path) -> None:

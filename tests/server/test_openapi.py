@@ -12,7 +12,7 @@ from opencode.server.app import create_app
 from opencode.server.openapi import describe
 from tests.harness import Server
 
-PAGES = {"docs", "redoc", "openapi", "doc", "static"}
+PAGES = {"docs", "redoc", "openapi", "doc", "static", "cluster.own_events", "cluster.keys_changed"}
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 

@@ -97,6 +97,8 @@ async def test_a_postgresql_database_of_an_earlier_revision_comes_up_whole(
 
 
 BACK_TO_0005 = """
+    DROP TABLE lease;
+    DROP TABLE server;
     DROP TABLE schema_compatibility;
     DROP TABLE secret;
     DROP TABLE resumption;

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import create_engine
 
 from opencode.config import Settings
 from opencode.errors import SettingsError, Unavailable
-from opencode.store import SessionQuery, Store
+from opencode.store import SessionQuery, Store, servers
 from opencode.store.dialects import instance_lock, text_scan
 from tests.postgres import PASSWORD, Postgres
 from tests.program import free_port, program, said, start
@@ -46,37 +47,49 @@ async def test_a_database_that_was_restarted_is_read_and_written_as_before(
     assert len(await store.messages(session.id)) == 2
 
 
-async def test_a_database_is_one_servers(
-    store: Store, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_database_of_an_older_versions_server_is_not_shared(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(instance_lock, "WAIT_SECONDS", 0.2)
-    with pytest.raises(SettingsError, match="OPENCODE_DATABASE_URL can't be opened: it is in use by another"):
-        await Store.open(tmp_path, url)
-    await store.close()
+    with psycopg.connect(url) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [instance_lock.LOCK])
+        with pytest.raises(SettingsError, match="in use by a server of an older version"):
+            await Store.open(tmp_path, url)
     await (await Store.open(tmp_path, url)).close()
 
 
-async def test_a_writer_that_lost_the_database_to_another_server_writes_nothing(
-    store: Store, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_servers_share_a_database(store: Store, url: str, tmp_path: Path) -> None:
+    other = await Store.open(tmp_path, url)
+    for each in (store, other):
+        session = make_session()
+        each.put_session(session)
+        await each.commit()
+        assert await store.session(session.id) == await other.session(session.id)
+    await other.close()
+
+
+async def test_a_server_whose_place_was_taken_writes_nothing(store: Store, url: str) -> None:
     """As after a network that was cut for long: the database has ended its connections."""
-    monkeypatch.setattr(instance_lock, "WAIT_SECONDS", 0.2)
+    server_id = store.server_id
+    assert server_id is not None
+    await store.tell(lambda c: servers.join(c, server_id, "http://127.0.0.1:1", "token"))
+    store.joined()
     session = make_session()
     store.put_session(session)
     await store.commit()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid()"
-            " AND datname = current_database()"
-        )
-    other = await Store.open(tmp_path, url)
+    with create_engine(url.replace("postgresql", "postgresql+psycopg", 1)).begin() as connection:
+        assert not servers.bury(connection, server_id, [])  # it lives
+        servers.disconnect(connection, server_id)
+    store.put_message(make_prompt(session.id))
+    await store.commit()  # it was not too late yet
+    with create_engine(url.replace("postgresql", "postgresql+psycopg", 1)).begin() as connection:
+        servers.disconnect(connection, server_id)
+        while not servers.bury(connection, server_id, []):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     store.put_message(make_prompt(session.id))
     with pytest.raises(Unavailable):
         await store.commit()
-    assert store.failure is not None and "in use by another server" in store.failure
-    assert await other.messages(session.id) == []
-    await other.close()
-    await store.commit()
+    assert store.failure is not None and "another server has taken" in store.failure
     assert len(await store.messages(session.id)) == 1
 
 

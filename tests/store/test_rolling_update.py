@@ -13,7 +13,6 @@ from alembic.script import ScriptDirectory
 
 from opencode.errors import SettingsError, Unavailable
 from opencode.store import SessionQuery, Store, migrations, revision
-from opencode.store.dialects import instance_lock
 
 from .test_store import make_session
 
@@ -40,7 +39,6 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
 
     The parameter says whether servers of this version can live with its migration.
     """
-    monkeypatch.setattr(instance_lock, "_try_lock", lambda _connection: True)
     folder = tmp_path / "migrations"
     shutil.copytree(migrations.FOLDER, folder)
     text = _MODULE.format(next=NEXT, head=migrations.HEAD, compatible=request.param)

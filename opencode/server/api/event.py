@@ -6,7 +6,7 @@ from opencode.schema.base import encode
 from opencode.schema.event import AnyEvent
 
 from .. import event_stream
-from ..app_state import services
+from ..app_state import app_state, services
 from ..endpoint import endpoint
 from ..event_stream import EventForm, EventStream, GlobalEventForm
 from ..resume import last_event_id, opening
@@ -52,6 +52,8 @@ async def session_events(session_id: str) -> Response:
 
 
 async def _stream(session_id: str | None, form: EventForm) -> Response:
+    if session_id is None:
+        await app_state().listening()
     subscription = services().bus.subscribe(session_id)
     stream = EventStream(subscription, form, event_stream.HEARTBEAT_SECONDS)
     with stream.opening():

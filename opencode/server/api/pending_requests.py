@@ -6,6 +6,7 @@ from opencode.schema.base import given
 from opencode.schema.event import PermissionAsked, QuestionAsked
 from opencode.schema.pending_request import PermissionReplyBody, PermissionResponseBody, QuestionReplyBody
 
+from ..across import everywhere, find_request
 from ..app_state import services
 from ..endpoint import endpoint
 from ..examples import PERMISSION, QUESTION
@@ -17,7 +18,8 @@ blueprint = Blueprint("pending_requests", __name__)
 @endpoint(list[PermissionAsked], answer=[PERMISSION])
 async def list_permissions() -> list[PermissionAsked]:
     """List pending permission requests."""
-    return list(services().pending_requests.permissions)
+    elsewhere = await everywhere("/permission", list[PermissionAsked])
+    return [*services().pending_requests.permissions, *(each for found in elsewhere for each in found)]
 
 
 @blueprint.post("/permission/<request_id>/reply")
@@ -37,6 +39,7 @@ async def reply_permission(request_id: str, body: PermissionReplyBody) -> bool:
 
     A rejection with a `message` is given to the model, which continues; one without ends the turn.
     """
+    await find_request(request_id)
     services().pending_requests.reply_permission(request_id, body.reply, given(body.message, ""))
     return True
 
@@ -61,7 +64,8 @@ async def respond_permission(session_id: str, permission_id: str, body: Permissi
 @endpoint(list[QuestionAsked], answer=[QUESTION])
 async def list_questions() -> list[QuestionAsked]:
     """List pending questions."""
-    return list(services().pending_requests.questions)
+    elsewhere = await everywhere("/question", list[QuestionAsked])
+    return [*services().pending_requests.questions, *(each for found in elsewhere for each in found)]
 
 
 @blueprint.post("/question/<request_id>/reply")
@@ -74,6 +78,7 @@ async def list_questions() -> list[QuestionAsked]:
 )
 async def reply_question(request_id: str, body: QuestionReplyBody) -> bool:
     """Reply to questions: for each a list of the chosen labels or of your own words."""
+    await find_request(request_id)
     services().pending_requests.reply_question(request_id, body.answers)
     return True
 
@@ -82,5 +87,6 @@ async def reply_question(request_id: str, body: QuestionReplyBody) -> bool:
 @endpoint(bool, errors=(404,), answer=True)
 async def reject_question(request_id: str) -> bool:
     """Reject questions, which ends the turn."""
+    await find_request(request_id)
     services().pending_requests.reject_question(request_id)
     return True

@@ -12,6 +12,7 @@ from opencode.schema.provider import (
     ProviderList,
 )
 
+from ..across import KEYS_CHANGED, tell_all
 from ..app_state import services
 from ..endpoint import endpoint
 
@@ -70,6 +71,7 @@ async def set_key(provider_id: str, body: ApiAuth) -> bool:
     It takes effect at once, is stored in a file that only the server's user can read, and is never returned.
     """
     await services().providers.set_key(provider_id, body)
+    await tell_all(KEYS_CHANGED)
     return True
 
 
@@ -78,4 +80,5 @@ async def set_key(provider_id: str, body: ApiAuth) -> bool:
 async def remove_key(provider_id: str) -> bool:
     """Delete an API key that was set at run time."""
     await services().providers.remove_key(provider_id)
+    await tell_all(KEYS_CHANGED)
     return True

@@ -13,6 +13,7 @@ from opencode.schema.prompt import CreateSessionBody, UpdateSessionBody
 from opencode.schema.session import Session, SessionStatus, Todo
 from opencode.store import SessionQuery
 
+from ..across import everywhere
 from ..app_state import services
 from ..client import own_address
 from ..endpoint import JSON, endpoint
@@ -102,7 +103,10 @@ async def session_statuses() -> dict[str, SessionStatus]:
 
     Sessions that are not listed are idle.
     """
-    return services().turns.statuses()
+    running = services().turns.statuses()
+    for found in await everywhere("/session/status", dict[str, SessionStatus]):
+        running = {**found, **running}
+    return running
 
 
 @blueprint.get("/<session_id>")

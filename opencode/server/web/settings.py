@@ -17,6 +17,7 @@ from opencode.session.services import Services
 from opencode.tool.mcp.server import CONNECTING
 from opencode.tool.mcp.tool import McpTool
 
+from ..across import KEYS_CHANGED, tell_all
 from ..app_state import app_state, services
 from . import choice
 from .error_messages import page_message
@@ -130,6 +131,7 @@ async def set_key() -> Response | Redirection:
             return await _page(Outcome("providers", message, good=False), 400)
         problem = error.message
     await providers.set_key(provider_id, ApiAuth(key=key))
+    await tell_all(KEYS_CHANGED)
     if problem:
         message = f"The API key for {name} is saved, but could not be tried: {problem}"
         return await _page(Outcome("providers", message, good=False))
@@ -139,6 +141,7 @@ async def set_key() -> Response | Redirection:
 @blueprint.post("/keys/<provider_id>/remove")
 async def remove_key(provider_id: str) -> Redirection:
     await services().providers.remove_key(provider_id)
+    await tell_all(KEYS_CHANGED)
     return redirect("/settings?done=removed", 303)
 
 

@@ -33,6 +33,7 @@ HEARTBEAT = b"event: heartbeat\n\n"
 @blueprint.get("/chats/stream")
 async def chats() -> Response:
     """Follow the list of sessions."""
+    await app_state().listening()
     stream = EventStream(app_state().feeds.join_list(), FrameForm(), event_stream.HEARTBEAT_SECONDS)
     with stream.opening():
         listed = await side_bar(services())
@@ -44,6 +45,7 @@ async def chat(session_id: str) -> Response:
     """Follow a session's page, from the event id in `from` or in Last-Event-ID."""
     await services().sessions.get(session_id)
     since = last_event_id() or request.args.get("from", "")
+    await app_state().listening()
     stream = EventStream(app_state().feeds.join_chat(session_id), FrameForm(), event_stream.HEARTBEAT_SECONDS)
     with stream.opening():
         with branches.showing(await services().branches.points(session_id)):

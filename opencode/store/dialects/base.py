@@ -16,6 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from opencode.errors import SettingsError
 from opencode.store.rows import Row
 
+from .instance_lock import ServerLock
+
 Insert = SqliteInsert | PostgresInsert
 
 
@@ -24,7 +26,8 @@ class Engines:
     """An opened database: one connection that writes, `readers` that read beside it.
 
     `place`: returns where the database is, without a user name or a password. `log_file`: the write-ahead log
-    that has to be checkpointed. `lock`: held until the server stops.
+    that has to be checkpointed. `lock`: held until the server stops. `server`: its lock
+    among others, None where there can't be any.
     """
 
     writing: Engine
@@ -33,6 +36,7 @@ class Engines:
     place: Callable[[], str]
     log_file: Path | None = None
     lock: FileLock | None = None
+    server: ServerLock | None = None
 
 
 class Dialect(ABC):

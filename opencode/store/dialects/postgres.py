@@ -1,4 +1,4 @@
-"""PostgreSQL: over the network, one advisory lock for the server that writes, search by trigrams."""
+"""PostgreSQL: over the network, an advisory lock for each server that writes, search by trigrams."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from opencode.store.rows import Row
 
 from . import schema_lock, text_scan
 from .base import Dialect, Engines, is_phrase, upsert_one
-from .instance_lock import lock_postgres
+from .instance_lock import ServerLock
 from .postgres_connection import STANDBY, TRANSACTION_POOLER, Connector, is_full
 
 READERS = 6
@@ -45,8 +45,9 @@ class Postgres(Dialect):
             pool_reset_on_return=None,
             **common,
         )
-        connector.attach(writing, reading, lock_postgres)
-        return Engines(writing, reading, READERS, lambda: connector.place)
+        server = ServerLock()
+        connector.attach(writing, reading, server.take)
+        return Engines(writing, reading, READERS, lambda: connector.place, server=server)
 
     def cannot_open(self, engine: Engine, reason: str) -> SettingsError:
         for said, meaning in _MEANINGS.items():
