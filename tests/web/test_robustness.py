@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.llm.server import LLM, Answer
 from tests.web.conftest import OpenPage, Site, serving
@@ -81,6 +81,30 @@ async def test_messages_added_and_removed_during_a_gap_are_caught_up(
     site.wire.mend()
     await expect(page.locator(".assistant").last).to_contain_text("two", timeout=RECONNECTED)
     await expect(page.locator(".user")).to_have_count(1)
+
+
+@pytest.mark.parametrize("is_swapped", [True, False], ids=["opened by a click", "loaded"])
+async def test_a_stream_whose_first_request_fails_is_opened_again(
+    page: Page, site: Site, llm: LLM, is_swapped: bool
+) -> None:
+    llm.script(Answer(text="one"), Answer(text="two"))
+    session_id = await site.server.new_session(title="Cut at first")
+    await site.server.ask(session_id, "first")
+    refused: list[Route] = []
+
+    async def refuse(route: Route) -> None:
+        refused.append(route)
+        await route.abort()
+
+    await page.route("**/stream?*", refuse, times=2)
+    if is_swapped:
+        await page.click("text=Cut at first")
+    else:
+        await page.goto(f"{site.url}/chat/{session_id}")
+    await expect(page.locator(".assistant")).to_contain_text("one")
+    await site.server.ask(session_id, "second")
+    await expect(page.locator(".assistant").last).to_contain_text("two")
+    assert len(refused) == 2
 
 
 async def test_a_message_that_could_not_be_sent_is_kept_in_the_box(page: Page, site: Site, llm: LLM) -> None:
