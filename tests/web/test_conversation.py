@@ -23,6 +23,7 @@ async def begin(page: Page, text: str = "Hello") -> None:
 
 
 async def shown(page: Page) -> str:
+    await expect(page.locator("time[data-local]:not([data-shown])")).to_have_count(0)
     return str(await page.inner_text("#messages"))
 
 

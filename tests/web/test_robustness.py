@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.llm.server import LLM, Answer
 from tests.web.conftest import OpenPage, Site, serving
@@ -53,11 +53,14 @@ async def test_a_cut_connection_loses_and_repeats_nothing(page: Page, site: Site
 async def test_after_a_server_restart_the_page_shows_the_present_state(
     page: Page, site: Site, llm: LLM
 ) -> None:
-    llm.script(Answer(text="kept words ", endless=True), Answer(text="after the restart"))
+    llm.script(
+        Answer(text="kept words ", endless=True), Answer(text="the rest"), Answer(text="after the restart")
+    )
     await begin(page)
     await expect(page.locator(".assistant")).to_contain_text("kept words")
     await site.restart()
-    await expect(page.locator(".failure")).to_be_visible(timeout=15_000)
+    await expect(page.locator(".failure")).to_contain_text("goes on below")
+    await expect(page.locator(".assistant").last).to_contain_text("the rest")
     await at_rest(page)
     await say(page, "and now?")
     await expect(page.locator(".assistant").last).to_contain_text("after the restart")
@@ -81,6 +84,30 @@ async def test_messages_added_and_removed_during_a_gap_are_caught_up(
     site.wire.mend()
     await expect(page.locator(".assistant").last).to_contain_text("two", timeout=RECONNECTED)
     await expect(page.locator(".user")).to_have_count(1)
+
+
+@pytest.mark.parametrize("is_swapped", [True, False], ids=["opened by a click", "loaded"])
+async def test_a_stream_whose_first_request_fails_is_opened_again(
+    page: Page, site: Site, llm: LLM, is_swapped: bool
+) -> None:
+    llm.script(Answer(text="one"), Answer(text="two"))
+    session_id = await site.server.new_session(title="Cut at first")
+    await site.server.ask(session_id, "first")
+    refused: list[Route] = []
+
+    async def refuse(route: Route) -> None:
+        refused.append(route)
+        await route.abort()
+
+    await page.route("**/stream?*", refuse, times=2)
+    if is_swapped:
+        await page.click("text=Cut at first")
+    else:
+        await page.goto(f"{site.url}/chat/{session_id}")
+    await expect(page.locator(".assistant")).to_contain_text("one")
+    await site.server.ask(session_id, "second")
+    await expect(page.locator(".assistant").last).to_contain_text("two")
+    assert len(refused) == 2
 
 
 async def test_a_message_that_could_not_be_sent_is_kept_in_the_box(page: Page, site: Site, llm: LLM) -> None:
@@ -151,17 +178,6 @@ async def test_the_login_page_asks_for_the_password(tmp_path: Path, llm: LLM, br
         await page.goto(site.url)
         await begin(page)
         await expect(page.locator(".assistant")).to_contain_text("let in")
-
-
-async def test_a_key_is_set_removed_and_never_shown(page: Page, site: Site) -> None:
-    await page.goto(f"{site.url}/settings")
-    await page.select_option("[name=provider]", "anthropic")
-    await page.fill("[name=key]", "sk-very-secret")
-    await page.click("text=Save key")
-    await expect(page.locator(".success")).to_contain_text("anthropic")
-    assert "sk-very-secret" not in await page.content()
-    await page.click("text=Remove key")
-    await expect(page.locator("text=Remove key")).to_have_count(0)
 
 
 async def test_search_results_load_more_when_their_end_is_visible(page: Page, site: Site, llm: LLM) -> None:

@@ -88,7 +88,7 @@ async def test_strangers_cannot_have_addresses_asked(
         assert llm.listings == before
 
 
-async def test_a_key_is_tried_and_removed(page: Page, llm: LLM) -> None:
+async def test_a_key_is_tried_removed_and_never_shown(page: Page, llm: LLM) -> None:
     await add_server(page, llm)
     row = page.locator("#providers .rows > li", has_text="My Server")
     await row.get_by_role("button", name="Test My Server").click()
@@ -113,6 +113,7 @@ async def test_a_key_is_tried_and_removed(page: Page, llm: LLM) -> None:
         "The API key for My Server is saved, and it works."
     )
     await expect(row).to_contain_text("with a key")
+    assert "sk-another" not in await page.content()
 
 
 async def test_the_defaults_are_what_new_chats_begin_with(page: Page, open_page: OpenPage, llm: LLM) -> None:

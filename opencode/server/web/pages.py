@@ -150,8 +150,21 @@ async def menu(session_id: str) -> Response:
 async def models() -> Response:
     """Return the list of models to choose from."""
     providers = [provider for provider in await services().providers.providers() if provider.models]
-    html = fragment("model_list", providers, request.args.get("chosen", ""), template="lists.html")
+    default = choice.default().model
+    html = fragment("model_list", providers, request.args.get("chosen", ""), default, template="lists.html")
     return Response(html, content_type=HTML)
+
+
+@blueprint.post("/chats/default")
+async def set_default() -> Response:
+    """Have new chats in this browser begin with the model `default`; without it, with the one used last."""
+    name = (await request.form).get("default", "")
+    if name:
+        named = services().providers.parse(name)
+        await services().providers.resolve(named.provider_id, named.model_id)
+    response = Response("", content_type=HTML)
+    choice.set_default(response, choice.Choice(name))
+    return response
 
 
 @blueprint.get("/chats/effort")
@@ -261,9 +274,10 @@ async def chosen_model(services: Services, session: Session | None) -> tuple[Mod
             resolved = await services.providers.resolve(session.model.provider_id, session.model.id)
             return resolved.model, session.model.variant or ""
     elif session is None:
-        model, variant = await choice.model_of(services, choice.remembered())
-        if model is not None:
-            return model, variant
+        for chosen in (choice.default(), choice.remembered()):
+            model, variant = await choice.model_of(services, chosen)
+            if model is not None:
+                return model, variant
     with suppress(RequestError):
         default = await services.providers.default()
         return (await services.providers.resolve(default.provider_id, default.model_id)).model, ""

@@ -19,6 +19,7 @@ from opencode.schema.base import given
 from opencode.schema.error import failure_text
 from opencode.schema.message import MessageWithParts
 from opencode.schema.part import TextPart
+from opencode.schema.provider import Model, Provider
 from opencode.schema.transfer import YEAR_9999
 
 from .addresses import shared, web_address
@@ -72,6 +73,7 @@ def environment() -> Environment:
         is_pinned=is_pinned,
         is_untitled=is_untitled,
         is_long=is_long,
+        model_named=model_named,
         money=money,
         name=name,
         plain=plain_text,
@@ -170,6 +172,12 @@ def clock(milliseconds: float) -> str:
 def day(milliseconds: float) -> str:
     """Return a day: `3 May 2026`."""
     return f"{datetime.fromtimestamp(min(max(0, milliseconds), YEAR_9999 - 1) / 1_000, UTC):%-d %b %Y}"
+
+
+def model_named(providers: Iterable[Provider], name: str) -> Model | None:
+    """Return the model called `provider/model`, None if there is none."""
+    provider_id, _, model_id = name.partition("/")
+    return next((each.models.get(model_id) for each in providers if each.id == provider_id), None)
 
 
 def plain_text(message: MessageWithParts) -> str:
