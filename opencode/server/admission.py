@@ -9,7 +9,7 @@ from opencode.config import Network, Settings
 from opencode.errors import BadRequest, Forbidden, NotFound, TooManyRequests
 from opencode.provider.demo.adapter import server_address
 
-from .client import client, is_in, own_address, parse_address
+from .client import client, from_server, is_in, own_address, parse_address
 from .host_names import HostNames, host_name
 from .rate_limit import RateLimiter
 
@@ -34,10 +34,11 @@ def register(app: Quart, settings: Settings) -> None:
             raise NotFound("The path contains a NUL character: leave it out.")
         if request.query_string and "\0" in "".join(request.args.values()):
             raise BadRequest("The query contains a NUL character: leave it out.", "Query")
-        if settings.password is None:
-            _check_hosts(known, settings.trusted_proxies)
-        if rate_limiter is not None and request.path != UNLIMITED_PATH:
-            _check_rate(rate_limiter, limit)
+        if not from_server():  # which has looked at both
+            if settings.password is None:
+                _check_hosts(known, settings.trusted_proxies)
+            if rate_limiter is not None and request.path != UNLIMITED_PATH:
+                _check_rate(rate_limiter, limit)
         if _HOST.fullmatch(request.host):
             server_address.set(own_address())
 

@@ -21,8 +21,11 @@ from .errors import refuse
 FORWARD_HEADER = "x-opencode-forward"
 """In the response of the app: which server the request goes to. Never seen outside."""
 
+RECORDER = "opencode.recorder"
+"""Where the scope of a request keeps what has been read of its body."""
+
 RECORDED_BYTES = 4 * 1024 * 1024
-"""How much of a body is kept until it is known who answers."""
+"""How much of a body is kept for a handler that finds out late whose a session is."""
 
 RETRY_SECONDS = 8.0
 """How long a request waits for a session whose server has just stopped."""
@@ -55,10 +58,12 @@ def register_check(app: Quart, state: AppState) -> None:
         if cluster is None:
             return None
         session_id = (request.view_args or {}).get("session_id")
-        if session_id is None or cluster.owns(session_id):
-            return None
-        peer = await cluster.claim(session_id)
-        return None if peer is None else _elsewhere(Elsewhere(peer.id))
+        peer = None if session_id is None else await cluster.claim(session_id)
+        if peer is not None:
+            return _elsewhere(Elsewhere(peer.id))
+        extensions: dict[str, Any] = request.scope.get("extensions") or {}
+        extensions[RECORDER].keep(0 if session_id is not None else RECORDED_BYTES)
+        return None
 
 
 def _elsewhere(error: Elsewhere) -> Response:
@@ -66,23 +71,32 @@ def _elsewhere(error: Elsewhere) -> Response:
 
 
 class _Recorder:
-    """A request's body, which can be read again as far as it is kept."""
+    """A request's body, which can be read again while it is kept whole: first until its owner is known."""
 
-    def __init__(self, receive: Any) -> None:
+    def __init__(self, receive: Any, limit: int) -> None:
         self._receive = receive
+        self._limit = limit
         self._messages: list[Any] = []
         self._size = 0
         self.is_whole = True
+
+    def keep(self, limit: int) -> None:
+        """Keep bodies of up to `limit` bytes from now on."""
+        self._limit = limit
+        self._check()
+
+    def _check(self) -> None:
+        if self._size > self._limit:
+            self._messages.clear()
+            self.is_whole = False
 
     async def __call__(self) -> Any:
         message = await self._receive()
         if message["type"] == "http.request":
             self._size += len(message.get("body", b""))
-            if self._size > RECORDED_BYTES:
-                self._messages.clear()
-                self.is_whole = False
-            elif self.is_whole:
+            if self.is_whole:
                 self._messages.append(message)
+                self._check()
         return message
 
     async def body(self) -> AsyncIterator[bytes]:
@@ -97,6 +111,15 @@ class _Recorder:
                 yield message["body"]
             if not message.get("more_body"):
                 return
+
+    def again(self) -> Any:
+        """Return an ASGI `receive` that begins with the body that was kept."""
+        left = list(self._messages)
+
+        async def receive() -> Any:
+            return left.pop(0) if left else await self()
+
+        return receive
 
     async def gone(self) -> None:
         """Return when the client is gone."""
@@ -123,7 +146,8 @@ class Forwarding:
         if cluster is None:
             await self._inner(scope, receive, send)
             return
-        recorder = _Recorder(receive)
+        recorder = _Recorder(receive, self._state.settings.max_body_bytes)
+        scope = {**scope, "extensions": {**(scope.get("extensions") or {}), RECORDER: recorder}}
         found: dict[bytes, bytes] = {}
 
         async def answer(message: Any) -> None:
@@ -153,7 +177,7 @@ class Forwarding:
         while True:
             peer = cluster.peer(target)
             try:
-                if peer is not None:
+                if peer is not None and recorder.is_whole:
                     await self._ask(peer, scope, recorder, send, who)
                     return
             except _BrokenOff as error:
@@ -174,7 +198,7 @@ class Forwarding:
                 except Unavailable:
                     continue
                 if found_peer is None:
-                    await self._inner(scope, _again(recorder), send)
+                    await self._inner(scope, recorder.again(), send)
                     return
                 target = found_peer.id
 
@@ -243,16 +267,6 @@ def _url(address: str) -> Any:
     from yarl import URL  # noqa: PLC0415
 
     return URL(address, encoded=True)
-
-
-def _again(recorder: _Recorder) -> Any:
-    """Return an ASGI `receive` that begins with the body that was kept."""
-    left = list(recorder._messages)
-
-    async def receive() -> Any:
-        return left.pop(0) if left else await recorder()
-
-    return receive
 
 
 def _session_of(path: str) -> str:
