@@ -63,9 +63,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     form that clients take. `config_sources`: the files that it was merged from, in their order.
 
     `warnings`: sentences about probable mistakes, for the log. `places`: where the set-up was looked for.
-    `left_out_mcp`: the reason for each MCP server whose entry can't be used. `included`: files that the
-    configuration names as `{file:…}`. `seen`: the state of all files before they were read; None if the
-    settings were not made of files.
+    `left_out_mcp`: the reason for each MCP server whose entry can't be used. `added_providers`: those that
+    clients have added. `included`: files that the configuration names as `{file:…}`. `seen`: the state of
+    all files before they were read; None if the settings were not made of files.
 
     `database_url`: of a PostgreSQL database, password included; None for SQLite in `data_dir`. `secret`: what
     secrets in a PostgreSQL database are encrypted with.
@@ -95,6 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     raw: JsonObject = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     skills: tuple[SkillFile, ...] = ()
+    added_providers: tuple[str, ...] = ()
     included: tuple[Path, ...] = ()
     seen: Fingerprint | None = None
     fetch_allow: tuple[Network, ...] = ()
@@ -171,6 +172,7 @@ def _of_files(env: Mapping[str, str]) -> dict[str, Any]:
         "places": setup.places,
         "left_out_mcp": setup.left_out_mcp,
         "skills": setup.skills,
+        "added_providers": setup.added_providers,
         "included": setup.included,
         "raw": with_single_models(setup.shown, given(setup.config.default_agent, DEFAULT_AGENT)),
         "warnings": (

@@ -40,7 +40,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
 
     `path`: the file that counts most, None without one. `sources`: all files, in the order in which they
     were merged. `included`: files that they name. `skills`: those of all folders. `left_out_mcp`: the reason
-    for each MCP server whose entry can't be used.
+    for each MCP server whose entry can't be used. `added_providers`: those that clients have added.
     """
 
     places: Places
@@ -51,6 +51,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     included: tuple[Path, ...] = ()
     left_out_mcp: dict[str, str] = field(default_factory=dict)
     skills: tuple[SkillFile, ...] = ()
+    added_providers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -93,6 +94,7 @@ def read_setup(env: Mapping[str, str]) -> Setup:
         included=(*whole.included, *further, *(Path(skill.location) for skill in of_further.values())),
         left_out_mcp=left_out_mcp,
         skills=tuple(skills.values()),
+        added_providers=whole.added_providers,
         warnings=(
             *whole.warnings,
             *files.warnings,
@@ -113,6 +115,7 @@ class _Whole:
         self.sources: list[str] = []
         self.included: list[Path] = []
         self.left_out_mcp: dict[str, str] = {}
+        self.added_providers: tuple[str, ...] = ()
 
     def add(self, written: JsonObject, raw: JsonObject, join: _Join) -> None:
         """Add what counts more than all before it."""
@@ -153,6 +156,7 @@ class _Whole:
                 f"{path}: provider.{name} is left out, because the set-up has a provider of that name."
                 for name in taken
             )
+        self.added_providers = tuple(saved.get("provider", {}))
         self.sources.append(str(path))
         self.add(saved, saved, merged)
 

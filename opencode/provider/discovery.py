@@ -42,8 +42,14 @@ def check_settings(settings: Settings) -> None:
 
 
 def candidates(settings: Settings) -> list[str]:
-    """Return the ids of all providers that might be connected, in order of preference."""
-    ids = dict.fromkeys([*settings.config.provider, *PREFERRED, *catalog.providers(), DEMO])
+    """Return the ids of all providers that might be connected, in order of preference.
+
+    One that was added to a server that runs comes after those that the server was set up with, so that it
+    does not become the default by itself.
+    """
+    added = settings.added_providers
+    configured = [provider_id for provider_id in settings.config.provider if provider_id not in added]
+    ids = dict.fromkeys([*configured, *PREFERRED, *catalog.providers(), *added, DEMO])
     return [provider_id for provider_id in ids if is_enabled(provider_id, settings)]
 
 

@@ -122,3 +122,8 @@ export async function drawAll() {
   for (const figure of waiting) draw(figure);
   await Promise.allSettled([...drawing]);
 }
+
+// Draws again in the colours of a theme that was chosen.
+const redraw = () => { for (const drawing of document.querySelectorAll("figure.mermaid > .drawing")) draw(drawing.parentElement); };
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });

@@ -58,6 +58,21 @@ async def test_defaults_count_more_than_the_files_and_null_removes_them(tmp_path
         assert "mine" in shown["provider"]
 
 
+async def test_an_added_server_is_the_default_only_where_there_is_no_other(tmp_path: Path, llm: LLM) -> None:
+    llm.on("one", Answer(text="Hello"))
+    (tmp_path / "alone").mkdir()
+    async with running_server(tmp_path / "alone", env=OWNED) as server:
+        await patched(server, provider(llm))
+        answer = await server.ask(await server.new_session(), "Hi")
+        assert answer["info"]["providerID"] == "mine"
+    anthropic = {"ANTHROPIC_API_KEY": "sk-none", "ANTHROPIC_BASE_URL": llm.url}
+    async with running_server(tmp_path, env=OWNED | anthropic) as server:
+        await patched(server, provider(llm))
+        llm.script(Answer(text="Hello"))
+        answer = await server.ask(await server.new_session(), "Hi")
+        assert answer["info"]["providerID"] == "anthropic"
+
+
 async def test_a_key_does_not_follow_its_server_to_another_address(tmp_path: Path, llm: LLM) -> None:
     async with LLM() as other, running_server(tmp_path, env=OWNED) as server:
         for each in (llm, other):

@@ -101,6 +101,41 @@ async def test_scripts_and_styles_are_asked_for_once(open_page: OpenPage) -> Non
     assert len(sizes) > 10 and not any(sizes)
 
 
+async def test_a_known_page_is_usable_at_once_on_a_slow_network(
+    open_page: OpenPage, site: Site, llm: LLM
+) -> None:
+    """At 400 ms and 50 KB/s, the message box has the focus and the stream is open within 1.5 s."""
+    llm.on("one", Answer(text="some words " * 200))
+    session_id = await site.server.new_session(title="Slow")
+    for _ in range(5):
+        await site.server.ask(session_id, "go on")
+    page = await open_page(f"/chat/{session_id}")
+    network = await page.context.new_cdp_session(page)
+    await network.send("Network.enable")
+    await network.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 400, "downloadThroughput": 51_200, "uploadThroughput": 51_200},
+    )
+    for path in (f"/chat/{session_id}", "/"):
+        await page.goto(f"{site.url}{path}")
+        taken = []
+        for _ in range(3):  # the machine may be busy
+            await page.reload(wait_until="commit")
+            await expect(page.locator("#box")).to_be_focused()
+            taken.append(await page.evaluate(USABLE))
+        assert min(taken) < 1_500, (path, taken)
+
+
+USABLE = """new Promise(resolve => {
+    const timer = setInterval(() => {
+        if (!document.getElementById("main")?._htmx?.sse) return;
+        clearInterval(timer);
+        resolve(performance.now());
+    }, 10);
+})"""
+"""Milliseconds from the start of the load until the page's stream is open."""
+
+
 async def test_a_file_is_kept_for_ever_only_under_the_version_that_it_has(site: Site) -> None:
     page = (await site.server.client.get("/")).text
     url = re.search(r'src="(/static/js/chat\.js\?v=\w+)"', page)[1]  # type: ignore[index]

@@ -38,6 +38,19 @@ async def test_a_diagram_is_drawn_by_a_frame_without_origin(open_page: OpenPage,
     await expect(page.locator("dialog.large")).to_have_count(0)
 
 
+async def test_a_diagram_is_drawn_again_in_the_colours_of_another_theme(
+    open_page: OpenPage, site: Site
+) -> None:
+    page = await open_page(await chat_of(site, DIAGRAM), color_scheme="light")
+    image = page.locator(".drawing img")
+    await expect(image).to_be_visible(timeout=30_000)
+    light = await image.get_attribute("src") or ""
+    await page.emulate_media(color_scheme="dark")
+    await expect(image).not_to_have_attribute("src", light)
+    await page.evaluate("document.documentElement.dataset.theme = 'light'")
+    await expect(image).to_have_attribute("src", light)
+
+
 async def test_what_is_no_diagram_stays_code_and_says_why(open_page: OpenPage, site: Site) -> None:
     page = await open_page(await chat_of(site, "```mermaid\nnonsense here\n```\n\n" + DIAGRAM))
     await expect(page.locator(".code > .problem")).to_contain_text("can't be drawn", timeout=30_000)

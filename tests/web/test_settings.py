@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
+import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
@@ -11,6 +12,7 @@ from tests.llm.server import LLM, Answer
 from tests.mcp.conftest import liar
 from tests.web.conftest import OpenPage, Site, serving
 from tests.web.test_conversation import CHAT, at_rest, say
+from tests.web.test_robustness import serious
 
 KEY = "sk-planted-secret"
 
@@ -179,6 +181,21 @@ async def test_mcp_servers_show_state_tools_and_errors_and_can_be_switched(page:
     await expect(probe.locator("small").first).to_have_text("connected")
     await gone.get_by_role("button", name="Connect gone").click()
     await expect(gone.locator(".hint")).to_contain_text("/no/such")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_settings_and_those_of_a_chat_are_accessible(
+    open_page: OpenPage, site: Site, scheme: str
+) -> None:
+    session_id = await site.server.new_session(title="Set up")
+    page = await open_page("/settings", color_scheme=scheme, viewport={"width": 390, "height": 800})
+    for summary in await page.locator("main summary").all():
+        await summary.click()
+    await serious(page)
+    for path in ("/chat/settings", f"/chat/{session_id}/settings"):
+        await page.goto(f"{site.url}{path}")
+        await serious(page)
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 async def test_the_theme_is_the_same_in_every_tab(page: Page, site: Site) -> None:
