@@ -21,6 +21,8 @@ OPEN = {
     "POST /login": "the way in",
     "GET /manifest.webmanifest": "browsers fetch it without credentials",
     "GET /static/<path:filename>": "what the login page looks like",
+    "GET /sandbox/preview": "an empty frame without rights; what it shows, the page gives it",
+    "GET /sandbox/mermaid": "the same for diagrams",
     "GET /share/<session_id>/<token>": "shared on purpose, by a word that can't be guessed",
     "GET /share/<session_id>/<token>/older": "its earlier messages",
     "GET /share/<session_id>/<token>/file/<part_id>": "its files",
