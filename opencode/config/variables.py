@@ -77,7 +77,7 @@ CLUSTER_ADDRESS = Variable(
     "OPENCODE_CLUSTER_ADDRESS",
     "",
     http_address,
-    "address at which other servers of the same PostgreSQL database reach this one, such as http://10.0.0.5:7860",
+    "where other servers of the same database reach this one",
 )
 CONFIG = Variable("OPENCODE_CONFIG", "", text, "path of the configuration file")
 CONFIG_CONTENT = Variable("OPENCODE_CONFIG_CONTENT", "", text, "the configuration itself, as JSON")
@@ -157,12 +157,13 @@ _SEARCH: tuple[Variable[Any], ...] = tuple(
 )
 
 VARIABLES: tuple[Variable[Any], ...] = (
-    *(HOST, PORT, DATA_DIR, DATABASE_URL, SECRET, CONFIG, CONFIG_CONTENT),
+    *(HOST, PORT, DATA_DIR, DATABASE_URL, CLUSTER_ADDRESS, SECRET, CONFIG, CONFIG_CONTENT),
     *(CONFIG_DIR, DIRECTORY, WORKSPACE, PERMISSION, PASSWORD, USERNAME),
     *(FETCH_ALLOW, TRUSTED_PROXIES, CORS, HOSTS, ALLOW_MCP, SPACE_ID, SPACE_HOST),
     *(MAX_CONNECTIONS, MAX_CLIENT_CONNECTIONS, MAX_CLIENT_STREAMS),
     *(MAX_BODY_MB, RATE_LIMIT, MAX_RUNNING, MAX_WAITING),
-    *(MAX_MESSAGE_KB, MAX_ATTACHMENTS, MAX_ATTACHMENT_MB, STOP_GRACE, LOG_LEVEL, LOG_FORMAT),
+    *(MAX_MESSAGE_KB, MAX_ATTACHMENTS, MAX_ATTACHMENT_MB),
+    *(STOP_GRACE, RESUME, LOG_LEVEL, LOG_FORMAT),
     *(DEMO_PACE, *_PROVIDERS, *_SEARCH),
 )
 
