@@ -67,6 +67,7 @@ class Cluster:
         self._roots: OrderedDict[str, str] = OrderedDict()
         self._users: dict[str, int] = {}
         self._moving = asyncio.Lock()
+        self._being_taken: dict[str, asyncio.Event] = {}
         self._peers: dict[str, Peer] = {}
         self._connected = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -121,13 +122,18 @@ class Cluster:
         return None if root is None else await self._claim(session_id, root)
 
     async def _claim(self, session_id: str, root: str) -> Peer | None:
+        given: list[str] = []
         async with self._moving:
             if root not in self._leases:
-                owner = await self._store.tell(lambda c: servers.claim(c, root, self.id))
+                owner, is_given = await self._store.tell(lambda c: servers.claim(c, root, self.id))
                 if owner != self.id:
                     return self._peers.get(owner) or await self._newcomer(owner)
-                self._leases[root] = Lease(asyncio.get_running_loop().time())
+                if is_given:
+                    given = await self._accept([root])
+                else:
+                    self._leases[root] = Lease(asyncio.get_running_loop().time())
             self._remember(session_id, root)
+        await self._take(given)
         return None
 
     async def _newcomer(self, server_id: str) -> Peer:
@@ -201,7 +207,9 @@ class Cluster:
             for row in gone:
                 await self._bury(row)
         if found.given:
-            await self._take(found.given)
+            async with self._moving:
+                given = await self._accept(found.given)
+            await self._take(given)
 
     async def settle(self) -> None:
         """Wait until all servers that are gone have been noticed, at the start."""
@@ -210,6 +218,9 @@ class Cluster:
             others = [row for row in found.servers if row.id != self.id]
             gone = [row for row in others if not row.holds_lock]
             if not gone:
+                async with self._moving:
+                    await self._accept(found.given)
+                self._end_taking(found.given)  # they are recovered with all that the start finds
                 return
             for row in gone:
                 if row.silent > LOST_MS:
@@ -223,13 +234,39 @@ class Cluster:
         if await self._store.tell(lambda c: servers.bury(c, row.id, heirs)):
             log.warning("server %s at %s is gone: its sessions are taken over", row.id, row.address)
 
+    async def _accept(self, roots: list[str]) -> list[str]:
+        """Make sessions this server's that it was given; return those that it had not accepted yet.
+
+        They are to be taken over next; until then requests for them wait.
+        """
+        new = [root for root in roots if root not in self._leases]
+        if new:
+            await self._store.tell(lambda c: servers.accept(c, self.id, new))
+        for root in new:
+            self._being_taken[root] = asyncio.Event()
+            self._leases[root] = Lease(asyncio.get_running_loop().time())
+            self._remember(root, root)
+        return new
+
     async def _take(self, roots: list[str]) -> None:
-        async with self._moving:
-            for root in roots:
-                self._leases.setdefault(root, Lease(asyncio.get_running_loop().time()))
-                self._remember(root, root)
-        await self._store.tell(lambda c: servers.accept(c, self.id, roots))
-        await self.take(roots)
+        """Go on with what was running in sessions that were accepted."""
+        if not roots:
+            return
+        try:
+            await self.take(roots)
+        finally:
+            self._end_taking(roots)
+
+    def _end_taking(self, roots: list[str]) -> None:
+        for root in roots:
+            if (taken := self._being_taken.pop(root, None)) is not None:
+                taken.set()
+
+    async def taken(self, session_id: str) -> None:
+        """Wait until a session that this server was given can be used."""
+        taken = self._being_taken.get(self._roots.get(session_id, ""))
+        if taken is not None:
+            await taken.wait()
 
     async def _release_idle(self) -> None:
         """Give up the sessions that nobody has used lately, so that they go to who uses them next."""

@@ -61,6 +61,8 @@ def register_check(app: Quart, state: AppState) -> None:
         peer = None if session_id is None else await cluster.claim(session_id)
         if peer is not None:
             return _elsewhere(Elsewhere(peer.id))
+        if session_id is not None:
+            await cluster.taken(session_id)
         extensions: dict[str, Any] = request.scope.get("extensions") or {}
         extensions[RECORDER].keep(0 if session_id is not None else RECORDED_BYTES)
         return None

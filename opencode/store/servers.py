@@ -54,9 +54,9 @@ _accept = text("UPDATE lease SET is_given = false WHERE server = :id AND id = AN
 _claim = text(
     """INSERT INTO lease (id, server, is_given) VALUES (:root, :id, false)
     ON CONFLICT (id) DO UPDATE SET server = EXCLUDED.server, is_given = false
-    WHERE NOT EXISTS (SELECT 1 FROM server WHERE server.id = lease.server) RETURNING server"""
+    WHERE NOT EXISTS (SELECT 1 FROM server WHERE server.id = lease.server) RETURNING server, is_given"""
 )
-_owner = text("SELECT server FROM lease WHERE id = :root")
+_owner = text("SELECT server, is_given FROM lease WHERE id = :root")
 _root = text(
     """WITH RECURSIVE up (id, parent_id) AS (
         SELECT id, parent_id FROM session WHERE id = :id
@@ -101,13 +101,16 @@ def accept(connection: Connection, server_id: str, roots: list[str]) -> None:
     connection.execute(_accept, {"id": server_id, "roots": roots})
 
 
-def claim(connection: Connection, root: str, server_id: str) -> str:
-    """Take a session that belongs to no living server; return the server that it belongs to now."""
+def claim(connection: Connection, root: str, server_id: str) -> tuple[str, bool]:
+    """Take a session that belongs to no living server.
+
+    Returns the server that it belongs to now, and whether that one has yet to take it over.
+    """
     while True:
         for statement in (_claim, _owner):
-            owner: str | None = connection.execute(statement, {"root": root, "id": server_id}).scalar()
-            if owner is not None:
-                return owner
+            row = connection.execute(statement, {"root": root, "id": server_id}).one_or_none()
+            if row is not None:
+                return row[0], row[1]
 
 
 def root_of(connection: Connection, session_id: str) -> str | None:
