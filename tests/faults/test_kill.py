@@ -18,7 +18,7 @@ from tests.tool.web import serving
 from .crowd import Crowd, Script, slow_page
 from .mirror import Json, Mirror, is_finished
 
-KILLS = int(os.environ.get("OPENCODE_KILLS", "4"))
+KILLS = int(os.environ.get("OPENCODE_KILLS", "3"))
 LONGEST_LOSS = 2.0
 """Seconds of streamed text: the promise is a quarter of one, the rest is for a machine that is busy."""
 
