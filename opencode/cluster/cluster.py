@@ -36,13 +36,6 @@ ROOTS_KEPT = 100_000
 log = logging.getLogger(__name__)
 
 
-class Lease:
-    """A tree of sessions that is this server's. `used`: the loop time of its last use."""
-
-    def __init__(self, now: float) -> None:
-        self.used = now
-
-
 class Cluster:
     """This server's part in the cluster. Implements Ownership.
 
@@ -63,7 +56,9 @@ class Cluster:
         self.address = ""
         self.started = 0
         self._store = store
-        self._leases: dict[str, Lease] = {}
+        self._leases: dict[
+            str, float
+        ] = {}  # trees of sessions that are this server's: when each was last used
         self._roots: OrderedDict[str, str] = OrderedDict()
         self._users: dict[str, int] = {}
         self._moving = asyncio.Lock()
@@ -114,11 +109,11 @@ class Cluster:
     async def claim(self, session_id: str) -> Peer | None:
         if self.owns(session_id):
             return None
-        root = await self._root(session_id)
+        root = await self.root(session_id)
         return None if root is None else await self._claim(session_id, root)
 
     async def claim_new(self, session_id: str, parent_id: str | None) -> Peer | None:
-        root = session_id if parent_id is None else await self._root(parent_id)
+        root = session_id if parent_id is None else await self.root(parent_id)
         return None if root is None else await self._claim(session_id, root)
 
     async def _claim(self, session_id: str, root: str) -> Peer | None:
@@ -131,7 +126,7 @@ class Cluster:
                 if is_given:
                     given = await self._accept([root])
                 else:
-                    self._leases[root] = Lease(asyncio.get_running_loop().time())
+                    self._leases[root] = asyncio.get_running_loop().time()
             self._remember(session_id, root)
         await self._take(given)
         return None
@@ -141,7 +136,7 @@ class Cluster:
         found = await self._store.ask(lambda c: servers.look(c, self.id))
         for row in found.servers:
             if row.id == server_id:
-                return Peer(row.id, row.address, row.token, row.started, row.silent)
+                return _peer(row)
         raise Unavailable("The server of this session has just stopped; try again in a moment.")
 
     @contextmanager
@@ -154,14 +149,11 @@ class Cluster:
             self._users[session_id] -= 1
             if not self._users[session_id]:
                 del self._users[session_id]
-            if (lease := self._leases.get(self._roots.get(session_id, ""))) is not None:
-                lease.used = asyncio.get_running_loop().time()
+            if (root := self._roots.get(session_id, "")) in self._leases:
+                self._leases[root] = asyncio.get_running_loop().time()
 
     async def root(self, session_id: str) -> str | None:
         """Return the topmost session above a session, which may be itself; None if it is not stored."""
-        return await self._root(session_id)
-
-    async def _root(self, session_id: str) -> str | None:
         known = self._roots.get(session_id)
         if known is None:
             known = await self._store.ask(lambda c: servers.root_of(c, session_id))
@@ -202,7 +194,7 @@ class Cluster:
         others = [row for row in found.servers if row.id != self.id]
         gone = [row for row in others if row.silent > (VANISHED_MS if row.holds_lock else LOST_MS)]
         alive = [row for row in others if row not in gone]
-        self._peers = {row.id: Peer(row.id, row.address, row.token, row.started, row.silent) for row in alive}
+        self._peers = {row.id: _peer(row) for row in alive}
         if now - self._connected >= CONFIRM_SECONDS:
             for row in gone:
                 await self._bury(row)
@@ -244,7 +236,7 @@ class Cluster:
             await self._store.tell(lambda c: servers.accept(c, self.id, new))
         for root in new:
             self._being_taken[root] = asyncio.Event()
-            self._leases[root] = Lease(asyncio.get_running_loop().time())
+            self._leases[root] = asyncio.get_running_loop().time()
             self._remember(root, root)
         return new
 
@@ -273,10 +265,14 @@ class Cluster:
         before = asyncio.get_running_loop().time() - IDLE_SECONDS
         async with self._moving:
             used = {self._roots.get(session_id) for session_id in (*self._users, *self.busy())}
-            roots = {root for root, lease in self._leases.items() if lease.used < before and root not in used}
+            roots = {root for root, at in self._leases.items() if at < before and root not in used}
             if not roots:
                 return
             await self.forget(lambda session_id: self._roots.get(session_id) in roots)
             await self._store.tell(lambda c: servers.release(c, self.id, list(roots)))
             for root in roots:
                 del self._leases[root]
+
+
+def _peer(row: servers.ServerRow) -> Peer:
+    return Peer(row.id, row.address, row.token, row.started, row.silent)

@@ -57,9 +57,6 @@ class Relay:
 
     async def listening(self) -> None:
         """Return once the events of all servers come in; call it before somebody listens to all sessions."""
-        if not self._cluster.peers:
-            self._begin()
-            return
         self._begin()
         waits = [
             self._connected[peer.id].wait() for peer in self._cluster.peers if peer.id in self._connected

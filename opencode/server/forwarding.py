@@ -5,7 +5,6 @@ comes. A handler that finds out late whose a session is raises Elsewhere: the re
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -39,8 +38,6 @@ _NOT_PASSED_ON = {
     b"content-length",
     b"expect",
 }
-
-log = logging.getLogger(__name__)
 
 
 def register(app: Quart, state: AppState) -> None:

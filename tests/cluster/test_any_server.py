@@ -3,14 +3,22 @@
 import asyncio
 import signal
 from contextlib import suppress
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.cluster.conftest import Servers
-from tests.harness import text_of
+from tests.harness import Server, text_of
 from tests.llm.server import Answer, Silence
 from tests.server.test_pending_requests import QUESTIONS
+
+
+async def _begin_long_answer(first: Server, second: Server, stream: Any, session_id: str) -> None:
+    """Prompt at one server; return once some of the answer can be read at the other, whose events come."""
+    await first.client.post(f"/session/{session_id}/prompt_async", json={"content": "go"})
+    while len(text_of((await second.messages(session_id))[-1])) < 100:
+        await anext(stream)
 
 
 async def test_a_session_is_the_same_at_every_server(servers: Servers) -> None:
@@ -98,9 +106,7 @@ async def test_a_killed_servers_turn_goes_on_at_another(servers: Servers) -> Non
     async with servers.some(2) as ((process, first), (_, second)):
         session_id = await first.new_session(title="Named")
         async with second.listen() as stream:
-            await first.client.post(f"/session/{session_id}/prompt_async", json={"content": "go"})
-            while len(text_of((await second.messages(session_id))[-1])) < 100:
-                await anext(stream)
+            await _begin_long_answer(first, second, stream, session_id)
             process.kill()
             killed = asyncio.get_running_loop().time()
             async for _, event in stream:
@@ -135,9 +141,7 @@ async def test_a_server_that_was_silent_for_long_is_replaced_and_starts_anew(ser
     async with servers.some(2) as ((process, first), (_, second)):
         session_id = await first.new_session(title="Named")
         async with second.listen() as stream:
-            await first.client.post(f"/session/{session_id}/prompt_async", json={"content": "go"})
-            while len(text_of((await second.messages(session_id))[-1])) < 100:
-                await anext(stream)
+            await _begin_long_answer(first, second, stream, session_id)
             before = [each["id"] for each in (await first.client.get("/global/servers")).json()]
             process.send_signal(signal.SIGSTOP)
             async for _, event in stream:
